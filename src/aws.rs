@@ -1,0 +1,213 @@
+//! How the AWS clients behave, and how their errors become ours: decided once, for all services.
+//!
+//! Reads are retried by the SDK until the caller's deadline drops them. The one write, creating an account
+//! assignment, is never retried here: a lost reply may hide an effect, and only [`crate::apply`] can find
+//! the evidence. Every attempt to reach Identity Center, first or repeated, takes its turn in a [`Pace`].
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        interceptors::{Intercept, context::FinalizerInterceptorContextRef},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::SdkError,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{config_bag::ConfigBag, error::metadata::ProvideErrorMetadata};
+
+use crate::{
+    failure::{CallError, Cause},
+    pace::Pace,
+};
+
+/// Loads credentials, Region and endpoint as the SDK defines them, with one HTTP client for all services.
+pub async fn load() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
+}
+
+/// The attempts of one call are limited by the caller's deadline; this number only has to be out of reach.
+const ATTEMPTS: u32 = 1_000;
+
+/// For reads, which may be repeated without harm.
+pub(crate) fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(Duration::from_secs(5))
+}
+
+/// The SDK's own bucket of retries runs dry in a storm and would then give up long before the deadline; the
+/// pace is what spares the service here.
+pub(crate) fn retry_partition(service: &'static str) -> RetryPartition {
+    RetryPartition::custom(service).token_bucket(TokenBucket::unlimited()).build()
+}
+
+/// Bounds for one attempt. A turn in the pace counts towards `operation_attempt_timeout`, so that is wide.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .build()
+}
+
+/// An HTTP client each of whose requests waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Paced {
+    pub http: SharedHttpClient,
+    pub pace: Arc<Pace>,
+}
+
+impl HttpClient for Paced {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(PacedConnector {
+            connector: self.http.http_connector(settings, components),
+            pace: self.pace.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct PacedConnector {
+    connector: SharedHttpConnector,
+    pace: Arc<Pace>,
+}
+
+impl HttpConnector for PacedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (connector, pace) = (self.connector.clone(), self.pace.clone());
+        HttpConnectorFuture::new(async move {
+            pace.turn().await;
+            connector.call(request).await
+        })
+    }
+}
+
+/// Tells the pace how each attempt went, and people that an attempt is repeated.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub pace: Option<Arc<Pace>>,
+}
+
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let throttled = context.response().is_some_and(is_throttle);
+        if let Some(pace) = &self.pace {
+            if throttled {
+                pace.throttled();
+            } else if context.response().is_some_and(|response| response.status().is_success()) {
+                pace.answered();
+            }
+        }
+        if let Some(Err(error)) = context.output_or_error()
+            && !error.is_operation_error()
+        {
+            tracing::warn!(%error, "a request to AWS was not answered");
+        } else if throttled {
+            tracing::debug!("throttled");
+        }
+        Ok(())
+    }
+}
+
+/// By the text of the answer, because an interceptor does not see the operation's own error type.
+fn is_throttle(response: &HttpResponse) -> bool {
+    if response.status().is_success() {
+        return false;
+    }
+    let says = |text: &str| text.contains("Throttl") || text.contains("TooManyRequests");
+    response.status().as_u16() == 429
+        || response.headers().get("x-amzn-errortype").is_some_and(says)
+        || response.body().bytes().and_then(|body| std::str::from_utf8(body).ok()).is_some_and(says)
+}
+
+/// Translates an SDK error, once, at the edge.
+pub(crate) fn call_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> CallError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let without_answer = |cause, message: String| CallError { operation, cause, code: None, message };
+    match &error {
+        SdkError::ServiceError(answer) => {
+            let code = answer.err().code();
+            let status = answer.raw().status().as_u16();
+            let body = answer.raw().body().bytes().unwrap_or_default();
+            CallError {
+                operation,
+                cause: cause(code.unwrap_or_default(), status, body),
+                code: code.map(str::to_owned),
+                message: match answer.err().message() {
+                    Some(message) => message.to_owned(),
+                    None => format!("the service answered with status {status} and said no more"),
+                },
+            }
+        }
+        SdkError::ConstructionFailure(_) => without_answer(Cause::Invalid, innermost(&error)),
+        // The connector also reports missing credentials, which no repetition brings back.
+        SdkError::DispatchFailure(failure) if failure.is_user() => {
+            without_answer(Cause::Invalid, innermost(&error))
+        }
+        SdkError::TimeoutError(_) => without_answer(Cause::Unavailable, "no answer in time".into()),
+        _ => without_answer(Cause::Unavailable, innermost(&error)),
+    }
+}
+
+fn cause(code: &str, status: u16, body: &[u8]) -> Cause {
+    // A key's trouble comes as the `Reason` of an otherwise ordinary error, such as "not found".
+    let key = body.windows(5).any(|text| text == b"\"KMS_");
+    match code {
+        _ if code.contains("Throttl") || code.contains("TooManyRequests") || status == 429 => {
+            Cause::Throttled
+        }
+        _ if key => Cause::Key,
+        "ConflictException" | "ConcurrentModificationException" => Cause::Conflict,
+        "ResourceNotFoundException" | "AccountNotFoundException" | "OrganizationalUnitNotFoundException" => {
+            Cause::NotFound
+        }
+        "AccessDeniedException"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "ExpiredTokenException"
+        | "AWSOrganizationsNotInUseException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "InvalidClientTokenId" => Cause::Denied,
+        "ServiceQuotaExceededException" => Cause::Quota,
+        "UnknownOperationException" => Cause::Unsupported,
+        _ if status == 501 => Cause::Unsupported,
+        _ if status >= 500 || status == 408 => Cause::Unavailable,
+        _ if status == 403 => Cause::Denied,
+        _ => Cause::Invalid,
+    }
+}
+
+/// The last source says what happened; those around it say that something did.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

@@ -1,0 +1,164 @@
+//! Environment to [`Config`]: every bad setting is reported, once, at start.
+//!
+//! Nothing else reads the environment, and no setting changes while the function runs.
+
+use std::path::PathBuf;
+
+use crate::{
+    ids::{self, AccountId},
+    table::Source,
+};
+
+/// The function's settings, all checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the config table is: `ASSIGNMENTS_FILE`, else the embedded one.
+    pub table: Source,
+    /// `IDENTITY_CENTER_INSTANCE_ARN`; where it is not set, ListInstances finds it.
+    pub instance_arn: Option<String>,
+    /// `IDENTITY_CENTER_REGION`, the instance's primary Region; else the function's Region.
+    pub identity_center_region: Option<String>,
+    /// `MANAGEMENT_ACCOUNT_ID`, never a target.
+    pub management_account: Option<AccountId>,
+    /// `MAX_OUTSTANDING`: account assignment creations in flight at once.
+    pub max_outstanding: usize,
+    /// `MAX_REQUESTS_PER_SECOND`: Identity Center requests, all kinds together.
+    pub max_requests_per_second: u32,
+    /// `DRY_RUN`: plan only, for every event.
+    pub dry_run: bool,
+}
+
+impl Config {
+    /// Reads the settings from an environment, given as a lookup. The error lists every bad setting.
+    pub fn read(environment: impl Fn(&str) -> Option<String>) -> Result<Config, Vec<String>> {
+        let mut settings = Settings { environment, faults: Vec::new() };
+        let file = settings.get("ASSIGNMENTS_FILE", "the path of a table", |text| Some(PathBuf::from(text)));
+        // Refused rather than ignored: the embedded table would grant what nobody meant to grant.
+        let dynamodb =
+            settings.get("ASSIGNMENTS_TABLE", "the name of a DynamoDB table", |text| Some(text.to_owned()));
+        if dynamodb.is_some() {
+            settings.faults.push(
+                "ASSIGNMENTS_TABLE is set, but this version reads no DynamoDB table: use ASSIGNMENTS_FILE or the \
+                 embedded table"
+                    .into(),
+            );
+        }
+        let config = Config {
+            table: file.map_or(Source::Embedded, Source::File),
+            instance_arn: settings.get(
+                "IDENTITY_CENTER_INSTANCE_ARN",
+                "an instance ARN such as arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
+                |text| ids::is_instance_arn(text).then(|| text.to_owned()),
+            ),
+            identity_center_region: settings.get(
+                "IDENTITY_CENTER_REGION",
+                "a Region such as eu-west-1",
+                |text| ids::is_region(text).then(|| text.to_owned()),
+            ),
+            management_account: settings.get("MANAGEMENT_ACCOUNT_ID", "12 digits", AccountId::parse),
+            // 15 is the service's quota, and it cannot be raised.
+            max_outstanding: settings
+                .get("MAX_OUTSTANDING", "a whole number from 1 to 15", |text| within(text, 1..=15))
+                .unwrap_or(10) as usize,
+            max_requests_per_second: settings
+                .get("MAX_REQUESTS_PER_SECOND", "a whole number from 1 to 100", |text| within(text, 1..=100))
+                .unwrap_or(15),
+            dry_run: settings
+                .get("DRY_RUN", "true or false", |text| match text.to_ascii_lowercase().as_str() {
+                    "true" => Some(true),
+                    "false" => Some(false),
+                    _ => None,
+                })
+                .unwrap_or(false),
+        };
+        if settings.faults.is_empty() { Ok(config) } else { Err(settings.faults) }
+    }
+}
+
+struct Settings<E> {
+    environment: E,
+    faults: Vec<String>,
+}
+
+impl<E: Fn(&str) -> Option<String>> Settings<E> {
+    fn get<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = (self.environment)(name)?;
+        // An empty setting is a mistake in a template more often than a wish for the default.
+        let value = if text.is_empty() { None } else { parse(&text) };
+        if value.is_none() {
+            self.faults.push(format!("{name} must be {expected}, or not be set; it is {text:?}"));
+        }
+        value
+    }
+}
+
+fn within(text: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+    text.parse().ok().filter(|number| range.contains(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        Config::read(|name| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_empty_environment_gives_the_documented_defaults() {
+        let expected = Config {
+            table: Source::Embedded,
+            instance_arn: None,
+            identity_center_region: None,
+            management_account: None,
+            max_outstanding: 10,
+            max_requests_per_second: 15,
+            dry_run: false,
+        };
+        assert_eq!(read(&[]), Ok(expected));
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let expected = Config {
+            table: Source::File("table.json".into()),
+            instance_arn: Some("arn:aws:sso:::instance/ssoins-7223f7eef79824e1".into()),
+            identity_center_region: Some("eu-west-1".into()),
+            management_account: AccountId::parse("123456789012"),
+            max_outstanding: 15,
+            max_requests_per_second: 20,
+            dry_run: true,
+        };
+        let config = read(&[
+            ("ASSIGNMENTS_FILE", "table.json"),
+            ("IDENTITY_CENTER_INSTANCE_ARN", "arn:aws:sso:::instance/ssoins-7223f7eef79824e1"),
+            ("IDENTITY_CENTER_REGION", "eu-west-1"),
+            ("MANAGEMENT_ACCOUNT_ID", "123456789012"),
+            ("MAX_OUTSTANDING", "15"),
+            ("MAX_REQUESTS_PER_SECOND", "20"),
+            ("DRY_RUN", "True"),
+        ]);
+        assert_eq!(config, Ok(expected));
+    }
+
+    #[test]
+    fn every_bad_setting_is_named_with_what_it_is() {
+        let bad = [
+            ("ASSIGNMENTS_FILE", ""),
+            ("ASSIGNMENTS_TABLE", "assignments"),
+            ("IDENTITY_CENTER_INSTANCE_ARN", "ssoins-1"),
+            ("IDENTITY_CENTER_REGION", "Ireland"),
+            ("MANAGEMENT_ACCOUNT_ID", "1234"),
+            ("MAX_OUTSTANDING", "16"),
+            ("MAX_REQUESTS_PER_SECOND", "0"),
+            ("DRY_RUN", "yes"),
+        ];
+        let faults = read(&bad).unwrap_err();
+        assert_eq!(faults.len(), bad.len(), "{faults:#?}");
+        for (name, _) in bad {
+            assert!(faults.iter().any(|fault| fault.starts_with(name)), "{name} is missing in {faults:#?}");
+        }
+    }
+}

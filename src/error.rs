@@ -1,0 +1,70 @@
+//! Errors that end an invocation, and their stable names.
+//!
+//! What happens to a single grant is no error here: [`crate::report`] decides what it means.
+
+use lambda_runtime::Diagnostic;
+
+use crate::{
+    failure::{CallError, Cause},
+    report::Report,
+    table::Fault,
+};
+
+/// Why an invocation failed. [`Error::name`] is stable: queues, alarms and people match on it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    InvalidEvent(String),
+    #[error("{table} is refused, with {} faults: {}", faults.len(), list(faults))]
+    InvalidTable { table: String, faults: Vec<Fault> },
+    #[error("{}", .0.join("; "))]
+    InvalidConfig(Vec<String>),
+    #[error("{0}; the invocation fails so that it is tried again")]
+    AccountNotReady(String),
+    #[error("{0}; the invocation fails so that it is tried again")]
+    ServiceUnavailable(String),
+    #[error("{}\n{}", .0.sentence(), .0.to_json())]
+    AssignmentsIncomplete(Box<Report>),
+}
+
+impl Error {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Error::InvalidEvent(_) => "InvalidEvent",
+            Error::InvalidTable { .. } => "InvalidTable",
+            Error::InvalidConfig(_) => "InvalidConfig",
+            Error::AccountNotReady(_) => "AccountNotReady",
+            Error::ServiceUnavailable(_) => "ServiceUnavailable",
+            Error::AssignmentsIncomplete(_) => "AssignmentsIncomplete",
+        }
+    }
+}
+
+/// A call without which nothing can be decided.
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Error {
+        let remedy = error.cause.remedy();
+        match error.cause {
+            Cause::Throttled | Cause::Conflict | Cause::Unavailable => {
+                Error::ServiceUnavailable(error.to_string())
+            }
+            Cause::Denied
+            | Cause::Key
+            | Cause::NotFound
+            | Cause::Quota
+            | Cause::Invalid
+            | Cause::Unsupported => Error::InvalidConfig(vec![format!("{error}: {remedy}")]),
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Diagnostic {
+        Diagnostic { error_type: error.name().to_owned(), error_message: error.to_string() }
+    }
+}
+
+fn list(faults: &[Fault]) -> String {
+    let lines: Vec<_> = faults.iter().map(|fault| format!("\n- {fault}")).collect();
+    lines.concat()
+}

@@ -1,0 +1,235 @@
+//! Payload to request: the only place that knows the shapes of events.
+//!
+//! Reads what it needs and tolerates the rest, because Control Tower's events vary and grow. It never
+//! trusts an event's message text, and never takes an account's place from an event: both go stale.
+
+use serde_json::{Map, Value};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+
+use crate::ids::AccountId;
+
+/// What a payload asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Make the account have the assignments that the table says.
+    Ensure(Ensure),
+    /// Nothing is to be done, and that is no error.
+    Ignore {
+        reason: String,
+        /// Control Tower could not vend the account: nothing for this function to do, but somebody wants to know.
+        failed_vending: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ensure {
+    pub account: AccountId,
+    pub dry_run: bool,
+    /// The account that delivered the lifecycle event. Control Tower delivers in the management account.
+    pub management: Option<AccountId>,
+    /// When Control Tower said that the account was ready.
+    pub vended_at: Option<OffsetDateTime>,
+}
+
+const EXPECTED: &str = "expected an EventBridge event from aws.controltower (CreateManagedAccount or \
+     UpdateManagedAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or false>}";
+
+/// Longest text of an event's own that is repeated in an answer, in characters.
+const QUOTE_LENGTH: usize = 200;
+
+/// Reads a payload. The error says what was expected and what came.
+pub fn parse(payload: &Value) -> Result<Request, String> {
+    let Value::Object(fields) = payload else {
+        return Err(format!("{EXPECTED}; got {}", kind(payload)));
+    };
+    let lifecycle = ["detail", "detail-type", "source"];
+    if lifecycle.iter().any(|name| fields.contains_key(*name)) {
+        lifecycle_event(fields)
+    } else if fields.contains_key("accountId") {
+        by_hand(fields)
+    } else if fields.is_empty() {
+        Err(format!("{EXPECTED}; got an empty object"))
+    } else {
+        Err(format!("{EXPECTED}; got an object with {}", names(fields)))
+    }
+}
+
+/// Strict, unlike a lifecycle event: a misspelt `dryRun` must not create anything.
+fn by_hand(fields: &Map<String, Value>) -> Result<Request, String> {
+    let mut faults = Vec::new();
+    let account = match fields.get("accountId") {
+        Some(Value::String(text)) => AccountId::parse(text),
+        _ => None,
+    };
+    if account.is_none() {
+        let came = fields.get("accountId").map_or("nothing".into(), quote);
+        faults.push(format!("accountId must be a string of 12 digits, got {came}"));
+    }
+    let dry_run = match fields.get("dryRun") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(dry_run)) => *dry_run,
+        Some(other) => {
+            faults.push(format!("dryRun must be true or false, got {}", quote(other)));
+            false
+        }
+    };
+    for name in fields.keys() {
+        if !["accountId", "dryRun"].contains(&name.as_str()) {
+            faults.push(format!("{} is not a field of this request", shorten(name)));
+        }
+    }
+    match account {
+        Some(account) if faults.is_empty() => {
+            Ok(Request::Ensure(Ensure { account, dry_run, management: None, vended_at: None }))
+        }
+        _ => Err(format!("{EXPECTED}; {}", faults.join("; "))),
+    }
+}
+
+fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
+    match event.get("source") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(source)) if source == "aws.controltower" => {}
+        Some(other) => return Err(format!("{EXPECTED}; got an event whose source is {}", quote(other))),
+    }
+    let detail = match event.get("detail") {
+        Some(Value::Object(detail)) => detail,
+        other => {
+            return Err(format!(
+                "{EXPECTED}; got an event whose detail is {}",
+                other.map_or("missing", kind)
+            ));
+        }
+    };
+    let name = match detail.get("eventName") {
+        Some(Value::String(name)) if !name.is_empty() => name.as_str(),
+        other => {
+            return Err(format!(
+                "{EXPECTED}; got an event whose detail.eventName is {}",
+                other.map_or("missing", kind)
+            ));
+        }
+    };
+    // The API call that starts the work bears the same name as the event that ends it.
+    if detail.get("eventType").and_then(Value::as_str) == Some("AwsApiCall")
+        || event.get("detail-type").and_then(Value::as_str) == Some("AWS API Call via CloudTrail")
+    {
+        return Ok(ignore(format!(
+            "this is the record of the {} API call, which only starts the work; the lifecycle event of the same \
+             name follows when the work is done",
+            shorten(name)
+        )));
+    }
+    let key = match name {
+        "CreateManagedAccount" => "createManagedAccountStatus",
+        "UpdateManagedAccount" => "updateManagedAccountStatus",
+        other => {
+            return Ok(ignore(format!(
+                "{} is not an event that vends or updates an account",
+                shorten(other)
+            )));
+        }
+    };
+    let place = format!("detail.serviceEventDetails.{key}");
+    let status = match detail.get("serviceEventDetails").and_then(|details| details.get(key)) {
+        Some(Value::Object(status)) => status,
+        other => {
+            return Err(format!(
+                "expected {place} in a {name} event; it is {}",
+                other.map_or("missing", kind)
+            ));
+        }
+    };
+    let account = status.get("account").and_then(|account| account.get("accountId"));
+    match status.get("state") {
+        Some(Value::String(state)) if state == "SUCCEEDED" => {}
+        Some(Value::String(state)) => return Ok(not_succeeded(name, state, account, status)),
+        other => {
+            return Err(format!(
+                "expected {place}.state to be SUCCEEDED or FAILED; it is {}",
+                other.map_or("missing".into(), quote)
+            ));
+        }
+    }
+    let Some(account) = account.and_then(Value::as_str).and_then(AccountId::parse) else {
+        return Err(format!(
+            "expected 12 digits in {place}.account.accountId of a {name} event that SUCCEEDED; got {}. Find the \
+             account's id in Control Tower and invoke the function with {{\"accountId\": \"...\"}}",
+            account.map_or("nothing".into(), quote)
+        ));
+    };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).and_then(timestamp);
+    Ok(Request::Ensure(Ensure {
+        account,
+        dry_run: false,
+        management: event.get("account").and_then(Value::as_str).and_then(AccountId::parse),
+        vended_at: text(status.get("completedTimestamp")).or_else(|| text(event.get("time"))),
+    }))
+}
+
+fn not_succeeded(name: &str, state: &str, account: Option<&Value>, status: &Map<String, Value>) -> Request {
+    let account = account
+        .and_then(Value::as_str)
+        .and_then(AccountId::parse)
+        .map_or("an account without an id".to_owned(), |id| format!("account {id}"));
+    let said = match status.get("message").and_then(Value::as_str) {
+        Some(message) if !message.is_empty() => format!("; Control Tower says: {}", shorten(message)),
+        _ => String::new(),
+    };
+    Request::Ignore {
+        reason: format!("{name} of {account} ended in state {}, not SUCCEEDED{said}", shorten(state)),
+        failed_vending: state == "FAILED",
+    }
+}
+
+fn ignore(reason: String) -> Request {
+    Request::Ignore { reason, failed_vending: false }
+}
+
+/// Control Tower writes `2019-11-15T11:45:18+0000`, which is not RFC 3339; its guide also shows `...Z`.
+fn timestamp(text: &str) -> Option<OffsetDateTime> {
+    const NO_COLON: &[time::format_description::BorrowedFormatItem<'_>] = format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second][offset_hour sign:mandatory][offset_minute]"
+    );
+    OffsetDateTime::parse(text, &Rfc3339).or_else(|_| OffsetDateTime::parse(text, NO_COLON)).ok()
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A value as it came, if it is short enough to repeat.
+fn quote(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{:?}", shorten(text)),
+        Value::Number(number) => format!("the number {number}"),
+        Value::Bool(answer) => answer.to_string(),
+        other => kind(other).to_owned(),
+    }
+}
+
+fn names(fields: &Map<String, Value>) -> String {
+    let shown: Vec<_> = fields.keys().take(8).map(|name| shorten(name)).collect();
+    let rest = fields.len() - shown.len();
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("the fields {}{more}", shown.join(", "))
+}
+
+fn shorten(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut short: String = characters.by_ref().take(QUOTE_LENGTH).collect();
+    if characters.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests;

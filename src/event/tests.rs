@@ -1,0 +1,219 @@
+use serde_json::json;
+use time::macros::datetime;
+
+use super::*;
+
+/// One of the sample payloads that people and `sam local invoke` use as well.
+fn sample(name: &str) -> Value {
+    let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// `sample` with the value at a JSON pointer replaced, or removed where `value` is `None`.
+fn with(name: &str, pointer: &str, value: Option<Value>) -> Value {
+    let mut event = sample(name);
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = event.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    match value {
+        Some(value) => parent.insert(key.to_owned(), value),
+        None => parent.remove(key),
+    };
+    event
+}
+
+const STATUS: &str = "/detail/serviceEventDetails/createManagedAccountStatus";
+
+fn ensure(payload: &Value) -> Ensure {
+    match parse(payload) {
+        Ok(Request::Ensure(ensure)) => ensure,
+        other => panic!("expected a request to ensure, got {other:?} for {payload}"),
+    }
+}
+
+#[test]
+fn a_successful_vending_asks_for_the_account() {
+    let create = ensure(&sample("create-succeeded"));
+    assert_eq!(
+        create,
+        Ensure {
+            account: AccountId::parse("111122223333").unwrap(),
+            dry_run: false,
+            management: AccountId::parse("123456789012"),
+            vended_at: Some(datetime!(2026-11-02 09:30:18 UTC)),
+        }
+    );
+    let update = ensure(&sample("update-succeeded"));
+    assert_eq!(update.account.as_str(), "444455556666");
+    assert_eq!(update.vended_at, Some(datetime!(2026-11-02 10:04:31 UTC)));
+    assert_eq!(ensure(&sample("minimal")).account.as_str(), "111122223333");
+}
+
+#[test]
+fn what_is_not_needed_may_be_missing_null_or_of_another_kind() {
+    let status = |field: &str| format!("{STATUS}/{field}");
+    let places = [
+        "/version".into(),
+        "/id".into(),
+        "/source".into(),
+        "/detail-type".into(),
+        "/account".into(),
+        "/time".into(),
+        "/region".into(),
+        "/resources".into(),
+        "/detail/eventVersion".into(),
+        "/detail/userIdentity".into(),
+        "/detail/eventTime".into(),
+        "/detail/eventType".into(),
+        "/detail/recipientAccountId".into(),
+        status("organizationalUnit"),
+        status("message"),
+        status("requestedTimestamp"),
+        status("completedTimestamp"),
+        status("account/accountName"),
+    ];
+    for place in &places {
+        for value in [None, Some(Value::Null)] {
+            assert_eq!(
+                ensure(&with("create-succeeded", place, value)).account.as_str(),
+                "111122223333",
+                "{place}"
+            );
+        }
+        if place != "/source" {
+            let odd = with("create-succeeded", place, Some(json!([{"odd": 1}])));
+            assert_eq!(ensure(&odd).account.as_str(), "111122223333", "{place}");
+        }
+        let extra = with("create-succeeded", &format!("{STATUS}/extra"), Some(json!({"a": [1, null]})));
+        assert_eq!(ensure(&extra).account.as_str(), "111122223333");
+    }
+}
+
+#[test]
+fn the_time_is_read_in_every_form_and_never_stands_in_the_way() {
+    let cases = [
+        (json!("2019-11-15T11:45:18+0000"), Some(datetime!(2019-11-15 11:45:18 UTC))),
+        (json!("2019-11-15T11:45:18Z"), Some(datetime!(2019-11-15 11:45:18 UTC))),
+        (json!("2019-11-15T12:45:18+01:00"), Some(datetime!(2019-11-15 11:45:18 UTC))),
+        (json!("2019-11-15T12:45:18+0100"), Some(datetime!(2019-11-15 11:45:18 UTC))),
+        (json!("yesterday"), None),
+        (json!(1573818318), None),
+    ];
+    for (text, expected) in cases {
+        let mut event = with("create-succeeded", &format!("{STATUS}/completedTimestamp"), Some(text.clone()));
+        event["time"] = Value::Null;
+        assert_eq!(ensure(&event).vended_at, expected, "{text}");
+    }
+    let without = with("create-succeeded", &format!("{STATUS}/completedTimestamp"), None);
+    assert_eq!(ensure(&without).vended_at, Some(datetime!(2026-11-02 09:30:21 UTC)), "the envelope's time");
+}
+
+#[test]
+fn what_asks_for_nothing_is_ignored_with_a_reason() {
+    let cases = [
+        ("create-failed", "Not SUCCEEDED", true),
+        ("update-failed", "not SUCCEEDED", true),
+        ("create-api-call", "only starts the work", false),
+        ("register-ou", "RegisterOrganizationalUnit", false),
+        ("update-landing-zone", "UpdateLandingZone", false),
+    ];
+    for (name, expected, expected_failed) in cases {
+        match parse(&sample(name)) {
+            Ok(Request::Ignore { reason, failed_vending }) => {
+                assert!(reason.to_lowercase().contains(&expected.to_lowercase()), "{name}: {reason}");
+                assert_eq!(failed_vending, expected_failed, "{name}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    let names = [
+        "DeregisterOrganizationalUnit",
+        "PrecheckOrganizationalUnit",
+        "EnableGuardrail",
+        "DisableGuardrail",
+        "SetupLandingZone",
+        "EnableBaseline",
+        "UpdateEnabledBaseline",
+        "ResetEnabledBaseline",
+        "DisableBaseline",
+        "SomethingNewOf2027",
+    ];
+    for name in names {
+        let event = with("create-succeeded", "/detail/eventName", Some(json!(name)));
+        assert!(matches!(parse(&event), Ok(Request::Ignore { failed_vending: false, .. })), "{name}");
+    }
+    for state in ["IN_PROGRESS", "", "succeeded"] {
+        let event = with("create-succeeded", &format!("{STATUS}/state"), Some(json!(state)));
+        assert!(matches!(parse(&event), Ok(Request::Ignore { failed_vending: false, .. })), "{state}");
+    }
+}
+
+#[test]
+fn the_api_call_is_known_by_either_of_its_marks() {
+    let mut by_type = sample("create-api-call");
+    by_type["detail-type"] = Value::Null;
+    let mut by_detail_type = sample("create-api-call");
+    by_detail_type["detail"]["eventType"] = Value::Null;
+    for event in [by_type, by_detail_type] {
+        assert!(matches!(parse(&event), Ok(Request::Ignore { .. })), "{event}");
+    }
+}
+
+#[test]
+fn each_event_is_read_from_its_own_key() {
+    let mut event = sample("create-succeeded");
+    event["detail"]["eventName"] = json!("UpdateManagedAccount");
+    assert!(parse(&event).unwrap_err().contains("updateManagedAccountStatus"));
+}
+
+#[test]
+fn a_payload_by_hand_names_the_account_and_nothing_else() {
+    let request = ensure(&json!({"accountId": "111122223333", "dryRun": true}));
+    assert!(request.dry_run);
+    assert!(!ensure(&json!({"accountId": "111122223333", "dryRun": null})).dry_run);
+    assert!(!ensure(&sample("by-hand")).dry_run);
+    assert!(ensure(&sample("dry-run")).dry_run);
+}
+
+#[test]
+fn anything_else_is_refused_with_what_was_expected_and_what_came() {
+    let account =
+        |value: Value| with("create-succeeded", &format!("{STATUS}/account/accountId"), Some(value));
+    let cases = [
+        (json!(null), "null"),
+        (json!("hello"), "a string"),
+        (json!([sample("by-hand")]), "a list"),
+        (json!({}), "an empty object"),
+        (json!({"acountId": "111122223333"}), "acountId"),
+        (json!({"accountId": 111122223333_u64}), "the number 111122223333"),
+        (json!({"accountId": "1111-2222-3333"}), "1111-2222-3333"),
+        (json!({"accountId": "111122223333", "dryrun": true}), "dryrun is not a field"),
+        (json!({"accountId": "111122223333", "dryRun": "true"}), "dryRun must be true or false"),
+        (json!({"accountId": "1", "dryRun": 1, "note": 1}), "dryRun must be"),
+        (json!({"source": "aws.ec2", "detail": {}}), "aws.ec2"),
+        (json!({"source": "aws.controltower"}), "detail is missing"),
+        (json!({"source": "aws.controltower", "detail": "x"}), "detail is a string"),
+        (json!({"detail": {}}), "detail.eventName is missing"),
+        (with("create-succeeded", "/detail/serviceEventDetails", None), "createManagedAccountStatus"),
+        (with("create-succeeded", STATUS, Some(Value::Null)), "it is null"),
+        (with("create-succeeded", &format!("{STATUS}/state"), None), "it is missing"),
+        (with("create-succeeded", &format!("{STATUS}/account"), None), "got nothing"),
+        (account(json!("Not Available")), "Not Available"),
+        (account(json!(111122223333_u64)), "the number 111122223333"),
+        (account(Value::Null), "got null"),
+    ];
+    for (payload, came) in cases {
+        let message = parse(&payload).expect_err(&payload.to_string());
+        assert!(message.contains("expected"), "{message}");
+        assert!(message.contains(came), "{came:?} is not in {message:?}");
+    }
+}
+
+#[test]
+fn a_long_text_of_the_event_is_not_repeated_whole() {
+    let long = "x".repeat(100_000);
+    let event = with("create-failed", &format!("{STATUS}/message"), Some(json!(long)));
+    let Ok(Request::Ignore { reason, .. }) = parse(&event) else { panic!("not ignored") };
+    assert!(reason.len() < 1_000);
+    assert!(parse(&json!({ long: 1 })).unwrap_err().len() < 1_000);
+}

@@ -1,0 +1,109 @@
+//! The shapes of identifiers, as the AWS service models document them.
+//!
+//! Shapes only: nothing here knows whether what an identifier names exists.
+
+use std::{fmt, sync::LazyLock};
+
+use regex_lite::Regex;
+use serde::Serialize;
+
+pub const ACCOUNT_ID: &str = r"^\d{12}$";
+pub const INSTANCE_ARN: &str = r"^arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}$";
+pub const PERMISSION_SET_ARN: &str =
+    r"^arn:aws(-[a-z]{1,5}){0,3}:sso:::permissionSet/(sso)?ins-[a-zA-Z0-9-.]{16}/ps-[a-zA-Z0-9-./]{16}$";
+pub const PERMISSION_SET_NAME: &str = r"^[\w+=,.@-]{1,32}$";
+pub const PRINCIPAL_ID: &str =
+    r"^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$";
+pub const ORGANIZATIONAL_UNIT_ID: &str = r"^ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}$";
+pub const ROOT_ID: &str = r"^r-[0-9a-z]{4,32}$";
+pub const REGION: &str = r"^[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}$";
+
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident: $pattern:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(text: &str) -> bool {
+            // The patterns are constants, and a test compiles each of them: a `None` cannot occur.
+            static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($pattern).ok());
+            SHAPE.as_ref().is_some_and(|shape| shape.is_match(text))
+        }
+    )*};
+}
+
+shapes! {
+    is_account_id: ACCOUNT_ID;
+    is_instance_arn: INSTANCE_ARN;
+    is_permission_set_arn: PERMISSION_SET_ARN;
+    is_permission_set_name: PERMISSION_SET_NAME;
+    /// The id of a group or of a user in the identity store.
+    is_principal_id: PRINCIPAL_ID;
+    is_organizational_unit_id: ORGANIZATIONAL_UNIT_ID;
+    is_root_id: ROOT_ID;
+    is_region: REGION;
+}
+
+/// Twelve digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct AccountId(String);
+
+impl AccountId {
+    pub fn parse(text: &str) -> Option<AccountId> {
+        is_account_id(text).then(|| AccountId(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_accept_what_the_models_document_and_nothing_around_it() {
+        type Shape = fn(&str) -> bool;
+        let cases: &[(Shape, &str, &str)] = &[
+            (is_account_id, "111122223333", "11112222333a"),
+            (is_account_id, "000000000001", "111122223333\n"),
+            (
+                is_instance_arn,
+                "arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
+                "arn:aws:sso:::instance/ssoins-7223f7eef79824e",
+            ),
+            (
+                is_instance_arn,
+                "arn:aws-us-gov:sso:::instance/ins-7223f7eef79824e1",
+                "arn:aws:sso:eu-west-1::instance/ssoins-7223f7eef79824e1",
+            ),
+            (
+                is_permission_set_arn,
+                "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78",
+                "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e7",
+            ),
+            (is_permission_set_name, "Read_Only+=,.@-", "Read Only"),
+            (is_permission_set_name, "a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            (is_permission_set_name, "A1", "Ä1"),
+            (
+                is_principal_id,
+                "906756a2c4-5f2a0e1b-1111-2222-3333-444455556666",
+                "906756A2C4-5f2a0e1b-1111-2222-3333-444455556666",
+            ),
+            (is_principal_id, "5F2A0E1B-1111-2222-3333-444455556666", "5f2a0e1b-1111-2222-3333-44445555666"),
+            (is_organizational_unit_id, "ou-ab12-33333333", "ou-ab12-3333"),
+            (is_root_id, "r-ab12", "r-ab1"),
+            (is_region, "eu-west-1", "eu-west"),
+            (is_region, "us-gov-east-1", "EU-WEST-1"),
+        ];
+        for (shape, good, bad) in cases {
+            assert!(shape(good), "{good} should be accepted");
+            assert!(!shape(bad), "{bad} should be refused");
+        }
+    }
+}

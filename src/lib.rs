@@ -1,0 +1,241 @@
+//! Gives a newly vended AWS account its IAM Identity Center account assignments.
+//!
+//! Every trigger means the same: *make account X have the assignments that the table says*. It is safe to run
+//! twice, late, or at the same time as another, because it reads what is true, creates only what is missing, and
+//! reports what it saw.
+//!
+//! ```text
+//! payload ─► event ─► table ─► organization ─► plan ─► names ─► apply ─► report
+//!            (pure)   (rules)  (facts)         (pure)  (ids)    (create  (result or
+//!                                                                and poll) failure)
+//! ```
+//!
+//! Arrows point down only: [`Function`] calls the effects ([`organization`], [`identity_center`], [`names`],
+//! [`apply`]), and these use the pure part ([`event`], [`plan`], [`report`], [`failure`], [`ids`], and the parsing
+//! of [`table`]), which has no async, clock, environment or SDK. SDK types stay in [`aws`], [`organization`] and
+//! [`identity_center`].
+//!
+//! What it never does: delete an assignment, touch the management account, take an account's place or name from
+//! an event, say `ready` while something is missing, or run past its deadline.
+
+#![forbid(unsafe_code)]
+
+pub mod apply;
+pub mod aws;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod failure;
+pub mod identity_center;
+pub mod ids;
+pub mod names;
+pub mod organization;
+pub mod pace;
+pub mod plan;
+pub mod report;
+pub mod table;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use aws_config::SdkConfig;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    apply::Limits,
+    config::Config,
+    error::Error,
+    event::{Ensure, Request},
+    identity_center::IdentityCenter,
+    names::Names,
+    organization::Organization,
+    plan::{Account, Assignment, Grant, Obstacle, Plan, Resolved},
+    report::{Report, Settled, Status},
+};
+
+/// The function: settings, clients and what is remembered between warm invocations.
+#[derive(Debug)]
+pub struct Function {
+    config: Config,
+    organization: Organization,
+    identity_center: IdentityCenter,
+    names: Names,
+}
+
+impl Function {
+    /// # Errors
+    /// [`Error::InvalidConfig`] where no Region is set.
+    pub fn new(config: Config, sdk: &SdkConfig) -> Result<Function, Error> {
+        Ok(Function {
+            organization: Organization::new(sdk),
+            identity_center: IdentityCenter::new(&config, sdk)?,
+            names: Names::default(),
+            config,
+        })
+    }
+
+    /// Does what the payload asks for, and ends before `deadline`.
+    ///
+    /// # Errors
+    /// See [`Error`]; everything but a success of all grants is one.
+    pub async fn handle(&self, payload: &Value, deadline: Instant) -> Result<Report, Error> {
+        let started = Instant::now();
+        match event::parse(payload).map_err(Error::InvalidEvent)? {
+            Request::Ignore { reason, .. } => Ok(Report::ignored(reason, None, started.elapsed())),
+            Request::Ensure(request) => {
+                let until = deadline - margin(deadline.saturating_duration_since(started));
+                self.ensure(request, started, until).await?.judge()
+            }
+        }
+    }
+
+    async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {
+        let table = self.config.table.load().await?;
+        let account = timeout_at(until, self.facts(&request, &table)).await.map_err(|_| {
+            Error::ServiceUnavailable(
+                "the time ran out while the account and the instance were looked up; AWS was slow or throttled".into(),
+            )
+        })??;
+        match plan::plan(&table, &account) {
+            Plan::Ignore(reason) => Ok(Report::ignored(reason, Some(&account), started.elapsed())),
+            Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),
+            Plan::Ensure(grants) => {
+                let dry_run = request.dry_run || self.config.dry_run;
+                let settled = self.settle(&account, grants, dry_run, until).await;
+                Ok(Report::of_grants(&account, settled, dry_run, started.elapsed()))
+            }
+        }
+    }
+
+    async fn facts(&self, request: &Ensure, table: &table::Table) -> Result<Account, Error> {
+        let management: Vec<_> =
+            [&self.config.management_account, &request.management].into_iter().flatten().collect();
+        let account = self.organization.account(&request.account, table.needs(), &management);
+        tokio::try_join!(account, self.identity_center.find_instance()).map(|(account, ())| account)
+    }
+
+    /// Every grant comes back with what became of it.
+    async fn settle<'t>(
+        &self,
+        account: &Account,
+        grants: Vec<Grant<'t>>,
+        dry_run: bool,
+        until: Instant,
+    ) -> Vec<(Resolved<'t>, Settled)> {
+        let read = timeout_at(until, self.read(account, grants.clone())).await;
+        let Ok((mut grants, in_progress)) = read else {
+            let reason = "the time ran out while names and present assignments were looked up".to_owned();
+            let unread = || Err(Obstacle::Unknown(reason.clone()));
+            return grants
+                .into_iter()
+                .map(|grant| {
+                    let resolved = Resolved {
+                        grant,
+                        permission_set_name: None,
+                        permission_set: unread(),
+                        principal: unread().map(plan::PrincipalId::Group),
+                    };
+                    (resolved, Status::Pending { reason: reason.clone() }.into())
+                })
+                .collect();
+        };
+        let missing: Vec<Assignment> =
+            grants.iter().filter_map(|(_, state)| state.missing().cloned()).collect();
+        let limits = Limits { max_outstanding: self.config.max_outstanding, until };
+        let mut created = if dry_run || missing.is_empty() {
+            Vec::new()
+        } else {
+            apply::create(&self.identity_center, missing, in_progress, limits).await
+        }
+        .into_iter();
+        grants
+            .drain(..)
+            .map(|(resolved, state)| {
+                let settled = match state {
+                    State::Settled(status) => status.into(),
+                    State::Missing(_) => created.next().unwrap_or_else(|| Status::Planned.into()),
+                };
+                if let (Ok(arn), Status::Failed { .. } | Status::Unresolved { .. }) =
+                    (&resolved.permission_set, &settled.status)
+                {
+                    self.names.forget(arn);
+                }
+                (resolved, settled)
+            })
+            .collect()
+    }
+
+    /// Looks up the names and what is present. Also the creations that were under way before that.
+    async fn read<'t>(
+        &self,
+        account: &Account,
+        grants: Vec<Grant<'t>>,
+    ) -> (Vec<(Resolved<'t>, State)>, Vec<String>) {
+        let center = &self.identity_center;
+        let started = Instant::now();
+        loop {
+            let (resolved, in_progress) = tokio::join!(
+                self.names.resolve(center, grants.clone()),
+                // Only saves creating twice what an earlier invocation has asked for.
+                async { center.creations_in_progress().await.unwrap_or_default() },
+            );
+            let read = self.presence(account, resolved).await;
+            let missing: BTreeSet<&str> = read
+                .iter()
+                .filter_map(|(_, state)| state.missing())
+                .map(|assignment| assignment.permission_set.as_str())
+                .collect();
+            match self.names.confirm(center, missing, started).await {
+                Ok(false) => {}
+                // Where AWS does not say, creating will.
+                Ok(true) | Err(_) => return (read, in_progress),
+            }
+        }
+    }
+
+    async fn presence<'t>(
+        &self,
+        account: &Account,
+        resolved: Vec<Resolved<'t>>,
+    ) -> Vec<(Resolved<'t>, State)> {
+        let wanted: Vec<_> = resolved.iter().map(|grant| grant.assignment(&account.id)).collect();
+        let known: Vec<&Assignment> = wanted.iter().flatten().collect();
+        let mut present = apply::present(&self.identity_center, &account.id, &known).await.into_iter();
+        let states: Vec<State> = wanted
+            .into_iter()
+            .map(|wanted| match wanted {
+                Err(Obstacle::Unknown(reason)) => State::Settled(Status::Unresolved {
+                    reason,
+                    remedy: failure::Cause::NotFound.remedy().to_owned(),
+                }),
+                Err(Obstacle::Failed(error)) => State::Settled(apply::settle(&error)),
+                Ok(assignment) => match present.next() {
+                    Some(Ok(true)) => State::Settled(Status::Present),
+                    Some(Err(error)) => State::Settled(apply::settle(&error)),
+                    Some(Ok(false)) | None => State::Missing(assignment),
+                },
+            })
+            .collect();
+        resolved.into_iter().zip(states).collect()
+    }
+}
+
+/// A grant after reading.
+enum State {
+    Settled(Status),
+    Missing(Assignment),
+}
+
+impl State {
+    fn missing(&self) -> Option<&Assignment> {
+        match self {
+            State::Missing(assignment) => Some(assignment),
+            State::Settled(_) => None,
+        }
+    }
+}
+
+/// What is kept back for the report: a tenth of the time there is, two seconds at most.
+fn margin(time: Duration) -> Duration {
+    (time / 10).min(Duration::from_secs(2))
+}

@@ -1,0 +1,51 @@
+//! The Lambda function's bootstrap: tracing, settings, clients, run; nothing else.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use account_assigner::{Function, aws, config::Config, error::Error};
+use lambda_runtime::{LambdaEvent, run, service_fn, tracing};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    tracing::init_default_subscriber();
+    // A bad setting is answered to every event instead of ending the process: Lambda would only say that the
+    // runtime exited, and start it again.
+    let function = &Arc::new(start().await);
+    run(service_fn(async |event: LambdaEvent<Value>| {
+        let deadline = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        let answer = match function.as_ref() {
+            Ok(function) => function.handle(&event.payload, Instant::now() + deadline).await,
+            Err(error) => Err(error.clone()),
+        };
+        log(&event.context.request_id, &answer);
+        answer
+    }))
+    .await
+}
+
+async fn start() -> Result<Function, Error> {
+    let config = Config::read(|name| std::env::var(name).ok()).map_err(Error::InvalidConfig)?;
+    Function::new(config, &aws::load().await)
+}
+
+/// One structured line an invocation: the result as it is answered, or the error.
+fn log(request_id: &str, answer: &Result<account_assigner::report::Report, Error>) {
+    let line = match answer {
+        Ok(report) => json!({ "level": "INFO", "requestId": request_id, "result": report }),
+        Err(Error::AssignmentsIncomplete(report)) => {
+            json!({ "level": "ERROR", "requestId": request_id, "errorType": "AssignmentsIncomplete", "result": report })
+        }
+        Err(error) => {
+            let (name, message) = (error.name(), error.to_string());
+            json!({ "level": "ERROR", "requestId": request_id, "errorType": name, "errorMessage": message })
+        }
+    };
+    println!("{line}");
+}

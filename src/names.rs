@@ -1,0 +1,220 @@
+//! Names of the table to ids and ARNs of AWS, only those that are wanted.
+//!
+//! Finding a permission set by its name takes one call for every permission set of the instance, so these names
+//! are remembered between warm invocations. AWS cannot rename a permission set; one that was deleted and made
+//! again has another ARN. What is remembered is therefore good enough to *read* with, and [`Names::confirm`]
+//! asks AWS before anything is *written* with it. Groups and users are looked up for every event: one that was
+//! made again has a new id, and assignments of the old id may still be listed, which would look like access.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
+
+use crate::{
+    failure::CallError,
+    identity_center::IdentityCenter,
+    plan::{Grant, Obstacle, PrincipalId, Resolved},
+    table::{Named, PermissionSet, Principal},
+};
+
+/// Bounds what a deletion that nothing here notices can cost: a few calls with an ARN that is gone.
+const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+/// Lookups at the same time. The pace limits their rate; this limits how many wait for an answer.
+const AT_ONCE: usize = 8;
+
+/// Permission sets that have been described, by ARN.
+#[derive(Debug, Default)]
+pub struct Names {
+    remembered: Mutex<HashMap<String, Remembered>>,
+}
+
+#[derive(Clone, Debug)]
+struct Remembered {
+    name: String,
+    at: Instant,
+}
+
+impl Names {
+    /// Looks up all names of the grants. Grants that turn out to be the same become one, with the rules of both.
+    pub async fn resolve<'t>(&self, center: &IdentityCenter, grants: Vec<Grant<'t>>) -> Vec<Resolved<'t>> {
+        let permission_sets: BTreeSet<&str> = grants
+            .iter()
+            .filter_map(|grant| match grant.permission_set {
+                PermissionSet::Name(name) => Some(name.as_str()),
+                PermissionSet::Arn(_) => None,
+            })
+            .collect();
+        let principals: BTreeSet<&Principal> = grants.iter().map(|grant| grant.principal).collect();
+        let (arns, ids) = tokio::join!(
+            self.permission_sets(center, permission_sets),
+            stream::iter(principals)
+                .map(async |principal| (principal, principal_id(center, principal).await))
+                .buffer_unordered(AT_ONCE)
+                .collect::<BTreeMap<_, _>>(),
+        );
+        let resolved = grants.into_iter().map(|grant| {
+            let (permission_set_name, permission_set) = match grant.permission_set {
+                PermissionSet::Name(name) => {
+                    (Some(name.clone()), arns.get(name.as_str()).cloned().unwrap_or_else(unasked))
+                }
+                PermissionSet::Arn(arn) => (self.remembered_name(arn), Ok(arn.clone())),
+            };
+            let principal = ids.get(grant.principal).cloned().unwrap_or_else(unasked);
+            Resolved { grant, permission_set_name, permission_set, principal }
+        });
+        merge(resolved)
+    }
+
+    /// The ARN of each name.
+    async fn permission_sets<'n>(
+        &self,
+        center: &IdentityCenter,
+        names: BTreeSet<&'n str>,
+    ) -> HashMap<&'n str, Result<String, Obstacle>> {
+        let mut found: HashMap<&str, Result<String, Obstacle>> = HashMap::new();
+        let mut missing = names;
+        let take = |found: &mut HashMap<_, _>, missing: &mut BTreeSet<&'n str>, arn: &str, name: &str| {
+            if let Some(name) = missing.take(name) {
+                found.insert(name, Ok(arn.to_owned()));
+            }
+        };
+        for (arn, Remembered { name, .. }) in self.lock().iter() {
+            take(&mut found, &mut missing, arn, name);
+        }
+        if missing.is_empty() {
+            return found;
+        }
+        let listed = match center.list_permission_sets().await {
+            Ok(listed) => listed,
+            Err(error) => {
+                found.extend(missing.into_iter().map(|name| (name, Err(Obstacle::Failed(error.clone())))));
+                return found;
+            }
+        };
+        let unread: Vec<String> = {
+            let mut remembered = self.lock();
+            let exists: HashSet<&String> = listed.iter().collect();
+            remembered.retain(|arn, _| exists.contains(arn));
+            listed.into_iter().filter(|arn| !remembered.contains_key(arn)).collect()
+        };
+        let mut failure = None;
+        let mut described = stream::iter(unread)
+            .map(async |arn| (center.permission_set_name(&arn).await, arn))
+            .buffer_unordered(AT_ONCE);
+        while !missing.is_empty()
+            && let Some((name, arn)) = described.next().await
+        {
+            match name {
+                Ok(Some(name)) => {
+                    take(&mut found, &mut missing, &arn, &name);
+                    self.lock().insert(arn, Remembered { name, at: Instant::now() });
+                }
+                // Deleted since it was listed.
+                Ok(None) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        for name in missing {
+            found.insert(
+                name,
+                Err(match &failure {
+                    Some(error) => Obstacle::Failed(error.clone()),
+                    None => Obstacle::Unknown(format!("no permission set is named {name:?}")),
+                }),
+            );
+        }
+        found
+    }
+
+    /// Asks AWS whether these ARNs still bear the names under which they were found before `since`, and forgets
+    /// those that do not. `true`: all do.
+    pub async fn confirm(
+        &self,
+        center: &IdentityCenter,
+        arns: BTreeSet<&str>,
+        since: Instant,
+    ) -> Result<bool, CallError> {
+        let old: Vec<(String, String)> = self
+            .lock()
+            .iter()
+            .filter(|(arn, remembered)| remembered.at < since && arns.contains(arn.as_str()))
+            .map(|(arn, remembered)| (arn.clone(), remembered.name.clone()))
+            .collect();
+        let mut answers = stream::iter(old)
+            .map(async |(arn, name)| (center.permission_set_name(&arn).await, arn, name))
+            .buffer_unordered(AT_ONCE);
+        let mut all = true;
+        while let Some((answer, arn, name)) = answers.next().await {
+            if answer?.as_ref() == Some(&name) {
+                self.lock().insert(arn, Remembered { name, at: Instant::now() });
+            } else {
+                self.forget(&arn);
+                all = false;
+            }
+        }
+        Ok(all)
+    }
+
+    /// After a call with this ARN failed.
+    pub fn forget(&self, arn: &str) {
+        self.lock().remove(arn);
+    }
+
+    fn remembered_name(&self, arn: &str) -> Option<String> {
+        self.lock().get(arn).map(|remembered| remembered.name.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        // No code panics while it holds the lock; if it did, the names would still be sound.
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        remembered.retain(|_, remembered| now < remembered.at + REMEMBERED);
+        remembered
+    }
+}
+
+/// Cannot occur, since every name of the grants is asked for; if it did, nothing would be granted.
+fn unasked<T>() -> Result<T, Obstacle> {
+    Err(Obstacle::Unknown("the name was not looked up".into()))
+}
+
+async fn principal_id(center: &IdentityCenter, principal: &Principal) -> Result<PrincipalId, Obstacle> {
+    let (found, kind) = match principal {
+        Principal::Group(Named::Id(id)) => return Ok(PrincipalId::Group(id.clone())),
+        Principal::User(Named::Id(id)) => return Ok(PrincipalId::User(id.clone())),
+        Principal::Group(Named::Name(name)) => {
+            (center.group_id(name).await.map(|id| id.map(PrincipalId::Group).ok_or(name)), "group")
+        }
+        Principal::User(Named::Name(name)) => {
+            (center.user_id(name).await.map(|id| id.map(PrincipalId::User).ok_or(name)), "user")
+        }
+    };
+    match found {
+        Ok(Ok(id)) => Ok(id),
+        Ok(Err(name)) => Err(Obstacle::Unknown(format!("no {kind} is named {name:?}"))),
+        Err(error) => Err(Obstacle::Failed(error)),
+    }
+}
+
+/// One row may say by name what another says by id.
+fn merge<'t>(resolved: impl Iterator<Item = Resolved<'t>>) -> Vec<Resolved<'t>> {
+    let mut merged: Vec<Resolved<'t>> = Vec::new();
+    let mut place: HashMap<(String, PrincipalId), usize> = HashMap::new();
+    for one in resolved {
+        if let (Ok(permission_set), Ok(principal)) = (&one.permission_set, &one.principal) {
+            let index = *place.entry((permission_set.clone(), principal.clone())).or_insert(merged.len());
+            if let Some(same) = merged.get_mut(index) {
+                same.grant.rules.extend(one.grant.rules);
+                same.permission_set_name = same.permission_set_name.take().or(one.permission_set_name);
+                continue;
+            }
+        }
+        merged.push(one);
+    }
+    merged
+}

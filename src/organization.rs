@@ -1,0 +1,238 @@
+//! Facts about an account, read fresh from AWS Organizations: the only place naming `aws_sdk_organizations`.
+//!
+//! Reads only what the table asks for, writes nothing, and remembers nothing.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_organizations::{
+    Client,
+    types::{self, AccountState, AccountStatus},
+};
+use futures_util::future::try_join_all;
+
+use crate::{
+    aws::{self, Watch, call_error},
+    error::Error,
+    failure::{CallError, Cause},
+    ids::{self, AccountId},
+    plan::{Account, Parent, State},
+    table::Needs,
+};
+
+/// A client of AWS Organizations.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    client: Client,
+}
+
+impl Organization {
+    pub fn new(sdk: &SdkConfig) -> Organization {
+        let config = aws_sdk_organizations::config::Builder::from(sdk)
+            .retry_config(aws::retries())
+            .retry_partition(aws::retry_partition("organizations"))
+            .timeout_config(aws::timeouts())
+            .interceptor(Watch { pace: None })
+            .build();
+        Organization { client: Client::from_conf(config) }
+    }
+
+    /// The account as it is now. `management` is the management account where that is known already.
+    pub async fn account(
+        &self,
+        id: &AccountId,
+        needs: Needs,
+        management: &[&AccountId],
+    ) -> Result<Account, Error> {
+        let described = self.describe_account(id).await?;
+        // The account's ARN names the management account: arn:aws:organizations::<management>:account/...
+        let owner = described.arn().and_then(|arn| arn.split(':').nth(4)).and_then(AccountId::parse);
+        let management_is_known = owner.is_some() || !management.is_empty();
+        let is_management = management.contains(&id)
+            || owner.as_ref() == Some(id)
+            || (!management_is_known && self.management_account().await? == id.as_str());
+        let mut account = Account {
+            id: id.clone(),
+            name: described.name().unwrap_or_default().to_owned(),
+            state: state(&described),
+            is_management,
+            parents: Vec::new(),
+            tags: BTreeMap::new(),
+        };
+        if account.is_management || account.state != State::Active {
+            return Ok(account);
+        }
+        let (parents, tags) = tokio::try_join!(self.parents(id, &described, needs), self.tags(id, needs))?;
+        (account.parents, account.tags) = (parents, tags);
+        Ok(account)
+    }
+
+    async fn describe_account(&self, id: &AccountId) -> Result<types::Account, Error> {
+        let not_there = || {
+            Error::AccountNotReady(format!(
+                "account {id} is not in the organization, or cannot be seen in it yet"
+            ))
+        };
+        match self.client.describe_account().account_id(id.as_str()).send().await {
+            Ok(answer) => answer.account.ok_or_else(not_there),
+            Err(error) => match call_error("organizations:DescribeAccount", error) {
+                CallError { cause: Cause::NotFound, .. } => Err(not_there()),
+                error => Err(error.into()),
+            },
+        }
+    }
+
+    async fn management_account(&self) -> Result<String, CallError> {
+        const OPERATION: &str = "organizations:DescribeOrganization";
+        let answer = self.client.describe_organization().send().await;
+        let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+        let id = answer.organization.and_then(|organization| organization.master_account_id);
+        id.ok_or_else(|| incomplete(OPERATION, "the answer names no management account".into()))
+    }
+
+    /// From the root down.
+    async fn parents(
+        &self,
+        id: &AccountId,
+        described: &types::Account,
+        needs: Needs,
+    ) -> Result<Vec<Parent>, CallError> {
+        let chain = described.paths().iter().find_map(|path| chain(path));
+        let chain = match chain {
+            Some(chain) => chain,
+            None => self.climb(id).await?,
+        };
+        try_join_all(chain.into_iter().map(async |parent| {
+            let name = if needs.organizational_unit_names && ids::is_organizational_unit_id(&parent) {
+                Some(self.organizational_unit_name(&parent).await?)
+            } else {
+                None
+            };
+            Ok(Parent { id: parent, name })
+        }))
+        .await
+    }
+
+    /// The chain of parents by one ListParents each.
+    async fn climb(&self, id: &AccountId) -> Result<Vec<String>, CallError> {
+        const OPERATION: &str = "organizations:ListParents";
+        let mut chain = vec![id.as_str().to_owned()];
+        while let Some(child) = chain.last().filter(|child| !ids::is_root_id(child)) {
+            let answer = self.client.list_parents().child_id(child).send().await;
+            let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+            // An organization is at most five OUs deep. A chain that does not reach the root must not be used:
+            // an `except` could miss the OU that it names.
+            match answer.parents().first().and_then(|parent| parent.id()) {
+                Some(parent) if chain.len() < 10 => chain.push(parent.to_owned()),
+                _ => return Err(incomplete(OPERATION, format!("the parents of {id} do not lead to a root"))),
+            }
+        }
+        chain.remove(0);
+        chain.reverse();
+        Ok(chain)
+    }
+
+    async fn organizational_unit_name(&self, id: &str) -> Result<String, CallError> {
+        const OPERATION: &str = "organizations:DescribeOrganizationalUnit";
+        let answer = self.client.describe_organizational_unit().organizational_unit_id(id).send().await;
+        let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+        let name = answer.organizational_unit.and_then(|unit| unit.name);
+        name.ok_or_else(|| incomplete(OPERATION, format!("the answer gives no name for {id}")))
+    }
+
+    async fn tags(&self, id: &AccountId, needs: Needs) -> Result<BTreeMap<String, String>, CallError> {
+        let mut tags = BTreeMap::new();
+        if needs.tags {
+            let mut pages =
+                self.client.list_tags_for_resource().resource_id(id.as_str()).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| call_error("organizations:ListTagsForResource", error))?;
+                tags.extend(page.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
+            }
+        }
+        Ok(tags)
+    }
+}
+
+/// An answer without the part that a decision needs.
+fn incomplete(operation: &'static str, message: String) -> CallError {
+    CallError { operation, cause: Cause::Unavailable, code: None, message }
+}
+
+/// `State` where it is given, else the `Status` that it replaces. An account described without either is taken
+/// as active: whether it can be reached, Identity Center will say.
+fn state(described: &types::Account) -> State {
+    match (described.state(), described.status()) {
+        (Some(AccountState::Active), _) => State::Active,
+        (Some(AccountState::PendingActivation), _) => State::PendingActivation,
+        (Some(AccountState::Suspended), _) => State::Suspended,
+        (Some(AccountState::PendingClosure), _) => State::PendingClosure,
+        (Some(AccountState::Closed), _) => State::Closed,
+        (Some(other), _) => State::Other(other.as_str().to_owned()),
+        (None, Some(AccountStatus::Suspended)) => State::Suspended,
+        (None, Some(AccountStatus::PendingClosure)) => State::PendingClosure,
+        (None, Some(AccountStatus::Active) | None) => State::Active,
+        (None, Some(other)) => State::Other(other.as_str().to_owned()),
+    }
+}
+
+/// The roots and OUs of a path such as `o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/111122223333/`.
+fn chain(path: &str) -> Option<Vec<String>> {
+    let parents: Vec<_> = path
+        .split('/')
+        .filter(|part| ids::is_root_id(part) || ids::is_organizational_unit_id(part))
+        .map(str::to_owned)
+        .collect();
+    parents.first().is_some_and(|first| ids::is_root_id(first)).then_some(parents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_gives_the_chain_of_parents_from_the_root_down() {
+        let cases: &[(&str, Option<&[&str]>)] = &[
+            ("o-a1b2c3d4e5/r-ab12/111122223333/", Some(&["r-ab12"])),
+            (
+                "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-ab12-22222222/111122223333/",
+                Some(&["r-ab12", "ou-ab12-11111111", "ou-ab12-22222222"]),
+            ),
+            ("o-a1b2c3d4e5/ou-ab12-11111111/111122223333/", None),
+            ("", None),
+        ];
+        for (path, expected) in cases {
+            let expected = expected.map(|parents| parents.iter().map(|id| (*id).to_owned()).collect());
+            assert_eq!(chain(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_state_is_read_from_either_field_and_the_newer_one_counts() {
+        let account = |state: Option<&str>, status: Option<&str>| {
+            types::Account::builder()
+                .set_state(state.map(AccountState::from))
+                .set_status(status.map(AccountStatus::from))
+                .build()
+        };
+        let cases = [
+            (Some("ACTIVE"), None, State::Active),
+            (Some("PENDING_ACTIVATION"), Some("ACTIVE"), State::PendingActivation),
+            (Some("CLOSED"), Some("SUSPENDED"), State::Closed),
+            (Some("PENDING_CLOSURE"), None, State::PendingClosure),
+            (Some("FROZEN"), Some("ACTIVE"), State::Other("FROZEN".into())),
+            (None, Some("ACTIVE"), State::Active),
+            (None, Some("SUSPENDED"), State::Suspended),
+            (None, Some("PENDING_CLOSURE"), State::PendingClosure),
+            (None, Some("FROZEN"), State::Other("FROZEN".into())),
+            (None, None, State::Active),
+        ];
+        for (state_field, status_field, expected) in cases {
+            assert_eq!(
+                state(&account(state_field, status_field)),
+                expected,
+                "{state_field:?} {status_field:?}"
+            );
+        }
+    }
+}

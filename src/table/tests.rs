@@ -1,0 +1,298 @@
+use super::*;
+
+fn faults(text: &str) -> Vec<String> {
+    match parse(text.as_bytes()) {
+        Ok(table) => panic!("{text} is taken as sound: {table:?}"),
+        Err(faults) => faults.iter().map(Fault::to_string).collect(),
+    }
+}
+
+fn of_row(row: &str) -> String {
+    format!(r#"{{ "assignments": [{row}] }}"#)
+}
+
+#[test]
+fn the_embedded_table_is_sound() {
+    let table = parse(EMBEDDED).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    assert!(!table.rows.is_empty());
+}
+
+#[test]
+fn the_table_of_the_design_is_read_as_it_means() {
+    let table = parse(
+        br#"{
+          "$schema": "./assignments.schema.json",
+          "assignments": [
+            { "id": "audit-everywhere", "description": "Auditors", "permissionSet": "ReadOnlyAccess", "group": "auditors" },
+            { "id": "on-call",
+              "permissionSet": "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78",
+              "user": "1234567890-c85f2e61-9b04-4a7d-b6f3-17d0e42a958c",
+              "accounts": { "ids": ["111122223333"], "names": ["class-*"], "ous": ["Workloads/Prod", "ou-ab12-33333333", "r-ab12"],
+                            "tags": { "course": "*" }, "except": { "names": ["x"] } } } ] }"#,
+    );
+    let glob = |text: &str| glob::Pattern::new(text).unwrap();
+    let expected = Table {
+        rows: vec![
+            Row {
+                id: "audit-everywhere".into(),
+                description: Some("Auditors".into()),
+                permission_set: PermissionSet::Name("ReadOnlyAccess".into()),
+                principal: Principal::Group(Named::Name("auditors".into())),
+                accounts: Accounts::default(),
+            },
+            Row {
+                id: "on-call".into(),
+                description: None,
+                permission_set: PermissionSet::Arn(
+                    "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78".into(),
+                ),
+                principal: Principal::User(Named::Id(
+                    "1234567890-c85f2e61-9b04-4a7d-b6f3-17d0e42a958c".into(),
+                )),
+                accounts: Accounts {
+                    only: Selector {
+                        ids: vec![AccountId::parse("111122223333").unwrap()],
+                        names: vec![glob("class-*")],
+                        ous: vec![
+                            OrganizationalUnit::Path(vec!["Workloads".into(), "Prod".into()]),
+                            OrganizationalUnit::Id("ou-ab12-33333333".into()),
+                            OrganizationalUnit::Id("r-ab12".into()),
+                        ],
+                        tags: BTreeMap::from([("course".into(), glob("*"))]),
+                    },
+                    except: Some(Selector { names: vec![glob("x")], ..Selector::default() }),
+                },
+            },
+        ],
+    };
+    assert_eq!(table, Ok(expected));
+}
+
+#[test]
+fn only_what_some_row_asks_for_is_needed() {
+    let cases = [
+        (r#"{ "ids": ["111122223333"], "ous": ["ou-ab12-33333333"] }"#, false, false),
+        (r#"{ "ous": ["Education"] }"#, true, false),
+        (r#"{ "tags": { "a": "b" } }"#, false, true),
+        (r#"{ "except": { "ous": ["Education"], "tags": { "a": "b" } } }"#, true, true),
+    ];
+    for (accounts, organizational_unit_names, tags) in cases {
+        let row = format!(r#"{{ "id": "a", "permissionSet": "P", "group": "g", "accounts": {accounts} }}"#);
+        let needs = parse(of_row(&row).as_bytes()).unwrap().needs();
+        assert_eq!(needs, Needs { organizational_unit_names, tags }, "{accounts}");
+    }
+}
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    let text = r#"{ "assignments": [
+        { "id": "Good-Not", "permissionSet": "Read Only", "group": "g", "user": "u" },
+        { "id": "twice", "permissionSet": "P", "group": "g" },
+        { "id": "twice", "permissionSet": "P", "grup": "g", "accounts": { "ous": ["a//b"], "ids": ["12"], "tags": {} } },
+        7
+    ], "version": 1 }"#;
+    let told = faults(text);
+    let expected = [
+        "table, version: is unknown",
+        "row 1 (Good-Not), id: is \"Good-Not\"",
+        "row 1 (Good-Not), permissionSet: is \"Read Only\"",
+        "row 1 (Good-Not): both `group` and `user` are given",
+        "row 3 (twice), grup: is unknown",
+        "row 3 (twice): neither `group` nor `user` is given",
+        "row 3 (twice), accounts.ids[0]: is \"12\"",
+        "row 3 (twice), accounts.ous[0]: is \"a//b\"",
+        "row 3 (twice), accounts.tags: is empty",
+        "row 3 (twice), id: is also the id of row 2",
+        "row 4: is a number",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told:?} should start with {expected:?}");
+        assert!(told.contains("; "), "{told:?} says what would be right");
+    }
+}
+
+/// Rows, and whether they are sound. The published schema must agree with every one.
+fn rows() -> Vec<(String, bool)> {
+    let row = |fields: &str| format!(r#"{{ "id": "a", "permissionSet": "P", "group": "g"{fields} }}"#);
+    let accounts = |accounts: &str| row(&format!(r#", "accounts": {accounts}"#));
+    vec![
+        (row(""), true),
+        (row(r#", "description": "x""#), true),
+        (row(r#", "description": null"#), false),
+        (row(r#", "user": "u""#), false),
+        (row(r#", "extra": 1"#), false),
+        (r#"{ "id": "a", "permissionSet": "P" }"#.into(), false),
+        (r#"{ "id": "a", "group": "g" }"#.into(), false),
+        (r#"{ "permissionSet": "P", "group": "g" }"#.into(), false),
+        (r#"{ "id": "", "permissionSet": "P", "group": "g" }"#.into(), false),
+        (r#"{ "id": "-a", "permissionSet": "P", "group": "g" }"#.into(), false),
+        (r#"{ "id": "A", "permissionSet": "P", "group": "g" }"#.into(), false),
+        (format!(r#"{{ "id": "{}", "permissionSet": "P", "user": "u" }}"#, "a".repeat(64)), true),
+        (format!(r#"{{ "id": "{}", "permissionSet": "P", "user": "u" }}"#, "a".repeat(65)), false),
+        (format!(r#"{{ "id": "a", "permissionSet": "{}", "user": "u" }}"#, "P".repeat(32)), true),
+        (format!(r#"{{ "id": "a", "permissionSet": "{}", "user": "u" }}"#, "P".repeat(33)), false),
+        (r#"{ "id": "a", "permissionSet": "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78", "user": "u" }"#.into(), true),
+        (r#"{ "id": "a", "permissionSet": "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1", "user": "u" }"#.into(), false),
+        (r#"{ "id": "a", "permissionSet": "P", "group": "" }"#.into(), false),
+        (r#"{ "id": "a", "permissionSet": "P", "group": null }"#.into(), false),
+        (r#"{ "id": 1, "permissionSet": "P", "group": "g" }"#.into(), false),
+        (format!(r#"{{ "id": "a", "permissionSet": "P", "group": "{}" }}"#, "ä".repeat(1024)), true),
+        (format!(r#"{{ "id": "a", "permissionSet": "P", "group": "{}" }}"#, "ä".repeat(1025)), false),
+        ("[]".into(), false),
+        (accounts("null"), false),
+        (accounts("{}"), false),
+        (accounts("[]"), false),
+        (accounts(r#"{ "id": ["111122223333"] }"#), false),
+        (accounts(r#"{ "ids": ["111122223333"] }"#), true),
+        (accounts(r#"{ "ids": [] }"#), false),
+        (accounts(r#"{ "ids": "111122223333" }"#), false),
+        (accounts(r#"{ "ids": [111122223333] }"#), false),
+        (accounts(r#"{ "ids": ["11112222333"] }"#), false),
+        (accounts(r#"{ "names": ["*"] }"#), true),
+        (accounts(r#"{ "names": [""] }"#), false),
+        (accounts(&format!(r#"{{ "names": ["{}"] }}"#, "a".repeat(257))), false),
+        (accounts(r#"{ "ous": ["Workloads"] }"#), true),
+        (accounts(r#"{ "ous": ["Workloads/Prod", "r-ab12", "ou-ab12-33333333"] }"#), true),
+        (accounts(r#"{ "ous": ["ou-team"] }"#), false),
+        (accounts(r#"{ "ous": ["r-1"] }"#), false),
+        (accounts(r#"{ "ous": ["/Workloads"] }"#), false),
+        (accounts(r#"{ "ous": ["Workloads/"] }"#), false),
+        (accounts(r#"{ "ous": [""] }"#), false),
+        (accounts(r#"{ "tags": { "a": "" } }"#), true),
+        (accounts(r#"{ "tags": { "": "a" } }"#), false),
+        (accounts(r#"{ "tags": {} }"#), false),
+        (accounts(r#"{ "tags": { "a": true } }"#), false),
+        (accounts(r#"{ "tags": ["a"] }"#), false),
+        (accounts(r#"{ "except": {} }"#), false),
+        (accounts(r#"{ "except": null }"#), false),
+        (accounts(r#"{ "except": { "names": ["x"] } }"#), true),
+        (accounts(r#"{ "names": ["y"], "except": { "names": ["x"] } }"#), true),
+        (accounts(r#"{ "except": { "except": { "names": ["x"] } } }"#), false),
+    ]
+}
+
+#[test]
+fn sound_rows_are_taken_and_others_refused() {
+    for (row, sound) in rows() {
+        assert_eq!(parse(of_row(&row).as_bytes()).is_ok(), sound, "{row}");
+    }
+}
+
+#[test]
+fn what_a_schema_cannot_say_is_refused_as_well() {
+    for row in [
+        r#"{ "id": "a", "id": "b", "permissionSet": "P", "group": "g" }"#,
+        r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": ["[a"] } }"#,
+        r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "tags": { "a": "x", "a": "y" } } }"#,
+    ] {
+        assert_eq!(faults(&of_row(row)).len(), 1, "{row}");
+    }
+}
+
+#[test]
+fn a_document_that_is_no_table_is_refused_with_one_clear_fault() {
+    let cases = [
+        ("", "not JSON: EOF"),
+        ("{", "not JSON: EOF"),
+        ("{} x", "trailing characters at line 1 column 4"),
+        ("[]", "table: is a list"),
+        ("{}", "assignments: is missing"),
+        (r#"{ "assignments": {} }"#, "assignments: is an object"),
+        (r#"{ "assignments": [], "assignments": [] }"#, "is given twice"),
+        (r#"{ "assignments": [], "$schema": 1 }"#, "$schema: is a number"),
+        ("\u{feff}{}", "not JSON"),
+    ];
+    for (text, expected) in cases {
+        let told = faults(text);
+        assert_eq!(told.len(), 1, "{text:?}: {told:?}");
+        assert!(told[0].contains(expected), "{text:?}: {told:?}");
+    }
+    let deep = "[".repeat(100_000);
+    assert!(faults(&deep)[0].contains("not JSON: recursion limit"));
+}
+
+#[test]
+fn a_table_that_is_too_large_is_refused_without_listing_it() {
+    let row = r#"{"id":"","permissionSet":"","group":""},"#;
+    let many = of_row(row.repeat(MAX_ROWS + 1).trim_end_matches(','));
+    assert_eq!(
+        faults(&many),
+        [format!(
+            "table, assignments: {} rows, more than {MAX_ROWS}; give one row for several accounts by `ous`, `names` or `tags`",
+            MAX_ROWS + 1
+        )]
+    );
+    let bad = of_row(row.repeat(MAX_ROWS).trim_end_matches(','));
+    let told = faults(&bad);
+    assert_eq!(told.len(), 1_001);
+    assert!(told[1_000].contains("29000 more faults"), "{:?}", told[1_000]);
+    assert!(faults(&" ".repeat(MAX_BYTES + 1))[0].contains("larger than"));
+    let tags: String = (0..100_000).map(|n| format!(r#""{n}":"","#)).collect();
+    let row = format!(
+        r#"{{ "id": "a", "permissionSet": "P", "group": "g", "accounts": {{ "tags": {{ {} }} }} }}"#,
+        tags.trim_end_matches(',')
+    );
+    assert!(faults(&of_row(&row))[0].contains("100000 keys"));
+}
+
+/// The schema as it follows from the types.
+fn schema() -> serde_json::Value {
+    let mut schema = serde_json::to_value(schemars::schema_for!(Table)).unwrap();
+    as_parsed(&mut schema);
+    let fields = schema["properties"].as_object_mut().unwrap();
+    fields.insert(
+        "$schema".into(),
+        serde_json::json!({ "type": "string", "description": "Where this schema is." }),
+    );
+    schema["title"] = "Config table of account-assigner".into();
+    schema
+}
+
+/// Fields that may be left out have no default to write down, and `null` is a fault.
+fn as_parsed(schema: &mut serde_json::Value) {
+    match schema {
+        serde_json::Value::Object(fields) => {
+            fields.remove("default");
+            if let Some(serde_json::Value::Array(kinds)) = fields.get_mut("type") {
+                kinds.retain(|kind| kind != "null");
+                if let [only] = kinds.as_slice() {
+                    let only = only.clone();
+                    fields.insert("type".into(), only);
+                }
+            }
+            if let Some(serde_json::Value::Array(kinds)) = fields.get("anyOf")
+                && kinds.iter().any(|kind| kind["type"] == "null")
+            {
+                let other = kinds.iter().find(|kind| kind["type"] != "null").cloned().unwrap();
+                fields.remove("anyOf");
+                fields.extend(other.as_object().unwrap().clone());
+            }
+            fields.values_mut().for_each(as_parsed);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(as_parsed),
+        _ => {}
+    }
+}
+
+const PUBLISHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assignments.schema.json");
+
+#[test]
+fn the_published_schema_is_the_one_of_the_types() {
+    let current = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(PUBLISHED, &current).unwrap();
+    }
+    let published = std::fs::read_to_string(PUBLISHED).unwrap_or_default();
+    assert_eq!(published, current, "run the tests with UPDATE_SCHEMA=1 to write the schema anew");
+}
+
+#[test]
+fn the_schema_and_the_parser_agree() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for (row, sound) in rows() {
+        let document: serde_json::Value = serde_json::from_str(&of_row(&row)).unwrap();
+        assert_eq!(validator.is_valid(&document), sound, "{row}");
+    }
+    assert!(validator.is_valid(&serde_json::from_slice(EMBEDDED).unwrap()));
+}

@@ -1,0 +1,259 @@
+"""A small AWS organization in moto, and the function's binary under the Lambda runtime interface emulator.
+
+The emulator is the one that aws-sam-cli carries; it needs no container. moto is not Identity Center,
+and where it differs the seeding here makes up for it, with a comment.
+"""
+
+import importlib.util
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+REPOSITORY = Path(__file__).parents[2]
+REGION = "eu-west-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
+
+PERMISSION_SETS = ["AdministratorAccess", "PowerUserAccess", "ReadOnlyAccess"]
+GROUPS = ["auditors", "platform-admins", "students"]
+USERS = ["teacher@example.com"]
+# Two OUs are called Rust, so that a row for one of them must not reach the other.
+OUS = ["Workloads", "Workloads/Prod", "Workloads/Rust", "Education", "Education/Rust", "Education/Rust/Cohort-7"]
+ACCOUNTS = {
+    "class-7": {"ou": "Education/Rust/Cohort-7", "tags": {"course": "rust-101", "cost-center": "42"}},
+    "compiler": {"ou": "Workloads/Rust", "tags": {"course": "none"}},
+    "payments": {"ou": "Workloads/Prod", "tags": {}},
+}
+
+
+@dataclass
+class Aws:
+    """The organization, and what was asked of AWS about it."""
+
+    url: str
+    calls: list[str]
+    """Every call since the seeding, such as `SWBExternalService.CreateAccountAssignment`."""
+    management: str = ""
+    instance: str = ""
+    accounts: dict[str, str] = field(default_factory=dict)
+    ous: dict[str, str] = field(default_factory=dict)
+    permission_sets: dict[str, str] = field(default_factory=dict)
+    principals: dict[str, str] = field(default_factory=dict)
+
+    def client(self, service):
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def assignments(self):
+        """Every assignment in the organization: how often (account, permission set, principal) is there.
+
+        moto stores a duplicate twice, which is how one shows.
+        """
+        sso, found = self.client("sso-admin"), Counter()
+        names = {id: name for name, id in self.principals.items()}
+        for account, account_id in {**self.accounts, "management": self.management}.items():
+            for permission_set, arn in self.permission_sets.items():
+                answer = sso.list_account_assignments(
+                    InstanceArn=self.instance, AccountId=account_id, PermissionSetArn=arn
+                )
+                for assignment in answer["AccountAssignments"]:
+                    found[account, permission_set, names[assignment["PrincipalId"]]] += 1
+        return found
+
+    def count(self, action):
+        return sum(call.endswith(f".{action}") for call in self.calls)
+
+    def identity_center_calls(self):
+        return [call for call in self.calls if call.startswith("SWBExternalService.")]
+
+
+@pytest.fixture(scope="session")
+def moto_server():
+    """moto on a free port, with the list of the calls that reach it."""
+    moto, calls = DomainDispatcherApplication(create_backend_app), []
+
+    def recording(environ, start_response):
+        if target := environ.get("HTTP_X_AMZ_TARGET"):
+            calls.append(target)
+        return moto(environ, start_response)
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, *_):
+            pass
+
+    server = make_server("127.0.0.1", 0, recording, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", calls
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def aws(moto_server):
+    url, calls = moto_server
+    urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST")).close()
+    aws = Aws(url, calls)
+
+    organizations = aws.client("organizations")
+    aws.management = organizations.create_organization(FeatureSet="ALL")["Organization"]["MasterAccountId"]
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    for path in OUS:
+        parent, _, name = path.rpartition("/")
+        ou = organizations.create_organizational_unit(ParentId=aws.ous.get(parent, root), Name=name)
+        aws.ous[path] = ou["OrganizationalUnit"]["Id"]
+    for name, facts in ACCOUNTS.items():
+        status = organizations.create_account(AccountName=name, Email=f"{name}@example.com")
+        account = aws.accounts[name] = status["CreateAccountStatus"]["AccountId"]
+        organizations.move_account(
+            AccountId=account, SourceParentId=root, DestinationParentId=aws.ous[facts["ou"]]
+        )
+        tags = [{"Key": key, "Value": value} for key, value in facts["tags"].items()]
+        organizations.tag_resource(ResourceId=account, Tags=tags)
+
+    sso = aws.client("sso-admin")
+    instance = sso.list_instances()["Instances"][0]
+    aws.instance, store = instance["InstanceArn"], instance["IdentityStoreId"]
+    for name in PERMISSION_SETS:
+        # Without a session duration moto answers one that is empty, which no SDK but boto3 reads.
+        made = sso.create_permission_set(InstanceArn=aws.instance, Name=name, SessionDuration="PT1H")
+        arn = aws.permission_sets[name] = made["PermissionSet"]["PermissionSetArn"]
+        # In AWS an assignment provisions its permission set in the account; in moto only this does.
+        sso.provision_permission_set(
+            InstanceArn=aws.instance, PermissionSetArn=arn, TargetType="ALL_PROVISIONED_ACCOUNTS"
+        )
+    identity_store = aws.client("identitystore")
+    for name in GROUPS:
+        group = identity_store.create_group(IdentityStoreId=store, DisplayName=name)
+        aws.principals[name] = group["GroupId"]
+    for name in USERS:
+        user = identity_store.create_user(
+            IdentityStoreId=store,
+            UserName=name,
+            DisplayName=name,
+            Name={"GivenName": "A", "FamilyName": "Teacher"},
+            Emails=[{"Value": name, "Primary": True}],
+        )
+        aws.principals[name] = user["UserId"]
+
+    calls.clear()
+    return aws
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = Path(os.environ.get("ACCOUNT_ASSIGNER_BINARY", REPOSITORY / "target/debug/account-assigner"))
+    if not path.is_file():
+        pytest.fail(
+            f"the function's binary is not at {path}: run `cargo build`, or name it in ACCOUNT_ASSIGNER_BINARY",
+            pytrace=False,
+        )
+    return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    architecture = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+    name = f"aws-lambda-rie-{architecture[platform.machine().lower()]}"
+    return Path(importlib.util.find_spec("samcli").origin).parent / "local/rapid" / name
+
+
+@dataclass
+class Function:
+    """The binary as Lambda runs it."""
+
+    process: subprocess.Popen
+    port: int
+
+    def invoke(self, payload):
+        """What the function answers; an answer with `errorType` is a failed invocation."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations",
+            data=json.dumps(payload).encode(),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            pytest.fail(f"the binary gave no answer, the emulator says {error}: the log below tells why")
+
+
+@pytest.fixture
+def deploy(aws, binary, emulator, tmp_path):
+    """`deploy(rows)` starts the function with this table; its log is printed where a test fails."""
+    running, log = [], tmp_path / "log"
+
+    def deploy(rows, **settings):
+        table = tmp_path / "assignments.json"
+        table.write_text(json.dumps({"assignments": rows}))
+        port, runtime_port = free_ports(2)
+        command = [
+            emulator,
+            *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
+            *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
+            binary,
+        ]
+        environment = {
+            **CREDENTIALS,
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": "50",
+            "AWS_LAMBDA_LOG_FORMAT": "JSON",
+            "ASSIGNMENTS_FILE": str(table),
+            # As the template does it.
+            "MANAGEMENT_ACCOUNT_ID": aws.management,
+            **settings,
+        }
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=output, stderr=output, start_new_session=True
+            )
+        running.append(process)
+        wait_for(process, port, log)
+        return Function(process, port)
+
+    yield deploy
+    for process in running:
+        # The emulator and the binary are one process group, and no other.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if log.exists():
+        print(log.read_text(errors="replace"))
+
+
+def free_ports(number):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [listening.getsockname()[1] for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
+
+
+def wait_for(process, port, log):
+    until = time.monotonic() + 20
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    pytest.fail(f"the runtime interface emulator did not start:\n{log.read_text(errors='replace')}", pytrace=False)

@@ -1,0 +1,299 @@
+//! The operations of IAM Identity Center (sso-admin). Creations are accepted here and settle in the
+//! ledger; nothing is ever deleted.
+
+use crate::fault::Fate;
+use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
+use crate::ledger::{AcceptedCreation, Assignment, CreationStatus, Ending};
+use crate::request::{Answer, Operation, Problem, Refusal, Request, members};
+use crate::state::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::single("CreateAccountAssignment", create_account_assignment),
+    Operation::single("DescribeAccountAssignmentCreationStatus", describe_account_assignment_creation_status),
+    Operation::single("DescribePermissionSet", describe_permission_set),
+    Operation::paged("ListAccountAssignmentCreationStatus", 100, list_account_assignment_creation_status),
+    Operation::paged("ListAccountAssignments", 100, list_account_assignments),
+    Operation::paged("ListAccountAssignmentsForPrincipal", 100, list_account_assignments_for_principal),
+    Operation::paged("ListInstances", 100, list_instances),
+    Operation::paged("ListPermissionSets", 100, list_permission_sets),
+    Operation::paged(
+        "ListPermissionSetsProvisionedToAccount",
+        100,
+        list_permission_sets_provisioned_to_account,
+    ),
+];
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum PrincipalType {
+    Group,
+    User,
+}
+
+impl PrincipalType {
+    fn as_str(self) -> &'static str {
+        match self {
+            PrincipalType::Group => "GROUP",
+            PrincipalType::User => "USER",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+enum TargetType {
+    #[serde(rename = "AWS_ACCOUNT")]
+    AwsAccount,
+}
+
+fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        target_id: AccountId,
+        #[serde(rename = "TargetType")]
+        _target_type: TargetType,
+        permission_set_arn: PermissionSetArn,
+        principal_type: PrincipalType,
+        principal_id: PrincipalId,
+    });
+    require_instance(state, request, &members.instance_arn)?;
+    require_permission_set(state, request, &members.permission_set_arn)?;
+    if *members.target_id == state.world.organization.management_account_id {
+        return Err(request.refuse(
+            Problem::AccessDenied,
+            "Assignments in the management account need its own IAM permissions",
+        ));
+    }
+    let ending = natural_ending(state, &members.target_id, members.principal_type, &members.principal_id);
+    let assignment = Assignment {
+        account: members.target_id.into(),
+        permission_set: members.permission_set_arn.into(),
+        principal_type: members.principal_type.as_str().to_owned(),
+        principal_id: members.principal_id.into(),
+    };
+    if state.ledger.is_in_progress(&assignment) {
+        return Err(request.refuse(
+            Problem::Conflict,
+            "There is a conflicting operation in process: this assignment is being created",
+        ));
+    }
+    if state.ledger.outstanding() >= state.settings.outstanding {
+        return Err(request.refuse(Problem::Throttled, "Too many outstanding account assignment operations"));
+    }
+
+    let Fate { stuck, failure, staleness } = state.faults.of_creation(&mut state.rng);
+    let jitter = state.rng.u64(0..=state.settings.provisioning_jitter.as_millis() as u64);
+    let provisioning = state.settings.provisioning + Duration::from_millis(jitter);
+    let creation = AcceptedCreation {
+        request_id: state.uuid(),
+        assignment,
+        accepted_at: request.at,
+        settles_at: (!stuck).then(|| request.at + provisioning),
+        ending: failure.map_or(ending, Ending::Fails),
+        staleness,
+    };
+    let status = creation_status(state, &creation, request.at);
+    state.ledger.accept(creation);
+    Ok(json!({ "AccountAssignmentCreationStatus": status }))
+}
+
+/// How provisioning ends without a fault: what AWS finds out only after it accepted the request.
+fn natural_ending(state: &State, account: &str, principal_type: PrincipalType, principal_id: &str) -> Ending {
+    let principal_type = principal_type.as_str();
+    let reason = match state.world.account(account) {
+        None => format!("Received a 404 status error: Account {account} does not exist."),
+        Some(_) if !state.world.has_principal(principal_type, principal_id) => {
+            format!("Received a 404 status error: {principal_type} {principal_id} does not exist.")
+        }
+        Some(found) if !found.state.can_be_provisioned() => {
+            format!("The request for account {account} takes longer than usual. Try again later.")
+        }
+        Some(_) => return Ending::Succeeds,
+    };
+    Ending::Fails(Some(reason))
+}
+
+fn describe_account_assignment_creation_status(state: &mut State, request: &Request) -> Answer {
+    let members =
+        members!(request { instance_arn: InstanceArn, account_assignment_creation_request_id: RequestId });
+    require_instance(state, request, &members.instance_arn)?;
+    let request_id = &*members.account_assignment_creation_request_id;
+    let creation = state
+        .ledger
+        .creation(request_id)
+        .filter(|creation| creation.is_known(request.at, request.staleness))
+        .ok_or_else(|| request.missing(format_args!("a creation with the request id {request_id}")))?;
+    Ok(json!({ "AccountAssignmentCreationStatus": creation_status(state, creation, request.at) }))
+}
+
+fn creation_status(state: &State, creation: &AcceptedCreation, now: Instant) -> Value {
+    let Assignment { account, permission_set, principal_type, principal_id } = &creation.assignment;
+    let mut status = json!({
+        "Status": creation.status(now),
+        "RequestId": creation.request_id,
+        "TargetId": account,
+        "TargetType": "AWS_ACCOUNT",
+        "PermissionSetArn": permission_set,
+        "PrincipalType": principal_type,
+        "PrincipalId": principal_id,
+        "CreatedDate": state.epoch_seconds(creation.accepted_at),
+    });
+    if let Some(reason) = creation.failure_reason(now) {
+        status["FailureReason"] = json!(reason);
+    }
+    status
+}
+
+fn list_account_assignment_creation_status(state: &mut State, request: &Request) -> Answer {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Filter {
+        status: Option<CreationStatus>,
+    }
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        #[serde(default)]
+        filter: Filter,
+    });
+    require_instance(state, request, &members.instance_arn)?;
+    let mut creations: Vec<&AcceptedCreation> = state
+        .ledger
+        .creations()
+        .filter(|creation| creation.is_known(request.at, request.staleness))
+        .filter(|creation| members.filter.status.is_none_or(|status| creation.status(request.at) == status))
+        .collect();
+    if !state.settings.history_oldest_first {
+        creations.reverse();
+    }
+    request.page("AccountAssignmentsCreationStatus", creations, |creation| {
+        json!({
+            "Status": creation.status(request.at),
+            "RequestId": creation.request_id,
+            "CreatedDate": state.epoch_seconds(creation.accepted_at),
+        })
+    })
+}
+
+fn list_account_assignments(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        account_id: AccountId,
+        permission_set_arn: PermissionSetArn,
+    });
+    require_instance(state, request, &members.instance_arn)?;
+    require_account(state, request, &members.account_id)?;
+    require_permission_set(state, request, &members.permission_set_arn)?;
+    let assignments = state
+        .ledger
+        .in_account(&members.account_id, request.at, request.staleness)
+        .filter(|assignment| assignment.permission_set == *members.permission_set_arn);
+    request.page("AccountAssignments", assignments, account_assignment)
+}
+
+fn list_account_assignments_for_principal(state: &mut State, request: &Request) -> Answer {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Filter {
+        account_id: Option<AccountId>,
+    }
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        principal_id: PrincipalId,
+        principal_type: PrincipalType,
+        #[serde(default)]
+        filter: Filter,
+    });
+    require_instance(state, request, &members.instance_arn)?;
+    let principal_type = members.principal_type.as_str();
+    if !state.world.has_principal(principal_type, &members.principal_id) {
+        return Err(request.missing(format_args!("{principal_type} {}", &*members.principal_id)));
+    }
+    let principal = (principal_type.to_owned(), members.principal_id.into());
+    let assignments = state
+        .ledger
+        .of_principal(principal, request.at, request.staleness)
+        .filter(|assignment| members.filter.account_id.as_ref().is_none_or(|id| **id == assignment.account));
+    request.page("AccountAssignments", assignments, |assignment| account_assignment(&assignment))
+}
+
+fn account_assignment(assignment: &Assignment) -> Value {
+    json!({
+        "AccountId": assignment.account,
+        "PermissionSetArn": assignment.permission_set,
+        "PrincipalType": assignment.principal_type,
+        "PrincipalId": assignment.principal_id,
+    })
+}
+
+fn list_permission_sets_provisioned_to_account(state: &mut State, request: &Request) -> Answer {
+    #[derive(PartialEq, Deserialize)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    enum ProvisioningStatus {
+        LatestPermissionSetProvisioned,
+        LatestPermissionSetNotProvisioned,
+    }
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        account_id: AccountId,
+        provisioning_status: Option<ProvisioningStatus>,
+    });
+    require_instance(state, request, &members.instance_arn)?;
+    require_account(state, request, &members.account_id)?;
+    let outdated_only =
+        members.provisioning_status == Some(ProvisioningStatus::LatestPermissionSetNotProvisioned);
+    let mut arns: Vec<&str> = state
+        .ledger
+        .in_account(&members.account_id, request.at, request.staleness)
+        .filter(|_| !outdated_only)
+        .map(|assignment| assignment.permission_set.as_str())
+        .collect();
+    arns.dedup();
+    request.page("PermissionSets", arns, Value::from)
+}
+
+fn list_instances(state: &mut State, request: &Request) -> Answer {
+    members!(request {});
+    let organization = &state.world.organization;
+    let instance = json!({
+        "InstanceArn": organization.instance_arn,
+        "IdentityStoreId": organization.identity_store_id,
+        "OwnerAccountId": organization.management_account_id,
+        "PrimaryRegion": organization.region,
+        "Status": "ACTIVE",
+    });
+    request.page("Instances", [instance], |instance| instance)
+}
+
+fn list_permission_sets(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { instance_arn: InstanceArn });
+    require_instance(state, request, &members.instance_arn)?;
+    request.page("PermissionSets", &state.world.organization.permission_sets, |set| json!(set.arn))
+}
+
+fn describe_permission_set(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { instance_arn: InstanceArn, permission_set_arn: PermissionSetArn });
+    require_instance(state, request, &members.instance_arn)?;
+    let arn = &*members.permission_set_arn;
+    require_permission_set(state, request, arn)?;
+    let name = state.world.permission_set(arn).map(|set| &set.name);
+    Ok(json!({ "PermissionSet": { "Name": name, "PermissionSetArn": arn, "SessionDuration": "PT1H" } }))
+}
+
+fn require_instance(state: &State, request: &Request, arn: &str) -> Result<(), Refusal> {
+    require(state.world.organization.instance_arn == arn, request, "instance", arn)
+}
+
+fn require_permission_set(state: &State, request: &Request, arn: &str) -> Result<(), Refusal> {
+    require(state.world.permission_set(arn).is_some(), request, "permission set", arn)
+}
+
+fn require_account(state: &State, request: &Request, id: &str) -> Result<(), Refusal> {
+    require(state.world.account(id).is_some(), request, "account", id)
+}
+
+fn require(exists: bool, request: &Request, kind: &str, id: &str) -> Result<(), Refusal> {
+    if exists { Ok(()) } else { Err(request.missing(format_args!("the {kind} {id}"))) }
+}

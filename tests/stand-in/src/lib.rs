@@ -1,0 +1,230 @@
+//! A stand-in for the AWS services that account assignments need: IAM Identity Center, its Identity
+//! Store, and AWS Organizations. For tests and development only; it must never reach a deployment.
+//!
+//! It is stricter than AWS where AWS is unclear: identifiers must match their documented patterns,
+//! unknown members are refused, quotas hold to the request, and nothing is assigned at once. What it
+//! does not do: verify signatures, check IAM permissions, delete assignments, know group members.
+//!
+//! ```text
+//! wire (HTTP, in process) ─► state (target, signature, quota, faults) ─► identity_center ─► ledger
+//! control (/stand-in/...) ─────────┘                                     identity_store
+//!                                                                        organizations ──► organization
+//! ```
+//! `lambda` is apart from the rest: the Lambda runtime API for one function process.
+
+#![forbid(unsafe_code)]
+
+mod control;
+mod fault;
+mod identifier;
+mod identity_center;
+mod identity_store;
+pub mod lambda;
+mod ledger;
+mod organization;
+mod organizations;
+mod request;
+mod state;
+mod wire;
+
+pub use fault::{Fault, FaultKind};
+pub use ledger::{Assignment, Creation, CreationStatus};
+pub use organization::{Account, AccountState, Group, Organization, OrganizationalUnit, PermissionSet, User};
+pub use state::Call;
+
+use crate::fault::Faults;
+use crate::ledger::Ledger;
+use crate::organization::World;
+use crate::state::State;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::post;
+use axum::serve::ListenerExt;
+use serde::Serializer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a creation stays IN_PROGRESS.
+    pub provisioning: Duration,
+    /// At most so much is added to it, by chance.
+    pub provisioning_jitter: Duration,
+    /// How long every answer takes.
+    pub latency: Duration,
+    /// The quota of Identity Center, over all its operations, in any second.
+    pub requests_per_second: usize,
+    /// The quota of creations in progress.
+    pub outstanding: usize,
+    pub identity_store_requests_per_second: usize,
+    /// The longest page; no page is longer than AWS would make it (100, in Organizations 20).
+    pub page_size: usize,
+    /// Of every random choice, so that a run repeats.
+    pub seed: u64,
+    /// Whether Organizations tells the `Paths` of an account.
+    pub paths: bool,
+    /// Whether ListAccountAssignmentCreationStatus begins with the oldest.
+    pub history_oldest_first: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            provisioning: Duration::from_secs(1),
+            provisioning_jitter: Duration::ZERO,
+            latency: Duration::from_millis(10),
+            requests_per_second: 20,
+            outstanding: 10,
+            identity_store_requests_per_second: 20,
+            page_size: 100,
+            seed: 0,
+            paths: true,
+            history_oldest_first: false,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct StandIn(Arc<Mutex<State>>);
+
+impl StandIn {
+    pub fn new(organization: Organization, settings: Settings) -> StandIn {
+        StandIn(Arc::new(Mutex::new(State::new(World::new(organization), settings))))
+    }
+
+    pub fn router(&self) -> Router {
+        let router = Router::new().route("/", post(wire::aws_json));
+        let router =
+            control::routes().into_iter().fold(router, |router, (path, method)| router.route(path, method));
+        router.layer(DefaultBodyLimit::disable()).with_state(self.clone())
+    }
+
+    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.tap_io(|connection| {
+            // Without it small answers may wait for an acknowledgement; a socket that refuses is merely slower.
+            let _ = connection.set_nodelay(true);
+        });
+        axum::serve(listener, self.router()).await
+    }
+
+    /// Serves on a free port of the loopback interface and returns the URL.
+    ///
+    /// # Panics
+    /// If the machine has no such port.
+    pub async fn start(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on 127.0.0.1");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let stand_in = self.clone();
+        tokio::spawn(async move { stand_in.serve(listener).await });
+        format!("http://{address}")
+    }
+
+    /// An HTTP client for the SDK that needs no socket, so that a paused clock rules every delay.
+    pub fn http_client(&self) -> SharedHttpClient {
+        wire::in_process_client(self.router())
+    }
+
+    /// The assignments that are in effect, seen by reads or not yet.
+    pub fn assignments(&self) -> BTreeSet<Assignment> {
+        self.settled().ledger.assignments()
+    }
+
+    pub fn put_assignment(&self, assignment: Assignment) {
+        self.settled().ledger.put(assignment);
+    }
+
+    pub fn remove_assignment(&self, assignment: &Assignment) {
+        self.settled().ledger.remove(assignment);
+    }
+
+    /// How often each operation was called, whatever the answer.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.state().calls.clone()
+    }
+
+    pub fn history(&self) -> Vec<Call> {
+        self.state().history.clone()
+    }
+
+    /// Every accepted creation, in the order of acceptance, with its status now.
+    pub fn creations(&self) -> Vec<Creation> {
+        let (state, now) = (self.settled(), Instant::now());
+        let creations = state.ledger.creations();
+        creations
+            .map(|creation| Creation {
+                request_id: creation.request_id.clone(),
+                assignment: creation.assignment.clone(),
+                status: creation.status(now),
+                failure_reason: creation.failure_reason(now).map(str::to_owned),
+                accepted_at: state.since_start(creation.accepted_at),
+            })
+            .collect()
+    }
+
+    /// Clears the history, the counts and the peaks.
+    pub fn forget_calls(&self) {
+        let mut state = self.settled();
+        state.calls.clear();
+        state.history.clear();
+        state.identity_center_pace.peak = 0;
+        state.ledger.forget_peak();
+    }
+
+    /// Replaces the faults.
+    ///
+    /// # Panics
+    /// If one of them could never fire as it says, by [`Fault::check`].
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        for fault in &faults {
+            fault.check().expect("a fault that can fire");
+        }
+        self.state().faults = Faults(faults);
+    }
+
+    /// Changes the world. The result is not checked: a test may want a broken one.
+    pub fn edit(&self, change: impl FnOnce(&mut Organization)) {
+        let mut state = self.state();
+        let mut organization = state.world.organization.clone();
+        change(&mut organization);
+        state.world = World::new(organization);
+    }
+
+    pub fn organization(&self) -> Organization {
+        self.state().world.organization.clone()
+    }
+
+    /// The most creations that were in progress at once.
+    pub fn peak_outstanding(&self) -> usize {
+        self.state().ledger.peak_outstanding()
+    }
+
+    /// The most requests to Identity Center that came within one second, the refused ones too.
+    pub fn peak_requests_per_second(&self) -> usize {
+        self.state().identity_center_pace.peak
+    }
+
+    fn reset(&self) {
+        self.state().faults = Faults::default();
+        self.state().ledger = Ledger::default();
+        self.forget_calls();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settled(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.ledger.settle(Instant::now());
+        state
+    }
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}

@@ -1,0 +1,127 @@
+//! The operations of AWS Organizations that read. Never changes the organization.
+
+use crate::identifier::{AccountId, ChildId, OrganizationalUnitId, ParentId, TaggableResourceId};
+use crate::organization::{Account, OrganizationalUnit, World};
+use crate::request::{Answer, Operation, Refusal, Request, members};
+use crate::state::State;
+use serde_json::{Value, json};
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::single("DescribeAccount", describe_account),
+    Operation::single("DescribeOrganization", describe_organization),
+    Operation::single("DescribeOrganizationalUnit", describe_organizational_unit),
+    Operation::paged("ListAccounts", 20, list_accounts),
+    Operation::paged("ListOrganizationalUnitsForParent", 20, list_organizational_units_for_parent),
+    Operation::paged("ListParents", 20, list_parents),
+    Operation::paged("ListRoots", 20, list_roots),
+    Operation::paged("ListTagsForResource", 20, list_tags_for_resource),
+];
+
+fn describe_account(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { account_id: AccountId });
+    let account = state.world.account(&members.account_id);
+    let account = account.ok_or_else(|| not_found("AccountNotFoundException", &members.account_id))?;
+    Ok(json!({ "Account": account_members(state, account) }))
+}
+
+/// The first page is empty and has a NextToken, as AWS may do at any time.
+fn list_accounts(state: &mut State, request: &Request) -> Answer {
+    members!(request {});
+    if request.is_for_first_page() {
+        return Ok(json!({ "Accounts": [], "NextToken": request.token(0) }));
+    }
+    request.page("Accounts", &state.world.organization.accounts, |account| account_members(state, account))
+}
+
+fn account_members(state: &State, account: &Account) -> Value {
+    let mut members = json!({
+        "Id": account.id,
+        "Arn": arn(&state.world, "account", &account.id),
+        "Name": account.name,
+        "Status": account.state.status(),
+        "State": account.state,
+        "JoinedMethod": "CREATED",
+        "JoinedTimestamp": 1_573_818_318.0,
+    });
+    if let Some(email) = &account.email {
+        members["Email"] = json!(email);
+    }
+    if let Some(path) = state.world.path(&account.parent).filter(|_| state.settings.paths) {
+        members["Paths"] = json!([format!("{path}{}/", account.id)]);
+    }
+    members
+}
+
+fn describe_organization(state: &mut State, request: &Request) -> Answer {
+    members!(request {});
+    let management_account = &state.world.organization.management_account_id;
+    let mut organization = json!({
+        "Id": state.world.organization.id,
+        "Arn": format!("arn:aws:organizations::{management_account}:organization/{}", state.world.organization.id),
+        "FeatureSet": "ALL",
+        "MasterAccountId": management_account,
+        "MasterAccountArn": arn(&state.world, "account", management_account),
+    });
+    if let Some(email) = state.world.account(management_account).and_then(|account| account.email.as_ref()) {
+        organization["MasterAccountEmail"] = json!(email);
+    }
+    Ok(json!({ "Organization": organization }))
+}
+
+fn describe_organizational_unit(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { organizational_unit_id: OrganizationalUnitId });
+    let id = &*members.organizational_unit_id;
+    let unit = state.world.unit(id).ok_or_else(|| not_found("OrganizationalUnitNotFoundException", id))?;
+    Ok(json!({ "OrganizationalUnit": unit_members(&state.world, unit) }))
+}
+
+fn list_organizational_units_for_parent(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { parent_id: ParentId });
+    let parent = &*members.parent_id;
+    if parent != state.world.organization.root_id && state.world.unit(parent).is_none() {
+        return Err(not_found("ParentNotFoundException", parent));
+    }
+    let units = state.world.units_in(parent);
+    request.page("OrganizationalUnits", units, |unit| unit_members(&state.world, unit))
+}
+
+fn unit_members(world: &World, unit: &OrganizationalUnit) -> Value {
+    json!({ "Id": unit.id, "Arn": arn(world, "ou", &unit.id), "Name": unit.name, "Path": world.path(&unit.id) })
+}
+
+fn list_parents(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { child_id: ChildId });
+    let account = state.world.account(&members.child_id).map(|account| &account.parent);
+    let parent = account
+        .or_else(|| state.world.unit(&members.child_id).map(|unit| &unit.parent))
+        .ok_or_else(|| not_found("ChildNotFoundException", &members.child_id))?;
+    let kind = if *parent == state.world.organization.root_id { "ROOT" } else { "ORGANIZATIONAL_UNIT" };
+    request.page("Parents", [parent], |parent| json!({ "Id": parent, "Type": kind }))
+}
+
+fn list_roots(state: &mut State, request: &Request) -> Answer {
+    members!(request {});
+    let id = &state.world.organization.root_id;
+    let arn = arn(&state.world, "root", id);
+    request.page("Roots", [id], |id| json!({ "Id": id, "Arn": arn, "Name": "Root", "PolicyTypes": [] }))
+}
+
+/// Only accounts have tags here; a root or an organizational unit has none.
+fn list_tags_for_resource(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { resource_id: TaggableResourceId });
+    let account = state.world.account(&members.resource_id);
+    if account.is_none() && state.world.path(&members.resource_id).is_none() {
+        return Err(not_found("TargetNotFoundException", &members.resource_id));
+    }
+    let tags = account.into_iter().flat_map(|account| &account.tags);
+    request.page("Tags", tags, |(key, value)| json!({ "Key": key, "Value": value }))
+}
+
+fn arn(world: &World, kind: &str, id: &str) -> String {
+    let organization = &world.organization;
+    format!("arn:aws:organizations::{}:{kind}/{}/{id}", organization.management_account_id, organization.id)
+}
+
+fn not_found(code: &str, id: &str) -> Refusal {
+    Refusal::new(400, code, format!("{id} is not in this organization"))
+}

@@ -1,0 +1,265 @@
+//! One request in AWS JSON 1.1: the operation it names, the scope it is signed for, its members and
+//! its pages; and the refusals that answer a bad one. Never decides what an operation does.
+
+use crate::identifier::NextToken;
+use crate::state::State;
+use crate::{identity_center, identity_store, organizations};
+use axum::http::{HeaderMap, header::AUTHORIZATION};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+use tokio::time::Instant;
+
+pub(crate) type Answer = Result<Value, Refusal>;
+pub(crate) type Handler = fn(&mut State, &Request) -> Answer;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    IdentityCenter,
+    IdentityStore,
+    Organizations,
+}
+
+impl Service {
+    pub(crate) const ALL: [Service; 3] =
+        [Service::IdentityCenter, Service::IdentityStore, Service::Organizations];
+
+    fn target_prefix(self) -> &'static str {
+        match self {
+            Service::IdentityCenter => "SWBExternalService",
+            Service::IdentityStore => "AWSIdentityStore",
+            Service::Organizations => "AWSOrganizationsV20161128",
+        }
+    }
+
+    fn signing_name(self) -> &'static str {
+        match self {
+            Service::IdentityCenter => "sso",
+            Service::IdentityStore => "identitystore",
+            Service::Organizations => "organizations",
+        }
+    }
+
+    pub(crate) fn operations(self) -> &'static [Operation] {
+        match self {
+            Service::IdentityCenter => identity_center::OPERATIONS,
+            Service::IdentityStore => identity_store::OPERATIONS,
+            Service::Organizations => organizations::OPERATIONS,
+        }
+    }
+
+    /// The service and operation that an `X-Amz-Target` names.
+    pub(crate) fn operation(target: &str) -> Result<(Service, &'static Operation), Refusal> {
+        let (prefix, name) = target.split_once('.').unwrap_or_default();
+        let service = Service::ALL.into_iter().find(|service| service.target_prefix() == prefix);
+        service
+            .and_then(|service| {
+                Some((service, service.operations().iter().find(|operation| operation.name == name)?))
+            })
+            .ok_or_else(|| Refusal::new(404, "UnknownOperationException", format!("no operation {target:?}")))
+    }
+
+    /// Refuses a request that is not signed for this service (and, but for Organizations, this Region).
+    /// The signature itself is not verified.
+    pub(crate) fn authorize(self, headers: &HeaderMap, region: &str) -> Result<(), Refusal> {
+        let authorization =
+            headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let refuse = |why: String| Refusal::new(403, "UnrecognizedClientException", why);
+        let credential = authorization
+            .strip_prefix("AWS4-HMAC-SHA256 Credential=")
+            .and_then(|rest| rest.split_once(", SignedHeaders="))
+            .and_then(|(credential, rest)| rest.contains(", Signature=").then_some(credential))
+            .ok_or_else(|| refuse("the request is not signed with Signature Version 4".to_owned()))?;
+        match credential.split('/').collect::<Vec<_>>()[..] {
+            [_, _, _, name, "aws4_request"] if name != self.signing_name() => {
+                Err(refuse(format!("signed for {name:?}, not for {:?}", self.signing_name())))
+            }
+            [_, _, signed, _, "aws4_request"] if signed != region && self != Service::Organizations => {
+                Err(refuse(format!("signed for the Region {signed:?}; the instance is in {region:?}")))
+            }
+            [_, _, _, _, "aws4_request"] => Ok(()),
+            _ => Err(refuse(format!("no credential scope in {credential:?}"))),
+        }
+    }
+
+    /// The error by which this service reports the problem.
+    pub(crate) fn refuse(self, problem: Problem, message: impl Into<String>) -> Refusal {
+        use Problem::*;
+        let (status, code) = match (self, problem) {
+            (Service::Organizations, AccessDenied) => (400, "AccessDeniedException"),
+            (Service::Organizations, Conflict) => (400, "ConcurrentModificationException"),
+            (Service::Organizations, Internal) => (500, "ServiceException"),
+            (Service::Organizations, Invalid) => (400, "InvalidInputException"),
+            (Service::Organizations, NotFound) => (400, "AccountNotFoundException"),
+            (Service::Organizations, Throttled) => (400, "TooManyRequestsException"),
+            (_, AccessDenied) => (403, "AccessDeniedException"),
+            (_, Conflict) => (409, "ConflictException"),
+            (_, Internal) => (500, "InternalServerException"),
+            (_, Invalid) => (400, "ValidationException"),
+            (_, NotFound) => (404, "ResourceNotFoundException"),
+            (_, Throttled) => (400, "ThrottlingException"),
+        };
+        Refusal::new(status, code, message)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Problem {
+    AccessDenied,
+    Conflict,
+    Internal,
+    Invalid,
+    NotFound,
+    Throttled,
+}
+
+/// An error as AWS JSON 1.1 carries it.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    message: String,
+    reason: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Refusal {
+        Refusal { status, code: code.into(), message: message.into(), reason: None }
+    }
+
+    pub(crate) fn because(self, reason: &'static str) -> Refusal {
+        Refusal { reason: Some(reason), ..self }
+    }
+
+    pub(crate) fn body(&self) -> Value {
+        let mut body = json!({ "__type": self.code, "Message": self.message });
+        if let Some(reason) = self.reason {
+            body["Reason"] = json!(reason);
+        }
+        body
+    }
+}
+
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    pub(crate) handler: Handler,
+    /// `None` for an operation without pages.
+    longest_page: Option<usize>,
+}
+
+impl Operation {
+    pub(crate) const fn single(name: &'static str, handler: Handler) -> Operation {
+        Operation { name, handler, longest_page: None }
+    }
+
+    pub(crate) const fn paged(name: &'static str, longest_page: usize, handler: Handler) -> Operation {
+        Operation { name, handler, longest_page: Some(longest_page) }
+    }
+}
+
+/// Reads the members that an operation takes, each by its type; refuses any other.
+macro_rules! members {
+    ($request:ident { $($(#[$attribute:meta])* $name:ident: $kind:ty),* $(,)? }) => {{
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+        struct Members {
+            $($(#[$attribute])* $name: $kind,)*
+        }
+        $request.members::<Members>()?
+    }};
+}
+pub(crate) use members;
+
+pub(crate) struct Request {
+    pub(crate) at: Instant,
+    /// How old the view is that a read gets.
+    pub(crate) staleness: Duration,
+    service: Service,
+    operation: &'static str,
+    /// All but `NextToken` and `MaxResults` of an operation with pages.
+    members: Value,
+    next_token: Option<NextToken>,
+    page_size: usize,
+}
+
+impl Request {
+    pub(crate) fn new(
+        service: Service,
+        operation: &'static Operation,
+        mut members: Value,
+        page_size: usize,
+        at: Instant,
+        staleness: Duration,
+    ) -> Result<Request, Refusal> {
+        let invalid = |fault: serde_json::Error| service.refuse(Problem::Invalid, fault.to_string());
+        if !members.is_object() {
+            return Err(service.refuse(Problem::Invalid, "the members must be those of a JSON object"));
+        }
+        let (mut next_token, mut size) = (None, page_size);
+        if let Some((longest_page, members)) = operation.longest_page.zip(members.as_object_mut()) {
+            let mut take = |name| members.remove(name).unwrap_or_default();
+            next_token = serde_json::from_value(take("NextToken")).map_err(invalid)?;
+            let max_results: Option<usize> = serde_json::from_value(take("MaxResults")).map_err(invalid)?;
+            let max_results = max_results.unwrap_or(longest_page);
+            if !(1..=longest_page).contains(&max_results) {
+                return Err(service.refuse(
+                    Problem::Invalid,
+                    format!("MaxResults {max_results} must be from 1 to {longest_page}"),
+                ));
+            }
+            size = max_results.min(page_size);
+        }
+        let operation = operation.name;
+        Ok(Request { service, at, staleness, operation, members, next_token, page_size: size.max(1) })
+    }
+
+    /// The typed members. A missing, malformed or unknown one is refused.
+    pub(crate) fn members<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        T::deserialize(&self.members).map_err(|fault| self.refuse(Problem::Invalid, fault.to_string()))
+    }
+
+    pub(crate) fn refuse(&self, problem: Problem, message: impl Into<String>) -> Refusal {
+        self.service.refuse(problem, message)
+    }
+
+    pub(crate) fn missing(&self, what: impl Display) -> Refusal {
+        self.refuse(Problem::NotFound, format!("{what} does not exist"))
+    }
+
+    pub(crate) fn is_for_first_page(&self) -> bool {
+        self.next_token.is_none()
+    }
+
+    /// The page of `items` that the request asks for, under the name `member`.
+    pub(crate) fn page<T>(
+        &self,
+        member: &str,
+        items: impl IntoIterator<Item = T>,
+        render: impl FnMut(T) -> Value,
+    ) -> Answer {
+        let offset = self.next_token.as_deref().map_or(Ok(0), |token| self.offset(token))?;
+        let mut items = items.into_iter().skip(offset);
+        let page: Vec<Value> = items.by_ref().take(self.page_size).map(render).collect();
+        let mut answer = json!({ member: page });
+        if items.next().is_some() {
+            answer["NextToken"] = json!(self.token(offset + self.page_size));
+        }
+        Ok(answer)
+    }
+
+    /// A token is good for the list that gave it: the same operation with the same members.
+    pub(crate) fn token(&self, offset: usize) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.operation, self.members.to_string()).hash(&mut hasher);
+        format!("{:016x}-{offset}", hasher.finish())
+    }
+
+    fn offset(&self, token: &str) -> Result<usize, Refusal> {
+        let offset = token.rsplit_once('-').and_then(|(_, offset)| offset.parse().ok());
+        offset
+            .filter(|&offset| self.token(offset) == token)
+            .ok_or_else(|| self.refuse(Problem::Invalid, "NextToken is not one that this list gave"))
+    }
+}

@@ -1,0 +1,163 @@
+//! What the stand-in knows, and the way of every request through it: target, signature, quota, faults,
+//! operation. Never waits: it says how long the answer should take.
+
+use crate::Settings;
+use crate::fault::{Disturbance, Failure, Faults};
+use crate::ledger::Ledger;
+use crate::organization::World;
+use crate::request::{Problem, Refusal, Request, Service};
+use axum::http::HeaderMap;
+use fastrand::Rng;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// One request, as it was answered.
+#[derive(Clone, Debug, Serialize)]
+pub struct Call {
+    /// Since the stand-in was made; in seconds, when serialized.
+    #[serde(serialize_with = "crate::seconds")]
+    pub at: Duration,
+    /// The operation's name, or the whole target where that names none.
+    pub operation: String,
+    /// The HTTP status; 0 where the connection was cut.
+    pub status: u16,
+    /// The error's code; `ConnectionCut` where the connection was cut.
+    pub error: Option<String>,
+    /// The request's body; null where it is not JSON.
+    pub request: Value,
+}
+
+pub(crate) struct Exchange {
+    pub(crate) request_id: String,
+    pub(crate) outcome: Result<Value, Failure>,
+    pub(crate) delay: Duration,
+}
+
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) settings: Settings,
+    pub(crate) ledger: Ledger,
+    pub(crate) faults: Faults,
+    pub(crate) rng: Rng,
+    pub(crate) calls: BTreeMap<String, u64>,
+    pub(crate) history: Vec<Call>,
+    pub(crate) identity_center_pace: Pace,
+    identity_store_pace: Pace,
+    started: Instant,
+    started_at: SystemTime,
+}
+
+impl State {
+    pub(crate) fn new(world: World, settings: Settings) -> State {
+        State {
+            world,
+            ledger: Ledger::default(),
+            faults: Faults::default(),
+            rng: Rng::with_seed(settings.seed),
+            settings,
+            calls: BTreeMap::new(),
+            history: Vec::new(),
+            identity_center_pace: Pace::default(),
+            identity_store_pace: Pace::default(),
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+        }
+    }
+
+    pub(crate) fn receive(&mut self, headers: &HeaderMap, body: &[u8]) -> Exchange {
+        let at = Instant::now();
+        self.ledger.settle(at);
+        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let body = serde_json::from_slice::<Value>(body);
+        let request = body.as_ref().ok().cloned().unwrap_or_default();
+
+        let mut delay = self.settings.latency;
+        let operation = Service::operation(target);
+        let name = operation.as_ref().map_or(target, |(_, operation)| operation.name).to_owned();
+        let outcome = operation.map_err(Failure::from).and_then(|(service, operation)| {
+            self.admit(service, headers, at)?;
+            let body =
+                body.map_err(|fault| Refusal::new(400, "SerializationException", fault.to_string()))?;
+            let Disturbance { before, cut_after, delay: slowness, staleness } =
+                self.faults.of_call(service, operation.name, &mut self.rng);
+            delay += slowness;
+            if let Some(failure) = before {
+                return Err(failure);
+            }
+            let page_size = self.settings.page_size;
+            let answer = Request::new(service, operation, body, page_size, at, staleness)
+                .and_then(|request| (operation.handler)(self, &request));
+            if cut_after { Err(Failure::Cut) } else { answer.map_err(Failure::from) }
+        });
+
+        let (status, error) = match &outcome {
+            Ok(_) => (200, None),
+            Err(Failure::Refused(refusal)) => (refusal.status, Some(refusal.code.clone())),
+            Err(Failure::Cut) => (0, Some("ConnectionCut".to_owned())),
+        };
+        *self.calls.entry(name.clone()).or_default() += 1;
+        self.history.push(Call { at: self.since_start(at), operation: name, status, error, request });
+        Exchange { request_id: self.uuid(), outcome, delay }
+    }
+
+    fn admit(&mut self, service: Service, headers: &HeaderMap, at: Instant) -> Result<(), Refusal> {
+        let within_quota = match service {
+            Service::IdentityCenter => {
+                self.identity_center_pace.admits(at, self.settings.requests_per_second)
+            }
+            Service::IdentityStore => {
+                self.identity_store_pace.admits(at, self.settings.identity_store_requests_per_second)
+            }
+            Service::Organizations => true,
+        };
+        service.authorize(headers, &self.world.organization.region)?;
+        if within_quota { Ok(()) } else { Err(service.refuse(Problem::Throttled, "Rate exceeded")) }
+    }
+
+    pub(crate) fn since_start(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.started)
+    }
+
+    /// A timestamp as AWS JSON 1.1 writes it.
+    pub(crate) fn epoch_seconds(&self, instant: Instant) -> f64 {
+        let time = self.started_at + self.since_start(instant);
+        let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        millis as f64 / 1000.0
+    }
+
+    pub(crate) fn uuid(&mut self) -> String {
+        let digits = format!("{:032x}", self.rng.u128(..));
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    }
+}
+
+/// Requests in the last second: those admitted, which the quota counts, and all that came.
+#[derive(Default)]
+pub(crate) struct Pace {
+    admitted: VecDeque<Instant>,
+    arrived: VecDeque<Instant>,
+    pub(crate) peak: usize,
+}
+
+impl Pace {
+    fn admits(&mut self, now: Instant, quota: usize) -> bool {
+        for instants in [&mut self.admitted, &mut self.arrived] {
+            while instants
+                .front()
+                .is_some_and(|&instant| now.saturating_duration_since(instant) >= Duration::from_secs(1))
+            {
+                instants.pop_front();
+            }
+        }
+        self.arrived.push_back(now);
+        self.peak = self.peak.max(self.arrived.len());
+        let admits = self.admitted.len() < quota;
+        if admits {
+            self.admitted.push_back(now);
+        }
+        admits
+    }
+}
