@@ -3,6 +3,8 @@
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use stand_in::lambda::{Function, Invocation};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -41,11 +43,22 @@ async fn answer(event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         })),
         Some("sleep") => std::future::pending().await,
         Some("exit") => std::process::exit(3),
+        Some("confuse") => Ok(json!(answer_to_another_event())),
         _ => Err(Diagnostic {
             error_type: "InvalidEvent".to_owned(),
             error_message: "nothing to do".to_owned(),
         }),
     }
+}
+
+/// The status that the runtime API gives to an answer with the id of no event.
+fn answer_to_another_event() -> Option<String> {
+    let mut stream = TcpStream::connect(std::env::var("AWS_LAMBDA_RUNTIME_API").ok()?).ok()?;
+    let request = "POST /2018-06-01/runtime/invocation/another/response HTTP/1.1\r\nhost: api\r\ncontent-length: 2\r\n\r\n{}";
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut status = String::new();
+    BufReader::new(stream).read_line(&mut status).ok()?;
+    status.split(' ').nth(1).map(str::to_owned)
 }
 
 #[tokio::test]
@@ -80,6 +93,13 @@ async fn an_error_has_its_type_and_message_and_the_function_lives_on() {
         };
         assert_eq!(function.invoke("{}", PATIENCE).await, expected);
     }
+}
+
+#[tokio::test]
+async fn an_answer_to_another_event_is_refused() {
+    let mut function = function().await;
+    let outcome = function.invoke(r#"{"do": "confuse"}"#, PATIENCE).await;
+    assert_eq!(outcome, Invocation::Answer(json!("400")));
 }
 
 #[tokio::test]

@@ -108,6 +108,19 @@ async fn every_operation_answers_a_sound_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_permission_set_is_listed_once_for_all_its_principals() {
+    let stand_in = stand_in_at_work().await;
+    let teachers = stand_in.organization().groups[3].id.clone();
+    for assignment in stand_in.assignments() {
+        stand_in.put_assignment(Assignment { principal_id: teachers.clone(), ..assignment });
+    }
+    let body = json!({ "InstanceArn": INSTANCE, "AccountId": "333344445555" });
+    let (_, answer) = call(&stand_in, "ListPermissionSetsProvisionedToAccount", &body).await;
+    assert_eq!(answer, json!({ "PermissionSets": [READ_ONLY] }));
+    assert_eq!(stand_in.assignments().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_member_is_checked_and_a_typo_is_seen() {
     let stand_in = stand_in_at_work().await;
     for (operation, body, _) in sound_requests(&stand_in) {

@@ -330,6 +330,19 @@ async fn a_fault_of_a_call_is_what_the_client_sees_once_and_no_more() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn faults_that_stop_a_call_take_turns_in_their_order() {
+    let stand_in = stand_in();
+    let client = client(&stand_in);
+    stand_in.set_faults(vec![
+        Fault::on(CREATE, FaultKind::Throttle).times(1),
+        Fault::on("*", FaultKind::Conflict).times(1),
+    ]);
+    for expected in ["ThrottlingException", "ConflictException", "none"] {
+        assert_eq!(code(&create(&client, CLASS_7).await), expected);
+    }
+}
+
 trait Reason {
     fn into_service_error_reason(self) -> Option<String>;
 }
