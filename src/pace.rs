@@ -63,7 +63,7 @@ impl Pace {
         sleep_until(at).await;
     }
 
-    /// The service said that this was too much: go at half the pace.
+    /// The service said that this was too much: go slower, to seven tenths of the pace.
     pub fn throttled(&self) {
         let mut now = self.lock();
         now.throttles += 1;
@@ -72,16 +72,16 @@ impl Pace {
             return;
         }
         now.slowed = Some(present);
-        now.rate = (now.rate / 2.0).max(SLOWEST);
+        now.rate = (now.rate * 0.7).max(SLOWEST);
         // Whoever is next waits a whole interval of the new pace.
         let due = present + Duration::from_secs_f64(1.0 / now.rate);
         now.due = Some(now.due.map_or(due, |before| before.max(due)));
     }
 
-    /// The service answered: recover, slowly enough that half a pace lasts some seconds.
+    /// The service answered: recover, by a whole pace in 25 answers.
     pub fn answered(&self) {
         let mut now = self.lock();
-        now.rate = (now.rate + self.full / 50.0).min(self.full);
+        now.rate = (now.rate + self.full / 25.0).min(self.full);
     }
 
     /// How often the service throttled since the start.
@@ -135,14 +135,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn throttles_of_one_burst_halve_the_pace_once_and_answers_bring_it_back() {
+    async fn throttles_of_one_burst_slow_the_pace_once_and_answers_bring_it_back() {
         let pace = Pace::per_second(16);
         for _ in 0..5 {
             pace.throttled();
         }
         assert_eq!(pace.throttles(), 5);
         let slow = send(&pace, 9).await;
-        assert!((1.0..1.3).contains(&slow[8]), "8 a second: {slow:?}");
+        assert!((0.7..0.9).contains(&slow[8]), "11.2 a second: {slow:?}");
         for _ in 0..25 {
             pace.answered();
         }

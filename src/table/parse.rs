@@ -208,7 +208,7 @@ fn principal(field: &str, value: &Json, faults: &mut Faults) -> Option<Named> {
     };
     match faults.string(field, value, right)? {
         id if ids::is_principal_id(id) => Some(Named::Id(id.to_owned())),
-        name if name.is_empty() => {
+        "" => {
             faults.add(field, "is empty".into(), right);
             None
         }

@@ -1,0 +1,73 @@
+//! The main job on a laptop: a lifecycle event through the real handler and real SDK clients, over HTTP,
+//! against the stand-in for AWS. Shows which assignments appear, and what a second delivery does.
+//!
+//! `cargo run --example demo [EVENT.json]`, with `ASSIGNMENTS_FILE` and the other settings as the function reads them.
+
+use std::{collections::BTreeMap, error::Error, time::Duration};
+
+use account_assigner::{Function, aws, config::Config};
+use aws_config::Region;
+use aws_sdk_ssoadmin::config::{Credentials, SharedCredentialsProvider};
+use serde_json::Value;
+use stand_in::{Organization, Settings, StandIn};
+use tokio::time::Instant;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/events/create-succeeded.json").to_owned();
+    let path = std::env::args().nth(1).unwrap_or(sample);
+    let event: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+
+    let organization = Organization::sample();
+    let stand_in = StandIn::new(organization.clone(), Settings::default());
+    let sdk = aws::load()
+        .await
+        .into_builder()
+        .endpoint_url(stand_in.start().await)
+        .region(Region::new(organization.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "any", "any", None, None, "demo",
+        )))
+        .build();
+    let config = Config::read(|name| std::env::var(name).ok()).map_err(|faults| faults.join("; "))?;
+    let function = Function::new(config, &sdk)?;
+
+    let name_of = names(&organization);
+    let show = |title: &str| {
+        println!("{title}");
+        let assignments = stand_in.assignments();
+        if assignments.is_empty() {
+            println!("  (none)");
+        }
+        for one in assignments {
+            let name = |id: &str| name_of.get(id).cloned().unwrap_or_else(|| id.to_owned());
+            let (account, set, principal) =
+                (name(&one.account), name(&one.permission_set), name(&one.principal_id));
+            println!("  {} {account:<12} {set:<22} {} {principal}", one.account, one.principal_type);
+        }
+        println!();
+    };
+
+    show("Assignments before:");
+    for delivery in ["First", "Second"] {
+        println!("{delivery} delivery of {path}");
+        stand_in.forget_calls();
+        match function.handle(&event, Instant::now() + Duration::from_secs(60)).await {
+            Ok(report) => println!("{}", serde_json::to_string_pretty(&report)?),
+            Err(error) => println!("{}: {error}", error.name()),
+        }
+        let creates = stand_in.calls().get("CreateAccountAssignment").copied().unwrap_or(0);
+        println!("CreateAccountAssignment calls: {creates}\n");
+        show("Assignments now:");
+    }
+    Ok(())
+}
+
+/// Names by id, ARN and account id.
+fn names(organization: &Organization) -> BTreeMap<String, String> {
+    let accounts = organization.accounts.iter().map(|one| (one.id.clone(), one.name.clone()));
+    let sets = organization.permission_sets.iter().map(|one| (one.arn.clone(), one.name.clone()));
+    let groups = organization.groups.iter().map(|one| (one.id.clone(), one.name.clone()));
+    let users = organization.users.iter().map(|one| (one.id.clone(), one.name.clone()));
+    accounts.chain(sets).chain(groups).chain(users).collect()
+}
