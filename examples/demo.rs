@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for delivery in ["First", "Second"] {
         println!("{delivery} delivery of {path}");
         stand_in.forget_calls();
-        match function.handle(&event, Instant::now() + Duration::from_secs(60)).await {
+        match function.handle(&event, Instant::now() + Duration::from_secs(60)).await.answer {
             Ok(report) => println!("{}", serde_json::to_string_pretty(&report)?),
             Err(error) => println!("{}: {error}", error.name()),
         }

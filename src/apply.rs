@@ -248,7 +248,9 @@ impl<'a> Apply<'a> {
             }
             free -= 1;
             grant.stage = Stage::Calling;
-            grant.asked.get_or_insert(now);
+            if grant.asked.replace(grant.asked.unwrap_or(now)).is_some() && !look_first {
+                self.center.tally().retried();
+            }
             let (center, assignment) = (self.center, grant.assignment.clone());
             self.calls.push(if look_first {
                 let ours = self.outstanding().map(|(_, request_id, _)| request_id.to_owned()).collect();

@@ -4,7 +4,13 @@
 //! assignment, is never retried here: a lost reply may hide an effect, and only [`crate::apply`] can find
 //! the evidence. Every attempt to reach Identity Center, first or repeated, takes its turn in a [`Pace`].
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::tls;
@@ -19,6 +25,7 @@ use aws_smithy_runtime_api::{
         interceptors::{Intercept, context::FinalizerInterceptorContextRef},
         orchestrator::{HttpRequest, HttpResponse},
         result::SdkError,
+        retries::RequestAttempts,
         runtime_components::RuntimeComponents,
     },
 };
@@ -96,10 +103,32 @@ impl HttpConnector for PacedConnector {
     }
 }
 
-/// Tells the pace how each attempt went, and people that an attempt is repeated.
+/// How often attempts were repeated and throttled since the start, by all clients together.
+#[derive(Debug, Default)]
+pub struct Tally {
+    retries: AtomicU64,
+    throttles: AtomicU64,
+}
+
+impl Tally {
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    pub fn throttles(&self) -> u64 {
+        self.throttles.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Tells the pace and the tally how each attempt went, and people that one was not answered.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub pace: Option<Arc<Pace>>,
+    pub tally: Arc<Tally>,
 }
 
 impl Intercept for Watch {
@@ -111,9 +140,15 @@ impl Intercept for Watch {
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if bag.load::<RequestAttempts>().is_some_and(|attempt| attempt.attempts() > 1) {
+            self.tally.retried();
+        }
         let throttled = context.response().is_some_and(is_throttle);
+        if throttled {
+            self.tally.throttles.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(pace) = &self.pace {
             if throttled {
                 pace.throttled();
@@ -124,9 +159,7 @@ impl Intercept for Watch {
         if let Some(Err(error)) = context.output_or_error()
             && !error.is_operation_error()
         {
-            tracing::warn!(%error, "a request to AWS was not answered");
-        } else if throttled {
-            tracing::debug!("throttled");
+            tracing::warn!(error = innermost(error), "a request to AWS was not answered");
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use aws_smithy_types::Document;
 use tokio::sync::OnceCell;
 
 use crate::{
-    aws::{self, Paced, Watch, call_error},
+    aws::{self, Paced, Tally, Watch, call_error},
     config::Config,
     error::Error,
     failure::{CallError, Cause},
@@ -29,7 +29,7 @@ use crate::{
 pub struct IdentityCenter {
     sso: aws_sdk_ssoadmin::Client,
     store: aws_sdk_identitystore::Client,
-    pace: Arc<Pace>,
+    tally: Arc<Tally>,
     wanted_instance: Option<String>,
     instance: OnceCell<Instance>,
 }
@@ -62,7 +62,7 @@ pub struct Creation {
 impl IdentityCenter {
     /// # Errors
     /// Where neither `IDENTITY_CENTER_REGION` nor the environment names a Region.
-    pub fn new(config: &Config, sdk: &SdkConfig) -> Result<IdentityCenter, Error> {
+    pub fn new(config: &Config, sdk: &SdkConfig, tally: Arc<Tally>) -> Result<IdentityCenter, Error> {
         let region = config.identity_center_region.clone().map(Region::new).or_else(|| sdk.region().cloned());
         let missing = |what: &str| Error::InvalidConfig(vec![what.to_owned()]);
         let region = region.ok_or_else(|| missing("no Region: set AWS_REGION or IDENTITY_CENTER_REGION"))?;
@@ -73,7 +73,7 @@ impl IdentityCenter {
         let sso = aws_sdk_ssoadmin::config::Builder::from(sdk)
             .region(region.clone())
             .http_client(paced(&pace))
-            .interceptor(Watch { pace: Some(pace.clone()) })
+            .interceptor(Watch { pace: Some(pace.clone()), tally: tally.clone() })
             .retry_config(aws::retries())
             .retry_partition(aws::retry_partition("identity-center"))
             .timeout_config(aws::timeouts())
@@ -81,7 +81,7 @@ impl IdentityCenter {
         let store = aws_sdk_identitystore::config::Builder::from(sdk)
             .region(region)
             .http_client(paced(&store_pace))
-            .interceptor(Watch { pace: Some(store_pace) })
+            .interceptor(Watch { pace: Some(store_pace), tally: tally.clone() })
             .retry_config(aws::retries())
             .retry_partition(aws::retry_partition("identity-store"))
             .timeout_config(aws::timeouts())
@@ -89,15 +89,14 @@ impl IdentityCenter {
         Ok(IdentityCenter {
             sso: aws_sdk_ssoadmin::Client::from_conf(sso),
             store: aws_sdk_identitystore::Client::from_conf(store),
-            pace,
+            tally,
             wanted_instance: config.instance_arn.clone(),
             instance: OnceCell::new(),
         })
     }
 
-    /// How often Identity Center throttled since the start.
-    pub fn throttles(&self) -> u64 {
-        self.pace.throttles()
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Finds the instance, once. Nothing else works without it.

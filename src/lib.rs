@@ -28,6 +28,7 @@ pub mod event;
 pub mod failure;
 pub mod identity_center;
 pub mod ids;
+pub mod metrics;
 pub mod names;
 pub mod organization;
 pub mod pace;
@@ -35,7 +36,11 @@ pub mod plan;
 pub mod report;
 pub mod table;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_config::SdkConfig;
 use serde_json::Value;
@@ -43,10 +48,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     apply::Limits,
+    aws::Tally,
     config::Config,
     error::Error,
     event::{Ensure, Request},
     identity_center::IdentityCenter,
+    metrics::Figures,
     names::Names,
     organization::Organization,
     plan::{Account, Assignment, Grant, Obstacle, Plan, Resolved},
@@ -60,31 +67,60 @@ pub struct Function {
     organization: Organization,
     identity_center: IdentityCenter,
     names: Names,
+    tally: Arc<Tally>,
+}
+
+/// What came of an event, and the figures of the invocation.
+#[derive(Debug)]
+pub struct Handled {
+    pub answer: Result<Report, Error>,
+    pub figures: Figures,
 }
 
 impl Function {
     /// # Errors
     /// [`Error::InvalidConfig`] where no Region is set.
     pub fn new(config: Config, sdk: &SdkConfig) -> Result<Function, Error> {
+        let tally = Arc::new(Tally::default());
         Ok(Function {
-            organization: Organization::new(sdk),
-            identity_center: IdentityCenter::new(&config, sdk)?,
+            organization: Organization::new(sdk, tally.clone()),
+            identity_center: IdentityCenter::new(&config, sdk, tally.clone())?,
             names: Names::default(),
+            tally,
             config,
         })
     }
 
-    /// Does what the payload asks for, and ends before `deadline`.
-    ///
-    /// # Errors
-    /// See [`Error`]; everything but a success of all grants is one.
-    pub async fn handle(&self, payload: &Value, deadline: Instant) -> Result<Report, Error> {
+    /// Does what the payload asks for, and ends before `deadline`. Every answer but a success of all grants is an
+    /// error; see [`Error`].
+    pub async fn handle(&self, payload: &Value, deadline: Instant) -> Handled {
+        let (retries, throttles) = (self.tally.retries(), self.tally.throttles());
+        let mut figures = Figures::default();
+        // Boxed, because the layout of one future of everything is more than the compiler wants to work out.
+        let answer = Box::pin(self.answer(payload, deadline, &mut figures)).await;
+        figures.retries = self.tally.retries() - retries;
+        figures.throttles = self.tally.throttles() - throttles;
+        Handled { answer, figures }
+    }
+
+    async fn answer(
+        &self,
+        payload: &Value,
+        deadline: Instant,
+        figures: &mut Figures,
+    ) -> Result<Report, Error> {
         let started = Instant::now();
         match event::parse(payload).map_err(Error::InvalidEvent)? {
-            Request::Ignore { reason, .. } => Ok(Report::ignored(reason, None, started.elapsed())),
+            Request::Ignore { reason, failed_vending } => {
+                figures.failed_vendings = u64::from(failed_vending);
+                Ok(Report::ignored(reason, None, started.elapsed()))
+            }
             Request::Ensure(request) => {
                 let until = deadline - margin(deadline.saturating_duration_since(started));
-                self.ensure(request, started, until).await?.judge()
+                let vended_at = request.vended_at;
+                let report = self.ensure(request, started, until).await?;
+                figures.read(&report, vended_at.map(SystemTime::from), SystemTime::now());
+                report.judge()
             }
         }
     }

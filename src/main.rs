@@ -7,7 +7,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use account_assigner::{Function, aws, config::Config, error::Error};
+use account_assigner::{
+    Function, Handled, aws, config::Config, error::Error, metrics::Figures, report::Report,
+};
 use lambda_runtime::{LambdaEvent, run, service_fn, tracing};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -20,12 +22,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let function = &Arc::new(start().await);
     run(service_fn(async |event: LambdaEvent<Value>| {
         let deadline = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
-        let answer = match function.as_ref() {
+        let handled = match function.as_ref() {
             Ok(function) => function.handle(&event.payload, Instant::now() + deadline).await,
-            Err(error) => Err(error.clone()),
+            Err(error) => Handled { answer: Err(error.clone()), figures: Figures::default() },
         };
-        log(&event.context.request_id, &answer);
-        answer
+        log(&event.context.request_id, &handled.answer);
+        match handled.figures.line(&event.context.env_config.function_name) {
+            Ok(line) => println!("{line}"),
+            Err(error) => tracing::warn!(error, "the metrics of this invocation are lost"),
+        }
+        handled.answer
     }))
     .await
 }
@@ -36,7 +42,7 @@ async fn start() -> Result<Function, Error> {
 }
 
 /// One structured line an invocation: the result as it is answered, or the error.
-fn log(request_id: &str, answer: &Result<account_assigner::report::Report, Error>) {
+fn log(request_id: &str, answer: &Result<Report, Error>) {
     let line = match answer {
         Ok(report) => json!({ "level": "INFO", "requestId": request_id, "result": report }),
         Err(Error::AssignmentsIncomplete(report)) => {

@@ -2,7 +2,7 @@
 //!
 //! Reads only what the table asks for, writes nothing, and remembers nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_config::SdkConfig;
 use aws_sdk_organizations::{
@@ -12,7 +12,7 @@ use aws_sdk_organizations::{
 use futures_util::future::try_join_all;
 
 use crate::{
-    aws::{self, Watch, call_error},
+    aws::{self, Tally, Watch, call_error},
     error::Error,
     failure::{CallError, Cause},
     ids::{self, AccountId},
@@ -27,12 +27,12 @@ pub struct Organization {
 }
 
 impl Organization {
-    pub fn new(sdk: &SdkConfig) -> Organization {
+    pub fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Organization {
         let config = aws_sdk_organizations::config::Builder::from(sdk)
             .retry_config(aws::retries())
             .retry_partition(aws::retry_partition("organizations"))
             .timeout_config(aws::timeouts())
-            .interceptor(Watch { pace: None })
+            .interceptor(Watch { pace: None, tally })
             .build();
         Organization { client: Client::from_conf(config) }
     }

@@ -34,7 +34,6 @@ struct Now {
     /// When the next request would go if requests went evenly; a burst may run ahead of it.
     due: Option<Instant>,
     slowed: Option<Instant>,
-    throttles: u64,
 }
 
 impl Pace {
@@ -42,7 +41,7 @@ impl Pace {
         let full = f64::from(requests.max(1));
         // In any second at most `requests + burst` go, and that must stay within the quota.
         let burst = f64::from(QUOTA.saturating_sub(requests).clamp(1, 5));
-        let now = Now { rate: full, due: None, slowed: None, throttles: 0 };
+        let now = Now { rate: full, due: None, slowed: None };
         Pace { full, burst, now: Mutex::new(now) }
     }
 
@@ -66,7 +65,6 @@ impl Pace {
     /// The service said that this was too much: go slower, to seven tenths of the pace.
     pub fn throttled(&self) {
         let mut now = self.lock();
-        now.throttles += 1;
         let present = Instant::now();
         if now.slowed.is_some_and(|slowed| present < slowed + ONE_BURST) {
             return;
@@ -82,11 +80,6 @@ impl Pace {
     pub fn answered(&self) {
         let mut now = self.lock();
         now.rate = (now.rate + self.full / 25.0).min(self.full);
-    }
-
-    /// How often the service throttled since the start.
-    pub fn throttles(&self) -> u64 {
-        self.lock().throttles
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
@@ -140,7 +133,6 @@ mod tests {
         for _ in 0..5 {
             pace.throttled();
         }
-        assert_eq!(pace.throttles(), 5);
         let slow = send(&pace, 9).await;
         assert!((0.7..0.9).contains(&slow[8]), "11.2 a second: {slow:?}");
         for _ in 0..25 {

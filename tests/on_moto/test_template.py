@@ -217,12 +217,22 @@ def test_what_is_given_as_a_parameter_bounds_what_the_function_may_reach():
     }
 
 
-def test_without_parameters_the_function_reaches_any_instance_of_this_organization():
+def test_without_parameters_the_function_reaches_the_organization_of_its_own_account():
     deployed = Deployed({})
     reached = {arn for statement in deployed.statements("Allow", "AccountAssignerRole") for arn in statement["Resource"]}
 
-    assert {"arn:aws:sso:::instance/*", "arn:aws:sso:::permissionSet/*/*"} <= reached
-    assert f"arn:aws:organizations::{ACCOUNT}:account/o-*/*" in reached
+    assert {arn for arn in reached if arn.startswith("arn:aws:sso:")} == {
+        "arn:aws:sso:::account/*",
+        "arn:aws:sso:::instance/*",
+        "arn:aws:sso:::permissionSet/*/*",
+    }
+    assert {arn for arn in reached if arn.startswith("arn:aws:organizations:")} == {
+        f"arn:aws:organizations::{ACCOUNT}:account/o-*/*",
+        f"arn:aws:organizations::{ACCOUNT}:ou/o-*/ou-*",
+    }
+    assert {arn for arn in reached if ":identitystore/" in arn} == {
+        f"arn:aws:identitystore::{ACCOUNT}:identitystore/*"
+    }
 
 
 def test_a_setting_without_a_value_is_left_out(deployed, parameters):
@@ -236,11 +246,18 @@ def test_a_setting_without_a_value_is_left_out(deployed, parameters):
 
 def test_sam_local_is_given_only_variables_that_the_template_declares():
     """It drops every other without a word, and the function would then talk to AWS itself."""
-    given = json.loads((REPOSITORY / "events/env.json").read_text())
-    for function, variables in given.items():
-        declared = TEMPLATE["Resources"][function]["Properties"]["Environment"]["Variables"]
-        assert set(variables) <= set(declared)
-        assert "AWS_ENDPOINT_URL" in variables
+    [(function, variables)] = json.loads((REPOSITORY / "events/env.json").read_text()).items()
+    declared = TEMPLATE["Resources"][function]["Properties"]["Environment"]["Variables"]
+    assert set(variables) <= set(declared)
+    assert "AWS_ENDPOINT_URL" in variables
+
+
+def test_sam_local_finds_the_instance_of_the_stand_in():
+    """What the template leaves out, `sam local` sets to nothing instead: these have to be given."""
+    variables = json.loads((REPOSITORY / "events/env.json").read_text())["AccountAssigner"]
+    organization = json.loads((REPOSITORY / "tests/stand-in/organization.json").read_text())
+    assert variables["IDENTITY_CENTER_INSTANCE_ARN"] == organization["instanceArn"]
+    assert variables["IDENTITY_CENTER_REGION"] == organization["region"]
 
 
 def test_every_queue_is_encrypted_and_keeps_its_messages_as_long_as_sqs_can(deployed):

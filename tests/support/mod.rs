@@ -52,7 +52,7 @@ impl World {
     }
 
     pub async fn handle(&self, payload: Value) -> Result<Report, Error> {
-        self.function.handle(&payload, Instant::now() + TIMEOUT).await
+        self.function.handle(&payload, Instant::now() + TIMEOUT).await.answer
     }
 
     pub async fn ensure(&self, account: &str) -> Result<Report, Error> {

@@ -1,0 +1,38 @@
+# `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
+
+.PHONY: demo test format lint unit doc template moto tools
+
+demo:
+	cargo run --locked --quiet --example demo -- $(EVENT)
+
+test: format lint unit doc template moto
+
+format:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+unit:
+	cargo test --locked --workspace
+
+doc:
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --document-private-items
+
+# Linters, moto, the runtime interface emulator and cargo-lambda, at the versions of the requirements.
+.venv/.installed: tests/requirements.txt
+	python3 -m venv --clear .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/requirements.txt
+	.venv/bin/pip check
+	touch $@
+
+tools: .venv/.installed
+
+template: .venv/.installed
+	.venv/bin/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
+	.venv/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml
+
+moto: .venv/.installed
+	cargo build --locked
+	.venv/bin/python -m pytest -q tests/on_moto

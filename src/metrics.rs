@@ -1,0 +1,120 @@
+//! An invocation's figures as one line of CloudWatch's embedded metric format: no call, no permission.
+
+use std::time::{Duration, SystemTime};
+
+use metrique_writer::{
+    Entry, EntryWriter,
+    format::Format,
+    unit::{AsCount, AsSeconds},
+};
+use metrique_writer_format_emf::Emf;
+
+use crate::report::{Counts, Outcome, Report};
+
+/// The namespace of the metrics; `FunctionName` is their only dimension.
+pub const NAMESPACE: &str = "AccountAssigner";
+const FUNCTION_NAME: &str = "FunctionName";
+
+/// What an invocation adds to the metrics beside its grants.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    pub grants: Counts,
+    /// From Control Tower's word that the account is vended until all its access was there.
+    pub time_to_access: Option<Duration>,
+    /// Requests to AWS that were repeated.
+    pub retries: u64,
+    pub throttles: u64,
+    /// Control Tower said that it could not vend or update an account.
+    pub failed_vendings: u64,
+    /// Accounts for which the table has no row.
+    pub unmatched_accounts: u64,
+}
+
+impl Figures {
+    pub fn read(&mut self, report: &Report, vended_at: Option<SystemTime>, now: SystemTime) {
+        self.grants = report.counts;
+        self.unmatched_accounts =
+            u64::from(report.outcome != Outcome::Ignored && report.counts == Counts::default());
+        // A second delivery, which finds everything there, says nothing about how long anybody waited.
+        if report.outcome == Outcome::Ready && report.counts.created > 0 {
+            self.time_to_access = vended_at.and_then(|vended_at| now.duration_since(vended_at).ok());
+        }
+    }
+
+    /// One line, or why it could not be written.
+    pub fn line(&self, function_name: &str) -> Result<String, String> {
+        let mut line = Vec::new();
+        let entry = Named { figures: self, function_name };
+        let dimensions = vec![vec![FUNCTION_NAME.to_owned()]];
+        let mut format = Emf::builder(NAMESPACE.to_owned(), dimensions).build();
+        format.format(&entry, &mut line).map_err(|error| error.to_string())?;
+        String::from_utf8(line).map(|line| line.trim_end().to_owned()).map_err(|error| error.to_string())
+    }
+}
+
+struct Named<'a> {
+    figures: &'a Figures,
+    function_name: &'a str,
+}
+
+impl Entry for Named<'_> {
+    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
+        let Figures { grants, time_to_access, retries, throttles, failed_vendings, unmatched_accounts } =
+            self.figures;
+        let Counts { created, present, planned, failed, unresolved, pending } = *grants;
+        writer.value(FUNCTION_NAME, self.function_name);
+        for (name, count) in [
+            ("GrantsCreated", created),
+            ("GrantsPresent", present),
+            ("GrantsPlanned", planned),
+            ("GrantsFailed", failed),
+            ("GrantsUnresolved", unresolved),
+            ("GrantsPending", pending),
+        ] {
+            writer.value(name, &AsCount::from(count as u64));
+        }
+        writer.value("Retries", &AsCount::from(*retries));
+        writer.value("Throttles", &AsCount::from(*throttles));
+        writer.value("FailedVendings", &AsCount::from(*failed_vendings));
+        writer.value("UnmatchedAccounts", &AsCount::from(*unmatched_accounts));
+        if let Some(time) = time_to_access {
+            writer.value("TimeToAccess", &AsSeconds::from(*time));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_embedded_metric_format_with_the_function_as_dimension() {
+        let figures = Figures {
+            grants: Counts { created: 2, pending: 1, ..Counts::default() },
+            time_to_access: Some(Duration::from_millis(2500)),
+            retries: 3,
+            throttles: 1,
+            failed_vendings: 0,
+            unmatched_accounts: 0,
+        };
+        let line: serde_json::Value = serde_json::from_str(&figures.line("assigner").unwrap()).unwrap();
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], NAMESPACE);
+        assert_eq!(directive["Dimensions"], serde_json::json!([["FunctionName"]]));
+        assert_eq!(line["FunctionName"], "assigner");
+        let metrics: Vec<(&str, &str)> = directive["Metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|metric| (metric["Name"].as_str().unwrap(), metric["Unit"].as_str().unwrap_or("None")))
+            .collect();
+        assert!(
+            metrics.contains(&("GrantsCreated", "Count")) && metrics.contains(&("TimeToAccess", "Seconds"))
+        );
+        assert_eq!(metrics.len(), 11, "{metrics:?}");
+        assert_eq!(line["GrantsCreated"], 2);
+        assert_eq!(line["GrantsPending"], 1);
+        assert_eq!(line["TimeToAccess"], 2.5);
+        assert_eq!((&line["Retries"], &line["Throttles"]), (&3.into(), &1.into()));
+    }
+}
