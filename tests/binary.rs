@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use stand_in::{
-    Organization, Settings, StandIn,
+    Fault, FaultKind, Organization, Settings, StandIn,
     lambda::{Function, Invocation},
 };
 
@@ -129,4 +129,122 @@ async fn a_bad_or_missing_table_is_told_before_any_call() {
     assert_eq!(error_type, "InvalidConfig");
     assert!(message.contains(&path), "{message}");
     assert!(stand_in.calls().is_empty());
+}
+
+/// Faults that never end, each with the error that an invocation of three seconds must still report.
+#[tokio::test]
+async fn no_invocation_ends_by_lambdas_timeout() {
+    use FaultKind::*;
+    let create = "CreateAccountAssignment";
+    let cases = [
+        (create, Stuck, "AssignmentsIncomplete", "IN_PROGRESS when the time ran out"),
+        (create, Throttle, "AssignmentsIncomplete", "was not created when the time ran out"),
+        (create, Conflict, "AssignmentsIncomplete", "when the time ran out"),
+        (create, CutBefore, "AssignmentsIncomplete", "when the time ran out"),
+        (create, Slow { millis: 60_000 }, "AssignmentsIncomplete", "no answer had come"),
+        (
+            "ListPermissionSetsProvisionedToAccount",
+            Slow { millis: 60_000 },
+            "AssignmentsIncomplete",
+            "looked up",
+        ),
+        ("GetGroupId", Throttle, "AssignmentsIncomplete", "looked up"),
+        ("*", Throttle, "ServiceUnavailable", "time ran out"),
+        ("*", Internal, "ServiceUnavailable", "time ran out"),
+        ("*", Slow { millis: 60_000 }, "ServiceUnavailable", "time ran out"),
+        ("*", CutBefore, "ServiceUnavailable", "time ran out"),
+    ];
+    for (operation, kind, expected, reason) in cases {
+        let stand_in = StandIn::new(Organization::sample(), quick());
+        let url = stand_in.start().await;
+        stand_in.set_faults(vec![Fault::on(operation, kind.clone())]);
+        let mut function = start(&[("AWS_ENDPOINT_URL", &url)]).await;
+        let invocation = function.invoke(&payload("create-succeeded"), Duration::from_secs(3)).await;
+        let (error_type, message) = error(invocation);
+        assert_eq!(error_type, expected, "{operation} {kind:?}: {message}");
+        assert!(message.contains(reason), "{operation} {kind:?}: {reason:?} is not in {message}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_nobody_listens_at_is_told_before_the_deadline() {
+    let mut function = start(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]).await;
+    let (error_type, message) = error(function.invoke(&payload("by-hand"), Duration::from_secs(3)).await);
+    assert_eq!(error_type, "ServiceUnavailable", "{message}");
+    assert!(function.log().concat().contains("Connection refused"), "{:?}", function.log());
+}
+
+#[tokio::test]
+async fn what_a_killed_invocation_asked_for_is_waited_for_and_not_asked_for_again() {
+    let settings = Settings { provisioning: Duration::from_secs(4), ..quick() };
+    let stand_in = StandIn::new(Organization::sample(), settings);
+    let url = stand_in.start().await;
+    let mut killed = start(&[("AWS_ENDPOINT_URL", &url)]).await;
+    let event = payload("create-succeeded");
+    let invocation = killed.invoke(&event, Duration::from_secs(20));
+    // Killed once all three are asked for, whenever that is.
+    let asked = async {
+        while stand_in.creations().len() < VENDED {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        answer = invocation => panic!("answered before it was killed: {answer:?}"),
+        () = asked => {}
+    }
+    killed.kill().await;
+    let mut function = start(&[("AWS_ENDPOINT_URL", &url)]).await;
+    let report = answer(function.invoke(&payload("create-succeeded"), TIMEOUT).await);
+    assert_eq!(report["outcome"], "ready");
+    assert_eq!(stand_in.assignments().len(), VENDED);
+    assert_eq!(stand_in.creations().len(), VENDED, "nothing was asked for twice");
+}
+
+#[tokio::test]
+async fn a_cold_start_that_cannot_work_says_why_to_every_event() {
+    let cases: [(&[(&str, &str)], Option<Fault>, &str); 5] = [
+        (&[("AWS_REGION", "us-east-1")], None, "UnrecognizedClientException"),
+        (&[("AWS_REGION", "")], None, "region"),
+        (
+            &[("IDENTITY_CENTER_INSTANCE_ARN", "arn:aws:sso:::instance/ssoins-0000000000000000")],
+            None,
+            "ssoins-7223f7eef79824e1",
+        ),
+        (&[], Some(Fault::on("ListInstances", FaultKind::AccessDenied)), "sso:ListInstances"),
+        (&[], Some(Fault::on("DescribeAccount", FaultKind::AccessDenied)), "organizations:DescribeAccount"),
+    ];
+    for (environment, fault, expected) in cases {
+        let stand_in = StandIn::new(Organization::sample(), quick());
+        let url = stand_in.start().await;
+        stand_in.set_faults(fault.into_iter().collect());
+        let environment: Vec<_> =
+            [("AWS_ENDPOINT_URL", url.as_str())].iter().chain(environment).copied().collect();
+        let mut function = start(&environment).await;
+        for _ in 0..2 {
+            let (error_type, message) = error(function.invoke(&payload("create-succeeded"), TIMEOUT).await);
+            assert_eq!(error_type, "InvalidConfig", "{message}");
+            assert!(message.contains(expected), "{expected} is not in {message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_are_one_line_of_embedded_metric_format_for_each_invocation() {
+    let stand_in = StandIn::new(Organization::sample(), quick());
+    let url = stand_in.start().await;
+    let mut function = start(&[("AWS_ENDPOINT_URL", &url)]).await;
+    for name in ["create-succeeded", "create-failed"] {
+        answer(function.invoke(&payload(name), TIMEOUT).await);
+    }
+    let lines: Vec<Value> = function
+        .log()
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|line: &Value| line.get("_aws").is_some())
+        .collect();
+    let [vended, failed] = lines.as_slice() else { panic!("{:?}", function.log()) };
+    assert_eq!(vended["FunctionName"], "account-assigner");
+    assert_eq!(vended["GrantsCreated"], VENDED);
+    assert!(vended["TimeToAccess"].as_f64().is_some_and(|seconds| seconds > 0.0));
+    assert_eq!((&failed["FailedVendings"], &failed["GrantsCreated"]), (&json!(1), &json!(0)));
 }
