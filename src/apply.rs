@@ -44,7 +44,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(400);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// How often a creation may end FAILED for a passing reason, or meet a quota, before it is left to a later
 /// invocation. Refusals without an effect are bounded by the deadline only.
-const MOST_FAILURES: u32 = 5;
+const MOST_FAILURES: u32 = 8;
 /// A request id that is unknown for so long is taken as lost, and the assignment itself is looked at.
 const UNKNOWN_FOR: Duration = Duration::from_secs(20);
 /// Nothing is started so shortly before the end, so that most replies still arrive.

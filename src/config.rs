@@ -82,9 +82,9 @@ struct Settings<E> {
 
 impl<E: Fn(&str) -> Option<String>> Settings<E> {
     fn get<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = (self.environment)(name)?;
-        // An empty setting is a mistake in a template more often than a wish for the default.
-        let value = if text.is_empty() { None } else { parse(&text) };
+        // An empty variable is one that is not set, as in a shell; `sam local` hands those without a value over so.
+        let text = (self.environment)(name).filter(|text| !text.is_empty())?;
+        let value = parse(&text);
         if value.is_none() {
             self.faults.push(format!("{name} must be {expected}, or not be set; it is {text:?}"));
         }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_environment_gives_the_documented_defaults() {
+    fn an_empty_environment_gives_the_documented_defaults_and_so_do_empty_variables() {
         let expected = Config {
             table: Source::Embedded,
             instance_arn: None,
@@ -117,7 +117,8 @@ mod tests {
             max_requests_per_second: 15,
             dry_run: false,
         };
-        assert_eq!(read(&[]), Ok(expected));
+        assert_eq!(read(&[]).as_ref(), Ok(&expected));
+        assert_eq!(read(&[("ASSIGNMENTS_FILE", ""), ("MAX_OUTSTANDING", ""), ("DRY_RUN", "")]), Ok(expected));
     }
 
     #[test]
@@ -146,7 +147,6 @@ mod tests {
     #[test]
     fn every_bad_setting_is_named_with_what_it_is() {
         let bad = [
-            ("ASSIGNMENTS_FILE", ""),
             ("ASSIGNMENTS_TABLE", "assignments"),
             ("IDENTITY_CENTER_INSTANCE_ARN", "ssoins-1"),
             ("IDENTITY_CENTER_REGION", "Ireland"),

@@ -2,8 +2,6 @@
 //!
 //! What happens to a single grant is no error here: [`crate::report`] decides what it means.
 
-use lambda_runtime::Diagnostic;
-
 use crate::{
     failure::{CallError, Cause},
     report::Report,
@@ -55,12 +53,6 @@ impl From<CallError> for Error {
             | Cause::Invalid
             | Cause::Unsupported => Error::InvalidConfig(vec![format!("{error}: {remedy}")]),
         }
-    }
-}
-
-impl From<Error> for Diagnostic {
-    fn from(error: Error) -> Diagnostic {
-        Diagnostic { error_type: error.name().to_owned(), error_message: error.to_string() }
     }
 }
 

@@ -4,7 +4,7 @@
 //! One function a call, SDK types translated at once. Nothing here decides, waits or remembers, except which
 //! instance the organization has.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
@@ -299,6 +299,7 @@ impl IdentityCenter {
         Ok(found.into_iter().map(|(request_id, _)| request_id).collect())
     }
 
+    /// Whoever asks can do without the answer, so few attempts must do.
     async fn creations(
         &self,
         status: Option<StatusValues>,
@@ -306,24 +307,31 @@ impl IdentityCenter {
     ) -> Result<Vec<(String, Progress)>, CallError> {
         const OPERATION: &str = "sso:ListAccountAssignmentCreationStatus";
         let instance = self.found(OPERATION)?;
-        let mut pages = self
-            .sso
-            .list_account_assignment_creation_status()
-            .instance_arn(&instance.arn)
-            .max_results(100)
-            .set_filter(status.map(|status| OperationStatusFilter::builder().status(status).build()))
-            .into_paginator()
-            .send();
+        let filter = status.map(|status| OperationStatusFilter::builder().status(status).build());
+        let few = aws::retries().with_max_attempts(3).with_initial_backoff(Duration::from_millis(200));
         let mut found = Vec::new();
+        let mut token = None;
         for _ in 0..most_pages {
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|error| call_error(OPERATION, error))?;
+            let page = self
+                .sso
+                .list_account_assignment_creation_status()
+                .instance_arn(&instance.arn)
+                .max_results(100)
+                .set_filter(filter.clone())
+                .set_next_token(token)
+                .customize()
+                .config_override(aws_sdk_ssoadmin::config::Builder::new().retry_config(few.clone()))
+                .send()
+                .await
+                .map_err(|error| call_error(OPERATION, error))?;
+            let entries = page.account_assignments_creation_status.unwrap_or_default().into_iter();
             found.extend(
-                page.account_assignments_creation_status
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None)))),
+                entries.filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None)))),
             );
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
         }
         Ok(found)
     }

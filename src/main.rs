@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -10,9 +11,12 @@ use std::{
 use account_assigner::{
     Function, Handled, aws, config::Config, error::Error, metrics::Figures, report::Report,
 };
-use lambda_runtime::{LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Diagnostic, LambdaEvent, run, service_fn, tracing};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+/// Lambda delivers no event after its deadline, but `cargo lambda watch` gives a deadline in 1970.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(300);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -21,9 +25,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     // runtime exited, and start it again.
     let function = &Arc::new(start().await);
     run(service_fn(async |event: LambdaEvent<Value>| {
-        let deadline = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        let time = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(WITHOUT_DEADLINE);
         let handled = match function.as_ref() {
-            Ok(function) => function.handle(&event.payload, Instant::now() + deadline).await,
+            Ok(function) => function.handle(&event.payload, Instant::now() + time).await,
             Err(error) => Handled { answer: Err(error.clone()), figures: Figures::default() },
         };
         log(&event.context.request_id, &handled.answer);
@@ -31,9 +35,24 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             Ok(line) => println!("{line}"),
             Err(error) => tracing::warn!(error, "the metrics of this invocation are lost"),
         }
-        handled.answer
+        handled.answer.map_err(Failure)
     }))
     .await
+}
+
+/// What Lambda is told. The runtime also logs it by `Debug`, so that is short: the one structured line has it all.
+struct Failure(Error);
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(Failure(error): Failure) -> Diagnostic {
+        Diagnostic { error_type: error.name().to_owned(), error_message: error.to_string() }
+    }
 }
 
 async fn start() -> Result<Function, Error> {

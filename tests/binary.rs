@@ -97,7 +97,7 @@ async fn what_fails_has_a_stable_type_and_carries_the_result() {
 
 #[tokio::test]
 async fn a_bad_setting_is_told_to_every_event_with_every_fault() {
-    let mut function = start(&[("MAX_OUTSTANDING", "many"), ("DRY_RUN", "")]).await;
+    let mut function = start(&[("MAX_OUTSTANDING", "many"), ("DRY_RUN", "perhaps")]).await;
     for _ in 0..2 {
         let (error_type, message) = error(function.invoke(&payload("by-hand"), TIMEOUT).await);
         assert_eq!(error_type, "InvalidConfig");

@@ -68,7 +68,8 @@ fn cases() -> Vec<Case> {
         case("FAILED, longer than usual", create, failed(Some("takes longer than usual")), Ends::Well),
         case("FAILED, null", create, failed(None), Ends::Well),
         case("stale reads for 3 s", "*", StaleReads { millis: 3_000 }, Ends::Well),
-        case("no status list", "ListAccountAssignmentCreationStatus", AccessDenied, Ends::Well),
+        case("status list denied", "ListAccountAssignmentCreationStatus", AccessDenied, Ends::Well),
+        case("status list 500", "ListAccountAssignmentCreationStatus", Internal, Ends::Well),
         case("stuck in progress", create, Stuck, Ends::Named),
         case("FAILED, 404", create, failed(Some("Received a 404 status error: no principal")), Ends::Named),
         case(
@@ -163,7 +164,7 @@ async fn run(case: &Case, strength: Strength, rows: usize, seed: u64) -> Run {
     run
 }
 
-/// Five FAILED in a row are left to the next delivery.
+/// Eight FAILED in a row are left to the next delivery.
 fn has_failed_often(report: &Report) -> bool {
     report.counts.pending == 0 && report.counts.failed > 0
 }
@@ -247,6 +248,17 @@ fn line(case: &Case, strength: Strength, rows: usize, runs: &[Run]) -> String {
     let calls: u64 = runs.iter().map(|run| run.calls).sum();
     let calls = calls as f64 / (rows * runs.len().max(1)) as f64;
     format!("| {} | {strength} | {rows} | {ready} | {longest:.0} s | {calls:.1} |", case.name)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_list_that_never_answers_costs_seconds_and_no_grant() {
+    for kind in [FaultKind::AccessDenied, FaultKind::Internal, FaultKind::CutBefore, FaultKind::Throttle] {
+        let world = World::with(rows_for(12), with_permission_sets(12), Settings::default(), &[]).await;
+        let start = Instant::now();
+        world.stand_in.set_faults(vec![Fault::on("ListAccountAssignmentCreationStatus", kind.clone())]);
+        assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 12, "{kind:?}");
+        assert!(start.elapsed() < Duration::from_secs(30), "{kind:?} took {:?}", start.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]
