@@ -54,25 +54,27 @@ const READS_AT_ONCE: usize = 8;
 
 /// Which of the wanted assignments are there, in their order.
 ///
-/// Few calls: permission sets that are not provisioned to the account need not be asked for.
+/// Few calls: permission sets that are not provisioned to the account need not be asked for. That list can lag
+/// behind, so where it holds none of those that are wanted, one of them is asked for all the same; if anybody
+/// has it, the list is not believed.
 pub async fn present(
     center: &IdentityCenter,
     account: &AccountId,
     wanted: &[&Assignment],
 ) -> Vec<Result<bool, CallError>> {
-    if wanted.is_empty() {
-        return Vec::new();
-    }
-    let provisioned = match center.provisioned_permission_sets(account).await {
-        Ok(provisioned) => provisioned.into_iter().collect::<HashSet<_>>(),
+    let mut sets: BTreeSet<&str> =
+        wanted.iter().map(|assignment| assignment.permission_set.as_str()).collect();
+    let Some(first) = sets.first().copied() else { return Vec::new() };
+    let provisioned: HashSet<String> = match center.provisioned_permission_sets(account).await {
+        Ok(provisioned) => provisioned.into_iter().collect(),
         Err(error) => return wanted.iter().map(|_| Err(error.clone())).collect(),
     };
-    let ask: BTreeSet<&str> = wanted
-        .iter()
-        .map(|assignment| assignment.permission_set.as_str())
-        .filter(|arn| provisioned.contains(*arn))
-        .collect();
-    let assigned: HashMap<&str, Result<HashSet<PrincipalId>, CallError>> = stream::iter(ask)
+    if sets.iter().any(|arn| provisioned.contains(*arn))
+        || center.assigned(account, first).await.is_ok_and(|principals| principals.is_empty())
+    {
+        sets.retain(|arn| provisioned.contains(*arn));
+    }
+    let assigned: HashMap<&str, Result<HashSet<PrincipalId>, CallError>> = stream::iter(sets)
         .map(async |arn| (arn, center.assigned(account, arn).await.map(HashSet::from_iter)))
         .buffer_unordered(READS_AT_ONCE)
         .collect()

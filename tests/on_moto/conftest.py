@@ -95,11 +95,6 @@ def moto_server():
         target = environ.get("HTTP_X_AMZ_TARGET")
         if target:
             calls.append(target)
-        if target == "SWBExternalService.ListAccountAssignmentCreationStatus":
-            # moto lacks this operation and would answer 500. Its creations end at once: none is under way.
-            environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-            start_response("200 OK", [("Content-Type", "application/x-amz-json-1.1")])
-            return [b'{"AccountAssignmentsCreationStatus": []}']
         return moto(environ, start_response)
 
     class Quiet(WSGIRequestHandler):
@@ -143,10 +138,6 @@ def aws(moto_server):
         # Without a session duration moto answers one that is empty, which no SDK but boto3 reads.
         made = sso.create_permission_set(InstanceArn=aws.instance, Name=name, SessionDuration="PT1H")
         arn = aws.permission_sets[name] = made["PermissionSet"]["PermissionSetArn"]
-        # In AWS an assignment provisions its permission set in the account; in moto only this does.
-        sso.provision_permission_set(
-            InstanceArn=aws.instance, PermissionSetArn=arn, TargetType="ALL_PROVISIONED_ACCOUNTS"
-        )
     identity_store = aws.client("identitystore")
     for name in GROUPS:
         group = identity_store.create_group(IdentityStoreId=store, DisplayName=name)

@@ -252,14 +252,6 @@ def test_sam_local_is_given_only_variables_that_the_template_declares():
     assert "AWS_ENDPOINT_URL" in variables
 
 
-def test_sam_local_finds_the_instance_of_the_stand_in():
-    """What the template leaves out, `sam local` sets to nothing instead: these have to be given."""
-    variables = json.loads((REPOSITORY / "events/env.json").read_text())["AccountAssigner"]
-    organization = json.loads((REPOSITORY / "tests/stand-in/organization.json").read_text())
-    assert variables["IDENTITY_CENTER_INSTANCE_ARN"] == organization["instanceArn"]
-    assert variables["IDENTITY_CENTER_REGION"] == organization["region"]
-
-
 def test_every_queue_is_encrypted_and_keeps_its_messages_as_long_as_sqs_can(deployed):
     queues = deployed.of_type("AWS::SQS::Queue")
     assert set(queues) == {"UndeliveredEvents", "FailedInvocations"}

@@ -1,20 +1,24 @@
-//! The stand-in as a server on the loopback interface, for `cargo lambda watch`, demos and curl. Never
-//! listens anywhere else.
+//! The stand-in as a server, for `cargo lambda watch`, `sam local`, demos and curl. Listens on the loopback
+//! interface unless it is given another address of this machine.
 
 #![forbid(unsafe_code)]
 
 use clap::Parser;
 use serde::de::DeserializeOwned;
 use stand_in::{Fault, Organization, Settings, StandIn};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Stands in for IAM Identity Center, its Identity Store and AWS Organizations on 127.0.0.1.
+/// Stands in for IAM Identity Center, its Identity Store and AWS Organizations.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
+    /// Docker's bridge, 172.17.0.1 as a rule, lets containers on Linux in.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    address: Ipv4Addr,
     /// 0 takes any free port.
     #[arg(long, default_value_t = 4566)]
     port: u16,
@@ -54,6 +58,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), String> {
     let Arguments {
+        address,
         port,
         organization,
         provisioning_ms,
@@ -79,7 +84,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     stand_in.set_faults(faults);
 
     let listener =
-        TcpListener::bind(("127.0.0.1", port)).await.map_err(|fault| format!("port {port}: {fault}"))?;
+        TcpListener::bind((address, port)).await.map_err(|fault| format!("{address}:{port}: {fault}"))?;
     let address = listener.local_addr().map_err(|fault| fault.to_string())?;
     println!("stand-in for AWS at http://{address}");
     println!(
