@@ -92,10 +92,9 @@ pub async fn present(
 /// How a failed call ends a grant.
 pub fn settle(error: &CallError) -> Status {
     let (reason, remedy) = (error.to_string(), error.cause.remedy().to_owned());
-    if error.cause == Cause::NotFound {
-        Status::Unresolved { reason, remedy }
-    } else {
-        Status::Failed { reason, remedy }
+    match error.cause.kind() {
+        Kind::WaitForSomeone => Status::Unresolved { reason, remedy },
+        Kind::TryAgain | Kind::Final => Status::Failed { reason, remedy },
     }
 }
 

@@ -3,7 +3,7 @@
 //! What happens to a single grant is no error here: [`crate::report`] decides what it means.
 
 use crate::{
-    failure::{CallError, Cause},
+    failure::{CallError, Kind},
     report::Report,
     table::Fault,
 };
@@ -41,17 +41,11 @@ impl Error {
 /// A call without which nothing can be decided.
 impl From<CallError> for Error {
     fn from(error: CallError) -> Error {
-        let remedy = error.cause.remedy();
-        match error.cause {
-            Cause::Throttled | Cause::Conflict | Cause::Unavailable => {
-                Error::ServiceUnavailable(error.to_string())
+        match error.cause.kind() {
+            Kind::TryAgain => Error::ServiceUnavailable(error.to_string()),
+            Kind::WaitForSomeone | Kind::Final => {
+                Error::InvalidConfig(vec![format!("{error}: {}", error.cause.remedy())])
             }
-            Cause::Denied
-            | Cause::Key
-            | Cause::NotFound
-            | Cause::Quota
-            | Cause::Invalid
-            | Cause::Unsupported => Error::InvalidConfig(vec![format!("{error}: {remedy}")]),
         }
     }
 }

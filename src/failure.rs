@@ -44,8 +44,8 @@ impl Cause {
     pub fn kind(self) -> Kind {
         match self {
             Cause::Throttled | Cause::Conflict | Cause::Unavailable => Kind::TryAgain,
-            Cause::NotFound | Cause::Key => Kind::WaitForSomeone,
-            Cause::Denied | Cause::Quota | Cause::Invalid | Cause::Unsupported => Kind::Final,
+            Cause::NotFound => Kind::WaitForSomeone,
+            Cause::Denied | Cause::Key | Cause::Quota | Cause::Invalid | Cause::Unsupported => Kind::Final,
         }
     }
 

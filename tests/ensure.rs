@@ -346,3 +346,17 @@ async fn a_report_that_would_be_too_large_keeps_what_is_missing_and_says_what_it
     assert!(report.grants_omitted > 0 && report.grants.len() + report.grants_omitted == 901);
     assert!(Error::AssignmentsIncomplete(Box::new(report)).to_string().len() < 200 * 1024);
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_invocations_at_once_for_one_account_converge_and_neither_fails() {
+    let world = World::with(rows_for(30), with_permission_sets(30), Settings::default(), &[]).await;
+    let other = world.another().await;
+    let payload = event("create-succeeded");
+    let (one, other) =
+        tokio::join!(world.handle(payload.clone()), other.handle(&payload, Instant::now() + TIMEOUT),);
+    for report in [one.unwrap(), other.answer.unwrap()] {
+        assert_eq!(report.outcome, Outcome::Ready);
+        assert_eq!(report.counts.created + report.counts.present, 30);
+    }
+    assert_eq!(world.assignments().len(), 30);
+}
