@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use crate::{
     ids::{self, AccountId},
-    table::Source,
+    table::Place,
 };
 
 /// The function's settings, all checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the config table is: `ASSIGNMENTS_FILE`, else the embedded one.
-    pub table: Source,
+    /// Where the config table is: `ASSIGNMENTS_FILE`, `ASSIGNMENTS_TABLE`, else the embedded one.
+    pub table: Place,
     /// `IDENTITY_CENTER_INSTANCE_ARN`; where it is not set, ListInstances finds it.
     pub instance_arn: Option<String>,
     /// `IDENTITY_CENTER_REGION`, the instance's primary Region; else the function's Region.
@@ -33,18 +33,21 @@ impl Config {
     pub fn read(environment: impl Fn(&str) -> Option<String>) -> Result<Config, Vec<String>> {
         let mut settings = Settings { environment, faults: Vec::new() };
         let file = settings.get("ASSIGNMENTS_FILE", "the path of a table", |text| Some(PathBuf::from(text)));
-        // Refused rather than ignored: the embedded table would grant what nobody meant to grant.
-        let dynamodb =
-            settings.get("ASSIGNMENTS_TABLE", "the name of a DynamoDB table", |text| Some(text.to_owned()));
-        if dynamodb.is_some() {
-            settings.faults.push(
-                "ASSIGNMENTS_TABLE is set, but this version reads no DynamoDB table: use ASSIGNMENTS_FILE or the \
-                 embedded table"
-                    .into(),
-            );
+        let dynamodb = settings.get("ASSIGNMENTS_TABLE", "the name of a DynamoDB table", |text| {
+            ids::is_dynamodb_table_name(text).then(|| text.to_owned())
+        });
+        if let (Some(file), Some(dynamodb)) = (&file, &dynamodb) {
+            settings.faults.push(format!(
+                "ASSIGNMENTS_FILE ({}) and ASSIGNMENTS_TABLE ({dynamodb}) are both set; keep one",
+                file.display()
+            ));
         }
         let config = Config {
-            table: file.map_or(Source::Embedded, Source::File),
+            table: match (file, dynamodb) {
+                (Some(file), _) => Place::File(file),
+                (None, Some(name)) => Place::DynamoDb(name),
+                (None, None) => Place::Embedded,
+            },
             instance_arn: settings.get(
                 "IDENTITY_CENTER_INSTANCE_ARN",
                 "an instance ARN such as arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
@@ -109,7 +112,7 @@ mod tests {
     #[test]
     fn an_empty_environment_gives_the_documented_defaults_and_so_do_empty_variables() {
         let expected = Config {
-            table: Source::Embedded,
+            table: Place::Embedded,
             instance_arn: None,
             identity_center_region: None,
             management_account: None,
@@ -124,7 +127,7 @@ mod tests {
     #[test]
     fn every_setting_is_read() {
         let expected = Config {
-            table: Source::File("table.json".into()),
+            table: Place::File("table.json".into()),
             instance_arn: Some("arn:aws:sso:::instance/ssoins-7223f7eef79824e1".into()),
             identity_center_region: Some("eu-west-1".into()),
             management_account: AccountId::parse("123456789012"),
@@ -145,9 +148,18 @@ mod tests {
     }
 
     #[test]
+    fn the_table_has_one_place() {
+        let place = |environment: &[(&str, &str)]| read(environment).map(|config| config.table);
+        assert_eq!(place(&[("ASSIGNMENTS_TABLE", "assignments")]), Ok(Place::DynamoDb("assignments".into())));
+        let both =
+            place(&[("ASSIGNMENTS_TABLE", "assignments"), ("ASSIGNMENTS_FILE", "a.json")]).unwrap_err();
+        assert!(both[0].contains("keep one"), "{both:?}");
+    }
+
+    #[test]
     fn every_bad_setting_is_named_with_what_it_is() {
         let bad = [
-            ("ASSIGNMENTS_TABLE", "assignments"),
+            ("ASSIGNMENTS_TABLE", "a/b"),
             ("IDENTITY_CENTER_INSTANCE_ARN", "ssoins-1"),
             ("IDENTITY_CENTER_REGION", "Ireland"),
             ("MANAGEMENT_ACCOUNT_ID", "1234"),

@@ -6,13 +6,18 @@
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
-use crate::ids::AccountId;
+use crate::ids::{self, AccountId};
 
 /// What a payload asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Make the account have the assignments that the table says.
     Ensure(Ensure),
+    /// Find the accounts that lack assignments.
+    Survey {
+        /// Only accounts in this OU, or root, and below.
+        below: Option<String>,
+    },
     /// Nothing is to be done, and that is no error.
     Ignore {
         reason: String,
@@ -32,7 +37,8 @@ pub struct Ensure {
 }
 
 const EXPECTED: &str = "expected an EventBridge event from aws.controltower (CreateManagedAccount or \
-     UpdateManagedAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or false>}";
+     UpdateManagedAccount) or aws.organizations (MoveAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or \
+     false>}, or {\"survey\": true, \"ou\": \"<ou-... or r-...>\"}";
 
 /// Longest text of an event's own that is repeated in an answer, in characters.
 const QUOTE_LENGTH: usize = 200;
@@ -45,6 +51,8 @@ pub fn parse(payload: &Value) -> Result<Request, String> {
     let lifecycle = ["detail", "detail-type", "source"];
     if lifecycle.iter().any(|name| fields.contains_key(*name)) {
         lifecycle_event(fields)
+    } else if fields.contains_key("survey") {
+        survey(fields)
     } else if fields.contains_key("accountId") {
         by_hand(fields)
     } else if fields.is_empty() {
@@ -73,11 +81,7 @@ fn by_hand(fields: &Map<String, Value>) -> Result<Request, String> {
             false
         }
     };
-    for name in fields.keys() {
-        if !["accountId", "dryRun"].contains(&name.as_str()) {
-            faults.push(format!("{} is not a field of this request", shorten(name)));
-        }
-    }
+    faults.extend(unknown(fields, &["accountId", "dryRun"]));
     match account {
         Some(account) if faults.is_empty() => {
             Ok(Request::Ensure(Ensure { account, dry_run, management: None, vended_at: None }))
@@ -86,12 +90,45 @@ fn by_hand(fields: &Map<String, Value>) -> Result<Request, String> {
     }
 }
 
-fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
-    match event.get("source") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(source)) if source == "aws.controltower" => {}
-        Some(other) => return Err(format!("{EXPECTED}; got an event whose source is {}", quote(other))),
+/// As strict.
+fn survey(fields: &Map<String, Value>) -> Result<Request, String> {
+    let mut faults = Vec::new();
+    if fields.get("survey") != Some(&Value::Bool(true)) {
+        faults.push(format!(
+            "survey must be true, got {}",
+            fields.get("survey").map_or("nothing".into(), quote)
+        ));
     }
+    let below = match fields.get("ou") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) if ids::is_organizational_unit_id(id) || ids::is_root_id(id) => {
+            Some(id.clone())
+        }
+        Some(other) => {
+            faults.push(format!("ou must be the id of an OU or root, got {}", quote(other)));
+            None
+        }
+    };
+    faults.extend(unknown(fields, &["survey", "ou"]));
+    if faults.is_empty() {
+        Ok(Request::Survey { below })
+    } else {
+        Err(format!("{EXPECTED}; {}", faults.join("; ")))
+    }
+}
+
+fn unknown(fields: &Map<String, Value>, known: &[&str]) -> Vec<String> {
+    let names = fields.keys().filter(|name| !known.contains(&name.as_str()));
+    names.map(|name| format!("{} is not a field of this request", shorten(name))).collect()
+}
+
+fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
+    let organizations = match event.get("source") {
+        None | Some(Value::Null) => false,
+        Some(Value::String(source)) if source == "aws.controltower" => false,
+        Some(Value::String(source)) if source == "aws.organizations" => true,
+        Some(other) => return Err(format!("{EXPECTED}; got an event whose source is {}", quote(other))),
+    };
     let detail = match event.get("detail") {
         Some(Value::Object(detail)) => detail,
         other => {
@@ -110,6 +147,9 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
             ));
         }
     };
+    if organizations {
+        return moved_account(name, detail);
+    }
     // The API call that starts the work bears the same name as the event that ends it.
     if detail.get("eventType").and_then(Value::as_str) == Some("AwsApiCall")
         || event.get("detail-type").and_then(Value::as_str) == Some("AWS API Call via CloudTrail")
@@ -165,6 +205,28 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
         management: event.get("account").and_then(Value::as_str).and_then(AccountId::parse),
         vended_at: text(status.get("completedTimestamp")).or_else(|| text(event.get("time"))),
     }))
+}
+
+/// CloudTrail's record of a call to AWS Organizations. Control Tower's automatic enrollment follows MoveAccount
+/// without a lifecycle event of its own.
+fn moved_account(name: &str, detail: &Map<String, Value>) -> Result<Request, String> {
+    if name != "MoveAccount" {
+        return Ok(ignore(format!("{} is not a call that moves an account", shorten(name))));
+    }
+    if let Some(code) = detail.get("errorCode").filter(|code| !code.is_null()) {
+        return Ok(ignore(format!(
+            "this MoveAccount was refused with {}, so nothing was moved",
+            quote(code)
+        )));
+    }
+    let account = detail.get("requestParameters").and_then(|parameters| parameters.get("accountId"));
+    let Some(account) = account.and_then(Value::as_str).and_then(AccountId::parse) else {
+        return Err(format!(
+            "expected 12 digits in detail.requestParameters.accountId of a MoveAccount event; got {}",
+            account.map_or("nothing".into(), quote)
+        ));
+    };
+    Ok(Request::Ensure(Ensure { account, dry_run: false, management: None, vended_at: None }))
 }
 
 fn not_succeeded(name: &str, state: &str, account: Option<&Value>, status: &Map<String, Value>) -> Request {

@@ -244,14 +244,38 @@ impl IdentityCenter {
         Ok(principals)
     }
 
+    /// Account and permission set of every assignment that the principal itself has, in all accounts. AWS answers
+    /// in the management account only.
+    pub async fn assignments_of(&self, principal: &PrincipalId) -> Result<Vec<(String, String)>, CallError> {
+        const OPERATION: &str = "sso:ListAccountAssignmentsForPrincipal";
+        let instance = self.found(OPERATION)?;
+        let (kind, id) = typed(principal);
+        let mut assignments = Vec::new();
+        let mut pages = self
+            .sso
+            .list_account_assignments_for_principal()
+            .instance_arn(&instance.arn)
+            .principal_type(kind)
+            .principal_id(id)
+            .max_results(100)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(found) = pages.next().await {
+            let found = found.map_err(|error| call_error(OPERATION, error))?;
+            // A user's list also has what comes from the user's groups.
+            if found.principal_id.as_deref() == Some(id) {
+                assignments.extend(found.account_id.zip(found.permission_set_arn));
+            }
+        }
+        Ok(assignments)
+    }
+
     /// Asks for an assignment. Sent once: the caller judges a lost reply by evidence.
     pub async fn create(&self, assignment: &Assignment) -> Result<Creation, CallError> {
         const OPERATION: &str = "sso:CreateAccountAssignment";
         let instance = self.found(OPERATION)?;
-        let (principal_type, principal_id) = match &assignment.principal {
-            PrincipalId::Group(id) => (PrincipalType::Group, id),
-            PrincipalId::User(id) => (PrincipalType::User, id),
-        };
+        let (principal_type, principal_id) = typed(&assignment.principal);
         let once = aws_sdk_ssoadmin::config::Builder::new().retry_config(RetryConfig::disabled());
         let answer = self
             .sso
@@ -380,6 +404,13 @@ fn unique(operation: &'static str, attribute: &str, value: &str) -> Result<Alter
             code: None,
             message: error.to_string(),
         })
+}
+
+fn typed(principal: &PrincipalId) -> (PrincipalType, &str) {
+    match principal {
+        PrincipalId::Group(id) => (PrincipalType::Group, id),
+        PrincipalId::User(id) => (PrincipalType::User, id),
+    }
 }
 
 fn principal(kind: Option<&PrincipalType>, id: Option<String>) -> Option<PrincipalId> {

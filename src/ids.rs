@@ -16,6 +16,7 @@ pub const PRINCIPAL_ID: &str =
     r"^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$";
 pub const ORGANIZATIONAL_UNIT_ID: &str = r"^ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}$";
 pub const ROOT_ID: &str = r"^r-[0-9a-z]{4,32}$";
+pub const DYNAMODB_TABLE_NAME: &str = r"^[a-zA-Z0-9_.-]{3,255}$";
 pub const REGION: &str = r"^[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}$";
 
 macro_rules! shapes {
@@ -38,6 +39,7 @@ shapes! {
     is_principal_id: PRINCIPAL_ID;
     is_organizational_unit_id: ORGANIZATIONAL_UNIT_ID;
     is_root_id: ROOT_ID;
+    is_dynamodb_table_name: DYNAMODB_TABLE_NAME;
     is_region: REGION;
 }
 
@@ -98,6 +100,7 @@ mod tests {
             (is_principal_id, "5F2A0E1B-1111-2222-3333-444455556666", "5f2a0e1b-1111-2222-3333-44445555666"),
             (is_organizational_unit_id, "ou-ab12-33333333", "ou-ab12-3333"),
             (is_root_id, "r-ab12", "r-ab1"),
+            (is_dynamodb_table_name, "assignments", "a b"),
             (is_region, "eu-west-1", "eu-west"),
             (is_region, "us-gov-east-1", "EU-WEST-1"),
         ];

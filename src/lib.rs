@@ -34,6 +34,8 @@ pub mod organization;
 pub mod pace;
 pub mod plan;
 pub mod report;
+pub mod source;
+pub mod survey;
 pub mod table;
 
 use std::{
@@ -43,6 +45,7 @@ use std::{
 };
 
 use aws_config::SdkConfig;
+use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -58,22 +61,33 @@ use crate::{
     organization::Organization,
     plan::{Account, Assignment, Grant, Obstacle, Plan, Resolved},
     report::{Report, Settled, Status},
+    source::Source,
+    survey::Survey,
 };
 
 /// The function: settings, clients and what is remembered between warm invocations.
 #[derive(Debug)]
 pub struct Function {
     config: Config,
+    source: Source,
     organization: Organization,
     identity_center: IdentityCenter,
     names: Names,
     tally: Arc<Tally>,
 }
 
+/// What the function answers.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    Account(Report),
+    Organization(Survey),
+}
+
 /// What came of an event, and the figures of the invocation.
 #[derive(Debug)]
 pub struct Handled {
-    pub answer: Result<Report, Error>,
+    pub answer: Result<Answer, Error>,
     pub figures: Figures,
 }
 
@@ -83,6 +97,7 @@ impl Function {
     pub fn new(config: Config, sdk: &SdkConfig) -> Result<Function, Error> {
         let tally = Arc::new(Tally::default());
         Ok(Function {
+            source: Source::new(config.table.clone(), sdk, tally.clone()),
             organization: Organization::new(sdk, tally.clone()),
             identity_center: IdentityCenter::new(&config, sdk, tally.clone())?,
             names: Names::default(),
@@ -108,30 +123,40 @@ impl Function {
         payload: &Value,
         deadline: Instant,
         figures: &mut Figures,
-    ) -> Result<Report, Error> {
+    ) -> Result<Answer, Error> {
         let started = Instant::now();
+        let until = deadline - margin(deadline.saturating_duration_since(started));
         match event::parse(payload).map_err(Error::InvalidEvent)? {
             Request::Ignore { reason, failed_vending } => {
                 figures.failed_vendings = u64::from(failed_vending);
-                Ok(Report::ignored(reason, None, started.elapsed()))
+                Ok(Answer::Account(Report::ignored(reason, None, started.elapsed())))
             }
             Request::Ensure(request) => {
-                let until = deadline - margin(deadline.saturating_duration_since(started));
                 let vended_at = request.vended_at;
                 let report = self.ensure(request, started, until).await?;
                 figures.read(&report, vended_at.map(SystemTime::from), SystemTime::now());
-                report.judge()
+                report.judge().map(Answer::Account)
+            }
+            Request::Survey { below } => {
+                let survey =
+                    timeout_at(until, self.survey(below.as_deref())).await.map_err(|_| late("the survey"))?;
+                let seconds = report::seconds(started.elapsed());
+                Ok(Answer::Organization(Survey { seconds, ..survey? }))
             }
         }
     }
 
+    async fn survey(&self, below: Option<&str>) -> Result<Survey, Error> {
+        let table = self.source.load().await?;
+        let management: Vec<_> = self.config.management_account.iter().collect();
+        survey::survey(&self.organization, &self.identity_center, &self.names, &table, below, &management)
+            .await
+    }
+
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {
-        let table = self.config.table.load().await?;
-        let account = timeout_at(until, self.facts(&request, &table)).await.map_err(|_| {
-            Error::ServiceUnavailable(
-                "the time ran out while the account and the instance were looked up; AWS was slow or throttled".into(),
-            )
-        })??;
+        let table = timeout_at(until, self.source.load()).await.map_err(|_| late("the config table"))??;
+        let facts = timeout_at(until, self.facts(&request, &table)).await;
+        let account = facts.map_err(|_| late("the account and the instance"))??;
         match plan::plan(&table, &account) {
             Plan::Ignore(reason) => Ok(Report::ignored(reason, Some(&account), started.elapsed())),
             Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),
@@ -254,6 +279,10 @@ impl Function {
             .collect();
         resolved.into_iter().zip(states).collect()
     }
+}
+
+fn late(what: &str) -> Error {
+    Error::ServiceUnavailable(format!("the time ran out while {what} was read; AWS was slow or throttled"))
 }
 
 /// A grant after reading.

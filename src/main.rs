@@ -8,9 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use account_assigner::{
-    Function, Handled, aws, config::Config, error::Error, metrics::Figures, report::Report,
-};
+use account_assigner::{Answer, Function, Handled, aws, config::Config, error::Error, metrics::Figures};
 use lambda_runtime::{Diagnostic, LambdaEvent, run, service_fn, tracing};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -61,9 +59,9 @@ async fn start() -> Result<Function, Error> {
 }
 
 /// One structured line an invocation: the result as it is answered, or the error.
-fn log(request_id: &str, answer: &Result<Report, Error>) {
+fn log(request_id: &str, answer: &Result<Answer, Error>) {
     let line = match answer {
-        Ok(report) => json!({ "level": "INFO", "requestId": request_id, "result": report }),
+        Ok(answer) => json!({ "level": "INFO", "requestId": request_id, "result": answer }),
         Err(Error::AssignmentsIncomplete(report)) => {
             json!({ "level": "ERROR", "requestId": request_id, "errorType": "AssignmentsIncomplete", "result": report })
         }

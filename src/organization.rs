@@ -1,15 +1,19 @@
-//! Facts about an account, read fresh from AWS Organizations: the only place naming `aws_sdk_organizations`.
+//! Facts about one account or all, read fresh from AWS Organizations: the only place naming
+//! `aws_sdk_organizations`.
 //!
 //! Reads only what the table asks for, writes nothing, and remembers nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_organizations::{
     Client,
     types::{self, AccountState, AccountStatus},
 };
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     aws::{self, Tally, Watch, call_error},
@@ -19,6 +23,9 @@ use crate::{
     plan::{Account, Parent, State},
     table::Needs,
 };
+
+/// Reads at the same time; Organizations has quotas of its own and throttles above them.
+const READS_AT_ONCE: usize = 8;
 
 /// A client of AWS Organizations.
 #[derive(Clone, Debug)]
@@ -45,26 +52,71 @@ impl Organization {
         management: &[&AccountId],
     ) -> Result<Account, Error> {
         let described = self.describe_account(id).await?;
-        // The account's ARN names the management account: arn:aws:organizations::<management>:account/...
-        let owner = described.arn().and_then(|arn| arn.split(':').nth(4)).and_then(AccountId::parse);
-        let management_is_known = owner.is_some() || !management.is_empty();
-        let is_management = management.contains(&id)
-            || owner.as_ref() == Some(id)
-            || (!management_is_known && self.management_account().await? == id.as_str());
-        let mut account = Account {
-            id: id.clone(),
-            name: described.name().unwrap_or_default().to_owned(),
-            state: state(&described),
-            is_management,
-            parents: Vec::new(),
-            tags: BTreeMap::new(),
-        };
+        let mut account = self.translate(id.clone(), &described, management).await?;
         if account.is_management || account.state != State::Active {
             return Ok(account);
         }
-        let (parents, tags) = tokio::try_join!(self.parents(id, &described, needs), self.tags(id, needs))?;
-        (account.parents, account.tags) = (parents, tags);
+        let parents = async {
+            let mut parents = self.parents(id, &described, &mut BTreeMap::new()).await?;
+            if needs.organizational_unit_names {
+                let names =
+                    self.organizational_unit_names(parents.iter().map(|parent| parent.id.as_str())).await?;
+                name(&mut parents, &names);
+            }
+            Ok::<_, CallError>(parents)
+        };
+        let tags = async { if needs.tags { self.tags(id).await } else { Ok(BTreeMap::new()) } };
+        (account.parents, account.tags) = tokio::try_join!(parents, tags)?;
         Ok(account)
+    }
+
+    /// Every account of the organization, with OU names where they are needed, but without tags: those take one
+    /// call for each account, see [`Self::tags`].
+    pub async fn accounts(&self, needs: Needs, management: &[&AccountId]) -> Result<Vec<Account>, Error> {
+        let mut accounts = Vec::new();
+        // Only answers without `Paths` make this grow: the parent of each account and OU that was asked for.
+        let mut known_parents = BTreeMap::new();
+        let mut pages = self.client.list_accounts().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call_error("organizations:ListAccounts", error))?;
+            for listed in page.accounts() {
+                let Some(id) = listed.id().and_then(AccountId::parse) else { continue };
+                let mut account = self.translate(id, listed, management).await?;
+                if !account.is_management && account.state == State::Active {
+                    account.parents = self.parents(&account.id, listed, &mut known_parents).await?;
+                }
+                accounts.push(account);
+            }
+        }
+        if needs.organizational_unit_names {
+            let ids = accounts.iter().flat_map(|account| &account.parents).map(|parent| parent.id.as_str());
+            let names = self.organizational_unit_names(ids).await?;
+            accounts.iter_mut().for_each(|account| name(&mut account.parents, &names));
+        }
+        Ok(accounts)
+    }
+
+    /// The account without its parents and tags.
+    async fn translate(
+        &self,
+        id: AccountId,
+        described: &types::Account,
+        management: &[&AccountId],
+    ) -> Result<Account, CallError> {
+        // The account's ARN names the management account: arn:aws:organizations::<management>:account/...
+        let owner = described.arn().and_then(|arn| arn.split(':').nth(4)).and_then(AccountId::parse);
+        let management_is_known = owner.is_some() || !management.is_empty();
+        let is_management = management.contains(&&id)
+            || owner.as_ref() == Some(&id)
+            || (!management_is_known && self.management_account().await? == id.as_str());
+        Ok(Account {
+            id,
+            name: described.name().unwrap_or_default().to_owned(),
+            state: state(described),
+            is_management,
+            parents: Vec::new(),
+            tags: BTreeMap::new(),
+        })
     }
 
     async fn describe_account(&self, id: &AccountId) -> Result<types::Account, Error> {
@@ -90,40 +142,39 @@ impl Organization {
         id.ok_or_else(|| incomplete(OPERATION, "the answer names no management account".into()))
     }
 
-    /// From the root down.
+    /// From the root down, without names.
     async fn parents(
         &self,
         id: &AccountId,
         described: &types::Account,
-        needs: Needs,
+        known: &mut BTreeMap<String, String>,
     ) -> Result<Vec<Parent>, CallError> {
-        let chain = described.paths().iter().find_map(|path| chain(path));
-        let chain = match chain {
+        let chain = match described.paths().iter().find_map(|path| chain(path)) {
             Some(chain) => chain,
-            None => self.climb(id).await?,
+            None => self.climb(id, known).await?,
         };
-        try_join_all(chain.into_iter().map(async |parent| {
-            let name = if needs.organizational_unit_names && ids::is_organizational_unit_id(&parent) {
-                Some(self.organizational_unit_name(&parent).await?)
-            } else {
-                None
-            };
-            Ok(Parent { id: parent, name })
-        }))
-        .await
+        Ok(chain.into_iter().map(|id| Parent { id, name: None }).collect())
     }
 
-    /// The chain of parents by one ListParents each.
-    async fn climb(&self, id: &AccountId) -> Result<Vec<String>, CallError> {
+    /// The chain of parents by one ListParents for each that is not known.
+    async fn climb(
+        &self,
+        id: &AccountId,
+        known: &mut BTreeMap<String, String>,
+    ) -> Result<Vec<String>, CallError> {
         const OPERATION: &str = "organizations:ListParents";
         let mut chain = vec![id.as_str().to_owned()];
-        while let Some(child) = chain.last().filter(|child| !ids::is_root_id(child)) {
-            let answer = self.client.list_parents().child_id(child).send().await;
-            let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+        while let Some(child) = chain.last().filter(|child| !ids::is_root_id(child)).cloned() {
+            if !known.contains_key(&child) {
+                let answer = self.client.list_parents().child_id(&child).send().await;
+                let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+                let parent = answer.parents().first().and_then(|parent| parent.id());
+                known.extend(parent.map(|parent| (child.clone(), parent.to_owned())));
+            }
             // An organization is at most five OUs deep. A chain that does not reach the root must not be used:
             // an `except` could miss the OU that it names.
-            match answer.parents().first().and_then(|parent| parent.id()) {
-                Some(parent) if chain.len() < 10 => chain.push(parent.to_owned()),
+            match known.get(&child) {
+                Some(parent) if chain.len() < 10 => chain.push(parent.clone()),
                 _ => return Err(incomplete(OPERATION, format!("the parents of {id} do not lead to a root"))),
             }
         }
@@ -132,26 +183,41 @@ impl Organization {
         Ok(chain)
     }
 
-    async fn organizational_unit_name(&self, id: &str) -> Result<String, CallError> {
+    /// The name of each OU among these ids, by one call each.
+    async fn organizational_unit_names(
+        &self,
+        ids: impl Iterator<Item = &str>,
+    ) -> Result<BTreeMap<String, String>, CallError> {
         const OPERATION: &str = "organizations:DescribeOrganizationalUnit";
-        let answer = self.client.describe_organizational_unit().organizational_unit_id(id).send().await;
-        let answer = answer.map_err(|error| call_error(OPERATION, error))?;
-        let name = answer.organizational_unit.and_then(|unit| unit.name);
-        name.ok_or_else(|| incomplete(OPERATION, format!("the answer gives no name for {id}")))
+        let ids: BTreeSet<&str> = ids.filter(|id| ids::is_organizational_unit_id(id)).collect();
+        stream::iter(ids)
+            .map(async |id| {
+                let answer =
+                    self.client.describe_organizational_unit().organizational_unit_id(id).send().await;
+                let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+                let name = answer.organizational_unit.and_then(|unit| unit.name);
+                let name =
+                    name.ok_or_else(|| incomplete(OPERATION, format!("the answer gives no name for {id}")))?;
+                Ok((id.to_owned(), name))
+            })
+            .buffer_unordered(READS_AT_ONCE)
+            .try_collect()
+            .await
     }
 
-    async fn tags(&self, id: &AccountId, needs: Needs) -> Result<BTreeMap<String, String>, CallError> {
+    pub async fn tags(&self, id: &AccountId) -> Result<BTreeMap<String, String>, CallError> {
         let mut tags = BTreeMap::new();
-        if needs.tags {
-            let mut pages =
-                self.client.list_tags_for_resource().resource_id(id.as_str()).into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| call_error("organizations:ListTagsForResource", error))?;
-                tags.extend(page.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
-            }
+        let mut pages = self.client.list_tags_for_resource().resource_id(id.as_str()).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call_error("organizations:ListTagsForResource", error))?;
+            tags.extend(page.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
         }
         Ok(tags)
     }
+}
+
+fn name(parents: &mut [Parent], names: &BTreeMap<String, String>) {
+    parents.iter_mut().for_each(|parent| parent.name = names.get(&parent.id).cloned());
 }
 
 /// An answer without the part that a decision needs.

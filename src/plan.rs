@@ -162,21 +162,36 @@ pub fn mismatch<'t>(row: &'t Row, account: &Account) -> Option<Mismatch<'t>> {
     unmet(&row.accounts.only, account).or_else(|| row.accounts.except.as_ref().and_then(except))
 }
 
+/// Whether the account's tags, which `account` does not have yet, can decide about any row.
+pub fn asks_for_tags(table: &Table, account: &Account) -> bool {
+    table.rows.iter().any(|row| {
+        let asks = |selector: &Selector| {
+            !selector.tags.is_empty() && unmet_without_tags(selector, account).is_none()
+        };
+        asks(&row.accounts.only) || row.accounts.except.as_ref().is_some_and(asks)
+    })
+}
+
 /// The first kind of condition that the account does not meet.
 fn unmet<'t>(selector: &'t Selector, account: &Account) -> Option<Mismatch<'t>> {
-    let Selector { ids, names, ous, tags } = selector;
+    let tag = |key: &str, value: &glob::Pattern| account.tags.get(key).is_some_and(|tag| value.matches(tag));
+    unmet_without_tags(selector, account).or_else(|| {
+        let mut tags = selector.tags.iter();
+        tags.find(|(key, value)| !tag(key, value)).map(|(key, _)| Mismatch::Tag(key))
+    })
+}
+
+fn unmet_without_tags(selector: &Selector, account: &Account) -> Option<Mismatch<'static>> {
+    let Selector { ids, names, ous, tags: _ } = selector;
     if !ids.is_empty() && !ids.contains(&account.id) {
-        return Some(Mismatch::Ids);
+        Some(Mismatch::Ids)
+    } else if !names.is_empty() && !names.iter().any(|name| name.matches(&account.name)) {
+        Some(Mismatch::Names)
+    } else if !ous.is_empty() && !ous.iter().any(|ou| covers(ou, &account.parents)) {
+        Some(Mismatch::OrganizationalUnits)
+    } else {
+        None
     }
-    if !names.is_empty() && !names.iter().any(|name| name.matches(&account.name)) {
-        return Some(Mismatch::Names);
-    }
-    if !ous.is_empty() && !ous.iter().any(|ou| covers(ou, &account.parents)) {
-        return Some(Mismatch::OrganizationalUnits);
-    }
-    tags.iter()
-        .find(|(key, value)| !account.tags.get(*key).is_some_and(|tag| value.matches(tag)))
-        .map(|(key, _)| Mismatch::Tag(key))
 }
 
 /// Name by name, never joined: an OU called `Workloads/Prod` is not the OU `Prod` in `Workloads`.

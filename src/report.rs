@@ -303,7 +303,7 @@ impl From<(Resolved<'_>, Settled)> for GrantReport {
 }
 
 /// To the millisecond.
-fn seconds(duration: Duration) -> f64 {
+pub(crate) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 

@@ -1,16 +1,17 @@
-//! The config table: rows of grants, their types and where they come from.
+//! The config table: rows of grants and their types.
 //!
-//! A [`Table`] that exists is sound: it comes from [`parse`] only, which refuses a bad one whole and lists
-//! every fault. The table is read anew for each event, so that an edit is seen by the next one.
+//! A [`Table`] that exists is sound: it comes from [`parse`] or [`parse_items`] only, which refuse a bad one whole
+//! and list every fault. Nothing here reads a file or calls AWS.
 
 mod json;
 mod parse;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-pub use parse::{Fault, MAX_BYTES, MAX_ROWS, parse};
+pub use json::Json;
+pub use parse::{Fault, MAX_BYTES, MAX_ROWS, parse, parse_items};
 
-use crate::{error::Error, ids::AccountId};
+use crate::ids::AccountId;
 
 /// A sound table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,46 +129,20 @@ impl Table {
 
 /// Where the table is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Place {
     /// `assignments.json` of the repository, compiled in; a test keeps it sound.
     Embedded,
     File(PathBuf),
+    /// A DynamoDB table by this name, with one item a row.
+    DynamoDb(String),
 }
 
-const EMBEDDED: &[u8] = include_bytes!("../assignments.json");
-
-impl Source {
-    pub async fn load(&self) -> Result<Table, Error> {
-        let table = match self {
-            Source::Embedded => parse(EMBEDDED),
-            Source::File(path) => parse(&read(path).map_err(|fault| Error::InvalidConfig(vec![fault]))?),
-        };
-        table.map_err(|faults| Error::InvalidTable { table: self.to_string(), faults })
-    }
-}
-
-/// Reads at most one byte more than a table may have, so that a wrong path cannot fill the memory.
-fn read(path: &std::path::Path) -> Result<Vec<u8>, String> {
-    use std::io::Read;
-    let fault = |error: std::io::Error| {
-        format!("ASSIGNMENTS_FILE names {}, which cannot be read: {error}", path.display())
-    };
-    // Opening a named pipe would wait for a writer.
-    if !std::fs::metadata(path).map_err(fault)?.is_file() {
-        return Err(format!("ASSIGNMENTS_FILE names {}, which is not a file", path.display()));
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(fault)?;
-    Ok(bytes)
-}
-
-impl std::fmt::Display for Source {
+impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Source::Embedded => f.write_str("the embedded table (assignments.json)"),
-            Source::File(path) => write!(f, "{}", path.display()),
+            Place::Embedded => f.write_str("the embedded table (assignments.json)"),
+            Place::File(path) => write!(f, "{}", path.display()),
+            Place::DynamoDb(name) => write!(f, "the DynamoDB table {name}"),
         }
     }
 }

@@ -130,11 +130,8 @@ async fn converges(steps: &[Step], seed: u64) {
                 named.extend([ACCOUNTS[one], ACCOUNTS[other]]);
                 let second = world.another().await;
                 let payload = ensure(other);
-                let (first, second) = tokio::join!(
-                    world.handle(ensure(one)),
-                    second.handle(&payload, Instant::now() + TIMEOUT),
-                );
-                for answer in [first, second.answer] {
+                let (first, second) = tokio::join!(world.handle(ensure(one)), handle(&second, &payload),);
+                for answer in [first, second] {
                     if let Err(error) = answer {
                         assert_eq!(error.name(), "AccountNotReady", "{error}");
                     }

@@ -176,6 +176,30 @@ fn a_payload_by_hand_names_the_account_and_nothing_else() {
 }
 
 #[test]
+fn a_moved_account_asks_for_the_account_unless_the_call_was_refused() {
+    let moved = ensure(&sample("move-account"));
+    assert_eq!((moved.account.as_str(), moved.management), ("111122223333", None));
+    let refused = with("move-account", "/detail/errorCode", Some(json!("AccountNotFoundException")));
+    assert!(matches!(parse(&refused), Ok(Request::Ignore { .. })));
+    let other = with("move-account", "/detail/eventName", Some(json!("TagResource")));
+    assert!(matches!(parse(&other), Ok(Request::Ignore { .. })));
+    let without = with("move-account", "/detail/requestParameters", Some(Value::Null));
+    assert!(parse(&without).unwrap_err().contains("requestParameters.accountId"));
+}
+
+#[test]
+fn a_survey_is_of_the_whole_organization_or_of_an_ou() {
+    let below = |payload: Value| match parse(&payload) {
+        Ok(Request::Survey { below }) => below,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(below(sample("survey")), None);
+    assert_eq!(below(json!({"survey": true, "ou": null})), None);
+    assert_eq!(below(json!({"survey": true, "ou": "r-ab12"})).as_deref(), Some("r-ab12"));
+    assert_eq!(below(json!({"survey": true, "ou": "ou-ab12-55555555"})).as_deref(), Some("ou-ab12-55555555"));
+}
+
+#[test]
 fn anything_else_is_refused_with_what_was_expected_and_what_came() {
     let account =
         |value: Value| with("create-succeeded", &format!("{STATUS}/account/accountId"), Some(value));
@@ -190,6 +214,9 @@ fn anything_else_is_refused_with_what_was_expected_and_what_came() {
         (json!({"accountId": "111122223333", "dryrun": true}), "dryrun is not a field"),
         (json!({"accountId": "111122223333", "dryRun": "true"}), "dryRun must be true or false"),
         (json!({"accountId": "1", "dryRun": 1, "note": 1}), "dryRun must be"),
+        (json!({"survey": false}), "survey must be true, got false"),
+        (json!({"survey": true, "ou": "Education"}), "ou must be the id"),
+        (json!({"survey": true, "accountId": "111122223333"}), "accountId is not a field"),
         (json!({"source": "aws.ec2", "detail": {}}), "aws.ec2"),
         (json!({"source": "aws.controltower"}), "detail is missing"),
         (json!({"source": "aws.controltower", "detail": "x"}), "detail is a string"),

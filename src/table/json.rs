@@ -9,6 +9,8 @@ pub enum Json {
     Null,
     Bool,
     Number,
+    /// Only DynamoDB has it; no field of a row does.
+    Binary,
     Text(String),
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
@@ -20,6 +22,7 @@ impl Json {
             Json::Null => "null",
             Json::Bool => "true or false",
             Json::Number => "a number",
+            Json::Binary => "binary",
             Json::Text(_) => "a string",
             Json::List(_) => "a list",
             Json::Object(_) => "an object",

@@ -80,15 +80,6 @@ pub fn parse(text: &[u8]) -> Result<Table, Vec<Fault>> {
     let mut fields = Fields::open("", &document, &["$schema", "assignments"], &mut faults);
     fields.text("$schema", &mut faults);
     let rows = match fields.required("assignments", &mut faults) {
-        Some(Json::List(items)) if items.len() > MAX_ROWS => {
-            let problem = format!("{} rows, more than {MAX_ROWS}", items.len());
-            faults.add(
-                "assignments",
-                problem,
-                "give one row for several accounts by `ous`, `names` or `tags`",
-            );
-            Vec::new()
-        }
         Some(Json::List(items)) => rows(items, &mut faults),
         Some(other) => {
             faults.add("assignments", format!("is {}", other.kind()), "write a list of rows");
@@ -99,7 +90,20 @@ pub fn parse(text: &[u8]) -> Result<Table, Vec<Fault>> {
     if faults.count == 0 { Ok(Table { rows }) } else { Err(faults.told()) }
 }
 
+/// Reads a table given as one item a row. A scan has no order, so the rows are ordered by id.
+pub fn parse_items(mut items: Vec<Json>) -> Result<Table, Vec<Fault>> {
+    let mut faults = Faults::default();
+    items.sort_by_cached_key(written_id);
+    let rows = rows(&items, &mut faults);
+    if faults.count == 0 { Ok(Table { rows }) } else { Err(faults.told()) }
+}
+
 fn rows(items: &[Json], faults: &mut Faults) -> Vec<Row> {
+    if items.len() > MAX_ROWS {
+        let problem = format!("more than {MAX_ROWS} rows");
+        faults.add("assignments", problem, "give one row for several accounts by `ous`, `names` or `tags`");
+        return Vec::new();
+    }
     let mut rows = Vec::with_capacity(items.len());
     let mut first: HashMap<String, usize> = HashMap::new();
     for (index, item) in items.iter().enumerate() {

@@ -12,12 +12,6 @@ fn of_row(row: &str) -> String {
 }
 
 #[test]
-fn the_embedded_table_is_sound() {
-    let table = parse(EMBEDDED).unwrap_or_else(|faults| panic!("{faults:#?}"));
-    assert!(!table.rows.is_empty());
-}
-
-#[test]
 fn the_table_of_the_design_is_read_as_it_means() {
     let table = parse(
         br#"{
@@ -218,10 +212,9 @@ fn a_table_that_is_too_large_is_refused_without_listing_it() {
     let many = of_row(row.repeat(MAX_ROWS + 1).trim_end_matches(','));
     assert_eq!(
         faults(&many),
-        [format!(
-            "table, assignments: {} rows, more than {MAX_ROWS}; give one row for several accounts by `ous`, `names` or `tags`",
-            MAX_ROWS + 1
-        )]
+        [
+            "table, assignments: more than 10000 rows; give one row for several accounts by `ous`, `names` or `tags`"
+        ]
     );
     let bad = of_row(row.repeat(MAX_ROWS).trim_end_matches(','));
     let told = faults(&bad);
@@ -294,5 +287,6 @@ fn the_schema_and_the_parser_agree() {
         let document: serde_json::Value = serde_json::from_str(&of_row(&row)).unwrap();
         assert_eq!(validator.is_valid(&document), sound, "{row}");
     }
-    assert!(validator.is_valid(&serde_json::from_slice(EMBEDDED).unwrap()));
+    let embedded = include_bytes!("../../assignments.json");
+    assert!(validator.is_valid(&serde_json::from_slice(embedded).unwrap()));
 }

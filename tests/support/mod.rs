@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use account_assigner::{Function, config::Config, error::Error, report::Report};
+use account_assigner::{Answer, Function, config::Config, error::Error, report::Report, survey::Survey};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ssoadmin::config::Credentials;
 use serde_json::{Value, json};
@@ -48,11 +48,22 @@ impl World {
 
     /// A second instance of the function, in front of the same stand-in and with the same table.
     pub async fn another(&self) -> Function {
-        function(&self.stand_in, &self.table, &[]).await
+        self.another_with(&[]).await
+    }
+
+    pub async fn another_with(&self, environment: &[(&str, &str)]) -> Function {
+        function(&self.stand_in, &self.table, environment).await
     }
 
     pub async fn handle(&self, payload: Value) -> Result<Report, Error> {
-        self.function.handle(&payload, Instant::now() + TIMEOUT).await.answer
+        handle(&self.function, &payload).await
+    }
+
+    pub async fn survey(&self, payload: Value) -> Result<Survey, Error> {
+        match self.function.handle(&payload, Instant::now() + TIMEOUT).await.answer? {
+            Answer::Organization(survey) => Ok(survey),
+            Answer::Account(report) => panic!("expected a survey, got {report:?}"),
+        }
     }
 
     pub async fn ensure(&self, account: &str) -> Result<Report, Error> {
@@ -95,6 +106,13 @@ impl World {
         let all: u64 = calls.values().sum();
         let others = OTHERS.iter().chain(ORGANIZATIONS).filter_map(|name| calls.get(*name)).sum::<u64>();
         all - others
+    }
+}
+
+pub async fn handle(function: &Function, payload: &Value) -> Result<Report, Error> {
+    match function.handle(payload, Instant::now() + TIMEOUT).await.answer? {
+        Answer::Account(report) => Ok(report),
+        Answer::Organization(survey) => panic!("expected the report of an account, got {survey:?}"),
     }
 }
 

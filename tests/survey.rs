@@ -1,0 +1,335 @@
+//! The survey of a whole organization, and the repair of what it finds, on a paused clock.
+//!
+//! `cargo test --test survey -- --nocapture` prints the calls of an organization of 10,000 accounts.
+
+mod support;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use account_assigner::{report::Outcome, survey::Method};
+use serde_json::{Value, json};
+use stand_in::{AccountState, Assignment, Fault, FaultKind, Organization, Settings, StandIn};
+use support::*;
+use tokio::time::Instant;
+
+fn rows() -> Value {
+    json!([
+        { "id": "audit", "permissionSet": "ReadOnlyAccess", "group": "auditors" },
+        { "id": "prod", "permissionSet": "AdministratorAccess", "group": "platform-admins",
+          "accounts": { "ous": ["Workloads/Prod"], "except": { "tags": { "isolated": "true" } } } },
+        { "id": "class", "permissionSet": "PowerUserAccess", "group": "students",
+          "accounts": { "tags": { "course": "*" } } },
+        { "id": "on-call", "permissionSet": "Billing", "user": "oncall@example.com",
+          "accounts": { "ous": ["Security"] } },
+    ])
+}
+
+const ACTIVE: [&str; 5] = [CLASS_7, "222233334444", "333344445555", "444455556666", "555566667777"];
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_finds_what_is_missing_and_nothing_after_it_is_mended() {
+    let world = World::new(rows()).await;
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!(survey.accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ACTIVE);
+    let counts = survey.counts;
+    assert_eq!((counts.accounts, counts.incomplete, counts.complete), (5, 5, 0));
+    // Everyone's audit, payments' administrators, class-7's students, and two Security accounts' on-call user.
+    assert_eq!(counts.missing, 5 + 1 + 1 + 2);
+    assert_eq!((counts.management, counts.suspended, counts.not_ready), (1, 1, 1));
+    assert_eq!((survey.method, survey.unresolved.len(), survey.accounts_omitted), (Method::Principals, 0, 0));
+    assert_eq!(world.creates(), 0, "a survey creates nothing");
+
+    for account in &survey.accounts {
+        world.ensure(account.as_str()).await.unwrap();
+    }
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!((survey.accounts.len(), survey.counts.complete, survey.counts.unexplained), (0, 5, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_of_an_ou_looks_at_its_accounts_only() {
+    let world = World::new(rows()).await;
+    let survey = world.survey(json!({ "survey": true, "ou": "ou-ab12-22222222" })).await.unwrap();
+    assert_eq!(
+        survey.accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>(),
+        ["444455556666", "555566667777"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_row_explains_is_counted_and_named_and_left_alone() {
+    let world = World::new(rows()).await;
+    for account in ACTIVE {
+        world.ensure(account).await.unwrap();
+    }
+    let organization = world.stand_in.organization();
+    let set =
+        |name: &str| organization.permission_sets.iter().find(|one| one.name == name).unwrap().arn.clone();
+    let group = |name: &str| organization.groups.iter().find(|one| one.name == name).unwrap().id.clone();
+    let extra = |account: &str, permission_set: &str, principal: &str| Assignment {
+        account: account.into(),
+        permission_set: set(permission_set),
+        principal_type: "GROUP".into(),
+        principal_id: group(principal),
+    };
+    // A grant of the table in the wrong account, one of another permission set, and one of nobody in the table.
+    world.stand_in.put_assignment(extra(CLASS_7, "AdministratorAccess", "platform-admins"));
+    world.stand_in.put_assignment(extra("222233334444", "SupportUser", "auditors"));
+    world.stand_in.put_assignment(extra("222233334444", "SupportUser", "teachers"));
+    let before = world.assignments();
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!((survey.accounts.len(), survey.counts.unexplained), (0, 2));
+    let named: BTreeSet<_> =
+        survey.unexplained.iter().map(|one| (one.account.as_str(), one.principal.clone())).collect();
+    assert_eq!(
+        named,
+        BTreeSet::from([(CLASS_7, group("platform-admins")), ("222233334444", group("auditors"))])
+    );
+    assert_eq!(world.assignments(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn away_from_the_management_account_the_survey_reads_account_by_account_and_finds_the_same() {
+    let world = World::new(rows()).await;
+    world.ensure(CLASS_7).await.unwrap();
+    let by_principal = world.survey(event("survey")).await.unwrap();
+    world.stand_in.set_faults(vec![Fault::on("ListAccountAssignmentsForPrincipal", FaultKind::AccessDenied)]);
+    let by_account = world.survey(event("survey")).await.unwrap();
+    assert_eq!((by_principal.method, by_account.method), (Method::Principals, Method::Accounts));
+    assert_eq!((by_principal.accounts, by_principal.counts), (by_account.accounts, by_account.counts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_do_not_exist_are_told_and_make_no_account_incomplete() {
+    let world = World::new(json!([
+        { "id": "a", "permissionSet": "ReadOnlyAccess", "group": "nobody" },
+        { "id": "b", "permissionSet": "NoSuchSet", "group": "auditors" },
+    ]))
+    .await;
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!((survey.counts.incomplete, survey.unresolved.len()), (0, 2), "{:?}", survey.unresolved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_paths_every_ou_is_asked_for_its_parent_once() {
+    let settings = Settings { paths: false, ..Settings::default() };
+    let world = World::with(rows(), Organization::sample(), settings, &[]).await;
+    assert_eq!(world.survey(event("survey")).await.unwrap().counts.incomplete, 5);
+    assert_eq!(world.calls("ListParents"), 5 + 5, "the active accounts, and the OUs above them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_are_read_only_where_they_can_decide() {
+    let world = World::new(json!([
+        { "id": "a", "permissionSet": "ReadOnlyAccess", "group": "auditors",
+          "accounts": { "ous": ["Workloads/Prod"], "except": { "tags": { "isolated": "true" }, "names": ["v*"] } } },
+    ]))
+    .await;
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!(survey.accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["444455556666"]);
+    assert_eq!(world.calls("ListTagsForResource"), 1, "of vault only");
+}
+
+const ACCOUNTS: usize = 10_000;
+const OUS: usize = 40;
+const PRINCIPALS: usize = 20;
+const PERMISSION_SETS: usize = 30;
+
+/// Accounts in 40 OUs three deep; 20 groups and 30 permission sets.
+fn large() -> Organization {
+    let mut organization: Value = serde_json::to_value(Organization::sample()).unwrap();
+    let id = |n: usize| format!("ou-ab12-{n:08}");
+    organization["organizationalUnits"] = (0..OUS)
+        .map(|n| {
+            let parent = match n {
+                0..4 => "r-ab12".to_owned(),
+                4..13 => id(n % 4),
+                _ => id(4 + n % 9),
+            };
+            json!({ "id": id(n), "name": format!("ou-{n}-name"), "parent": parent })
+        })
+        .collect();
+    let management = organization["accounts"][0].clone();
+    organization["accounts"] = std::iter::once(management)
+        .chain((0..ACCOUNTS).map(|n| {
+            let (account, name) = (format!("{:012}", 200_000_000_000 + n), format!("account-{n}"));
+            json!({ "id": account, "name": name, "parent": id(n % OUS), "tags": {} })
+        }))
+        .collect();
+    organization["groups"] = (0..PRINCIPALS)
+        .map(|n| json!({ "name": format!("group-{n}"), "id": format!("00000000-0000-0000-0000-{n:012}") }))
+        .collect();
+    organization["permissionSets"] = (0..PERMISSION_SETS)
+        .map(|n| {
+            let arn = format!("arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-{n:016x}");
+            json!({ "name": format!("Set-{n}"), "arn": arn })
+        })
+        .collect();
+    serde_json::from_value(organization).unwrap()
+}
+
+/// 30 rows: one for everybody, the others for one OU each.
+fn large_rows() -> Value {
+    (0..PERMISSION_SETS)
+        .map(|n| {
+            let mut row = json!({ "id": format!("row-{n}"), "permissionSet": format!("Set-{n}"),
+                "group": format!("group-{}", n % PRINCIPALS) });
+            if n > 0 {
+                row["accounts"] = json!({ "ous": [format!("ou-ab12-{:08}", n % OUS)] });
+            }
+            row
+        })
+        .collect()
+}
+
+/// Puts every assignment that the large table wants, worked out here by itself.
+fn fill(stand_in: &StandIn, organization: &Organization) -> usize {
+    let parent = |ou: &str| {
+        organization.organizational_units.iter().find(|one| one.id == ou).map(|one| one.parent.clone())
+    };
+    let mut count = 0;
+    for account in organization.accounts.iter().filter(|one| one.id != organization.management_account_id) {
+        let mut above = vec![account.parent.clone()];
+        while let Some(next) = above.last().and_then(|ou| parent(ou)) {
+            above.push(next);
+        }
+        for n in 0..PERMISSION_SETS {
+            if n == 0 || above.contains(&format!("ou-ab12-{:08}", n % OUS)) {
+                stand_in.put_assignment(Assignment {
+                    account: account.id.clone(),
+                    permission_set: organization.permission_sets[n].arn.clone(),
+                    principal_type: "GROUP".into(),
+                    principal_id: organization.groups[n % PRINCIPALS].id.clone(),
+                });
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_accounts_are_surveyed_by_the_fewest_calls_and_200_that_drifted_are_repaired() {
+    let organization = large();
+    let world = World::with(large_rows(), organization.clone(), Settings::default(), &[]).await;
+    let full = fill(&world.stand_in, &organization);
+    let start = Instant::now();
+    let survey = world.survey(event("survey")).await.unwrap();
+    let took = start.elapsed();
+    assert_eq!(
+        (survey.counts.complete, survey.counts.incomplete, survey.counts.unexplained),
+        (ACCOUNTS, 0, 0)
+    );
+    let calls = world.stand_in.calls();
+    // A page of 20 accounts each, and the empty page that the stand-in begins with.
+    let accounts = (ACCOUNTS as u64 + 1).div_ceil(20) + 1;
+    assert_eq!(calls["ListAccounts"], accounts);
+    // Pages of 100 assignments, of each principal apart.
+    let mut of_group = vec![0_u64; PRINCIPALS];
+    for one in world.stand_in.assignments() {
+        of_group[organization.groups.iter().position(|group| group.id == one.principal_id).unwrap()] += 1;
+    }
+    let pages: u64 = of_group.iter().map(|count| count.div_ceil(100).max(1)).sum();
+    assert_eq!(calls["ListAccountAssignmentsForPrincipal"], pages);
+    assert!(!calls.contains_key("ListTagsForResource") && !calls.contains_key("DescribeOrganizationalUnit"));
+    println!("{ACCOUNTS} accounts, {full} assignments: {:.0} s at the quota; {calls:?}", took.as_secs_f64());
+    println!("least: ListAccounts {accounts}, ListAccountAssignmentsForPrincipal {pages}");
+
+    // 200 accounts drift in five ways.
+    let wanted = world.stand_in.assignments();
+    let all: Vec<Assignment> = wanted.iter().cloned().collect();
+    let of = |n: usize| organization.accounts[1 + n * 37].id.clone();
+    let mut drifted = BTreeSet::new();
+    for n in 0..120 {
+        // Deleted by hand: one, all, or all of a principal's.
+        let account = of(n);
+        let victims: Vec<_> = all.iter().filter(|one| one.account == account).collect();
+        let count = if n < 40 { 1 } else { victims.len() };
+        victims.into_iter().take(count).for_each(|one| world.stand_in.remove_assignment(one));
+        drifted.insert(account);
+    }
+    world.stand_in.edit(|organization| {
+        for n in 120..160 {
+            // Moved into an OU for which another row exists: what it had stays, what is new is missing.
+            let id = organization.accounts[1 + n * 37].id.clone();
+            let account = organization.accounts.iter_mut().find(|one| one.id == id).unwrap();
+            account.parent = "ou-ab12-00000029".into();
+        }
+        for n in 160..200 {
+            // Vended while nobody listened.
+            let mut account = organization.accounts[1 + n * 37].clone();
+            account.id = format!("{:012}", 300_000_000_000_usize + n);
+            account.name = format!("late-{n}");
+            account.state = AccountState::Active;
+            organization.accounts.push(account);
+        }
+    });
+    let survey = world.survey(event("survey")).await.unwrap();
+    let lacking: BTreeSet<String> = survey.accounts.iter().map(|id| id.as_str().to_owned()).collect();
+    assert!(
+        lacking.is_superset(&drifted) && lacking.len() >= 190,
+        "{} accounts lack something",
+        lacking.len()
+    );
+    assert!(serde_json::to_string(&survey).unwrap().len() < 256 * 1024);
+    for account in &survey.accounts {
+        assert_eq!(world.ensure(account.as_str()).await.unwrap().outcome, Outcome::Ready);
+    }
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!(survey.counts.incomplete, 0);
+    assert!(wanted.is_subset(&world.stand_in.assignments()), "what stood before the drift stands again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_lacking_accounts_fit_into_one_state_of_step_functions() {
+    let world = World::with(large_rows(), large(), Settings::default(), &[]).await;
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!(
+        (survey.counts.incomplete, survey.accounts.len(), survey.accounts_omitted),
+        (ACCOUNTS, ACCOUNTS, 0)
+    );
+    let bytes = serde_json::to_string(&survey).unwrap().len();
+    assert!(bytes < 200 * 1024, "{bytes} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vended_account_does_not_wait_behind_a_backfill() {
+    let settings = Settings { provisioning: Duration::from_millis(500), ..Settings::default() };
+    let share = |rate, outstanding| [("MAX_REQUESTS_PER_SECOND", rate), ("MAX_OUTSTANDING", outstanding)];
+    let vend = async |behind_a_backfill: bool| {
+        let organization = with_permission_sets(12);
+        let world = World::with(rows_for(12), organization, settings.clone(), &share("9", "6")).await;
+        let backfill = world.another_with(&share("6", "4")).await;
+        let others = async {
+            for account in ACTIVE.into_iter().filter(|account| *account != CLASS_7).cycle() {
+                let payload = json!({ "accountId": account });
+                let _ = handle(&backfill, &payload).await;
+                world
+                    .stand_in
+                    .assignments()
+                    .iter()
+                    .filter(|one| one.account == account)
+                    .for_each(|one| world.stand_in.remove_assignment(one));
+            }
+        };
+        let vended = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let start = Instant::now();
+            assert_eq!(world.handle(event("create-succeeded")).await.unwrap().counts.created, 12);
+            start.elapsed().as_secs_f64()
+        };
+        let took = if behind_a_backfill {
+            tokio::select! {
+                took = vended => took,
+                () = others => unreachable!("the backfill has no end"),
+            }
+        } else {
+            vended.await
+        };
+        assert!(world.stand_in.peak_outstanding() <= 10);
+        took
+    };
+    let (alone, behind) = (vend(false).await, vend(true).await);
+    println!("12 grants: {alone:.2} s alone, {behind:.2} s beside a backfill, ratio {:.2}", behind / alone);
+    assert!(behind <= 1.3 * alone, "{behind} s beside a backfill, {alone} s alone");
+}
