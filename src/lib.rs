@@ -5,15 +5,15 @@
 //! reports what it saw.
 //!
 //! ```text
-//! payload ─► event ─► table ─► organization ─► plan ─► names ─► apply ─► report
-//!            (pure)   (rules)  (facts)         (pure)  (ids)    (create  (result or
-//!                                                                and poll) failure)
+//! payload ─► event ─┬► source ─► organization ─► plan ─► ensure (names ─► apply) ─► report
+//!            (pure) │  (table)   (facts)        (pure)  (ids)   (create and poll)  (result or failure)
+//!                   └► source ─► survey (organization, names, identity_center) ─► accounts that lack something
 //! ```
 //!
-//! Arrows point down only: [`Function`] calls the effects ([`organization`], [`identity_center`], [`names`],
-//! [`apply`]), and these use the pure part ([`event`], [`plan`], [`report`], [`failure`], [`ids`], and the parsing
-//! of [`table`]), which has no async, clock, environment or SDK. SDK types stay in [`aws`], [`organization`] and
-//! [`identity_center`].
+//! Arrows point down only. [`Function`] calls the effects: [`source`], [`organization`], [`ensure`], [`survey`], and
+//! below these [`names`], [`apply`] and [`identity_center`]. All use the pure part, [`event`], [`table`], [`plan`],
+//! [`report`], [`failure`] and [`ids`], which has no async, clock, environment or SDK. SDK types stay in [`aws`],
+//! [`source`], [`organization`] and [`identity_center`].
 //!
 //! What it never does: delete an assignment, touch the management account, take an account's place or name from
 //! an event, say `ready` while something is missing, or run past its deadline.
@@ -23,6 +23,7 @@
 pub mod apply;
 pub mod aws;
 pub mod config;
+pub mod ensure;
 pub mod error;
 pub mod event;
 pub mod failure;
@@ -39,7 +40,6 @@ pub mod survey;
 pub mod table;
 
 use std::{
-    collections::BTreeSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -59,8 +59,8 @@ use crate::{
     metrics::Figures,
     names::Names,
     organization::Organization,
-    plan::{Account, Assignment, Grant, Obstacle, Plan, Resolved},
-    report::{Report, Settled, Status},
+    plan::{Account, Plan},
+    report::Report,
     source::Source,
     survey::Survey,
 };
@@ -135,7 +135,7 @@ impl Function {
                 let vended_at = request.vended_at;
                 let report = self.ensure(request, started, until).await?;
                 figures.read(&report, vended_at.map(SystemTime::from), SystemTime::now());
-                report.judge().map(Answer::Account)
+                report.judge().map(Answer::Account).map_err(Error::AssignmentsIncomplete)
             }
             Request::Survey { below } => {
                 let survey =
@@ -162,7 +162,9 @@ impl Function {
             Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),
             Plan::Ensure(grants) => {
                 let dry_run = request.dry_run || self.config.dry_run;
-                let settled = self.settle(&account, grants, dry_run, until).await;
+                let limits = Limits { max_outstanding: self.config.max_outstanding, until };
+                let (center, names) = (&self.identity_center, &self.names);
+                let settled = ensure::ensure(center, names, &account.id, grants, dry_run, limits).await;
                 Ok(Report::of_grants(&account, settled, dry_run, started.elapsed()))
             }
         }
@@ -174,130 +176,10 @@ impl Function {
         let account = self.organization.account(&request.account, table.needs(), &management);
         tokio::try_join!(account, self.identity_center.find_instance()).map(|(account, ())| account)
     }
-
-    /// Every grant comes back with what became of it.
-    async fn settle<'t>(
-        &self,
-        account: &Account,
-        grants: Vec<Grant<'t>>,
-        dry_run: bool,
-        until: Instant,
-    ) -> Vec<(Resolved<'t>, Settled)> {
-        let read = timeout_at(until, self.read(account, grants.clone())).await;
-        let Ok((mut grants, in_progress)) = read else {
-            let reason = "the time ran out while names and present assignments were looked up".to_owned();
-            let unread = || Err(Obstacle::Unknown(reason.clone()));
-            return grants
-                .into_iter()
-                .map(|grant| {
-                    let resolved = Resolved {
-                        grant,
-                        permission_set_name: None,
-                        permission_set: unread(),
-                        principal: unread().map(plan::PrincipalId::Group),
-                    };
-                    (resolved, Status::Pending { reason: reason.clone() }.into())
-                })
-                .collect();
-        };
-        let missing: Vec<Assignment> =
-            grants.iter().filter_map(|(_, state)| state.missing().cloned()).collect();
-        let limits = Limits { max_outstanding: self.config.max_outstanding, until };
-        let mut created = if dry_run || missing.is_empty() {
-            Vec::new()
-        } else {
-            apply::create(&self.identity_center, missing, in_progress, limits).await
-        }
-        .into_iter();
-        grants
-            .drain(..)
-            .map(|(resolved, state)| {
-                let settled = match state {
-                    State::Settled(status) => status.into(),
-                    State::Missing(_) => created.next().unwrap_or_else(|| Status::Planned.into()),
-                };
-                if let (Ok(arn), Status::Failed { .. } | Status::Unresolved { .. }) =
-                    (&resolved.permission_set, &settled.status)
-                {
-                    self.names.forget(arn);
-                }
-                (resolved, settled)
-            })
-            .collect()
-    }
-
-    /// Looks up the names and what is present. Also the creations that were under way before that.
-    async fn read<'t>(
-        &self,
-        account: &Account,
-        grants: Vec<Grant<'t>>,
-    ) -> (Vec<(Resolved<'t>, State)>, Vec<String>) {
-        let center = &self.identity_center;
-        let started = Instant::now();
-        loop {
-            let (resolved, in_progress) = tokio::join!(
-                self.names.resolve(center, grants.clone()),
-                // Only saves creating twice what an earlier invocation has asked for.
-                async { center.creations_in_progress().await.unwrap_or_default() },
-            );
-            let read = self.presence(account, resolved).await;
-            let missing: BTreeSet<&str> = read
-                .iter()
-                .filter_map(|(_, state)| state.missing())
-                .map(|assignment| assignment.permission_set.as_str())
-                .collect();
-            match self.names.confirm(center, missing, started).await {
-                Ok(false) => {}
-                // Where AWS does not say, creating will.
-                Ok(true) | Err(_) => return (read, in_progress),
-            }
-        }
-    }
-
-    async fn presence<'t>(
-        &self,
-        account: &Account,
-        resolved: Vec<Resolved<'t>>,
-    ) -> Vec<(Resolved<'t>, State)> {
-        let wanted: Vec<_> = resolved.iter().map(|grant| grant.assignment(&account.id)).collect();
-        let known: Vec<&Assignment> = wanted.iter().flatten().collect();
-        let mut present = apply::present(&self.identity_center, &account.id, &known).await.into_iter();
-        let states: Vec<State> = wanted
-            .into_iter()
-            .map(|wanted| match wanted {
-                Err(Obstacle::Unknown(reason)) => State::Settled(Status::Unresolved {
-                    reason,
-                    remedy: failure::Cause::NotFound.remedy().to_owned(),
-                }),
-                Err(Obstacle::Failed(error)) => State::Settled(apply::settle(&error)),
-                Ok(assignment) => match present.next() {
-                    Some(Ok(true)) => State::Settled(Status::Present),
-                    Some(Err(error)) => State::Settled(apply::settle(&error)),
-                    Some(Ok(false)) | None => State::Missing(assignment),
-                },
-            })
-            .collect();
-        resolved.into_iter().zip(states).collect()
-    }
 }
 
 fn late(what: &str) -> Error {
     Error::ServiceUnavailable(format!("the time ran out while {what} was read; AWS was slow or throttled"))
-}
-
-/// A grant after reading.
-enum State {
-    Settled(Status),
-    Missing(Assignment),
-}
-
-impl State {
-    fn missing(&self) -> Option<&Assignment> {
-        match self {
-            State::Missing(assignment) => Some(assignment),
-            State::Settled(_) => None,
-        }
-    }
 }
 
 /// What is kept back for the report: a tenth of the time there is, two seconds at most.

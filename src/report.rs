@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    error::Error,
     ids::AccountId,
     plan::{Account, PrincipalId, Resolved},
     table::{Named, PermissionSet, Principal},
@@ -181,10 +180,10 @@ impl Report {
     }
 
     /// Success or failure of the invocation.
-    pub fn judge(self) -> Result<Report, Error> {
+    pub fn judge(self) -> Result<Report, Box<Report>> {
         match self.outcome {
             Outcome::Ready | Outcome::Ignored | Outcome::Planned => Ok(self),
-            Outcome::Incomplete => Err(Error::AssignmentsIncomplete(Box::new(self))),
+            Outcome::Incomplete => Err(Box::new(self)),
         }
     }
 

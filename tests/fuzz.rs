@@ -57,6 +57,11 @@ const WORDS: &[&str] = &[
     "UpdateManagedAccount",
     "AwsApiCall",
     "aws.controltower",
+    "aws.organizations",
+    "MoveAccount",
+    "requestParameters",
+    "survey",
+    "ou",
     "111122223333",
     "444455556666",
     "11112222333",
@@ -252,6 +257,15 @@ fn assert_answered(payload: &Value) {
         }
         Ok(Request::Ignore { reason, .. }) => {
             assert!(lifecycle && !reason.is_empty() && reason.len() < 4_000, "{reason}");
+        }
+        Ok(Request::Survey { below }) => {
+            let fields = payload.as_object().unwrap();
+            assert!(fields.keys().all(|name| name == "survey" || name == "ou"), "an unknown field");
+            assert_eq!(fields["survey"], Value::Bool(true));
+            assert_eq!(fields.get("ou").and_then(Value::as_str), below.as_deref());
+        }
+        Ok(Request::Ensure(ensure)) if payload["source"] == "aws.organizations" => {
+            assert_eq!(payload["detail"]["requestParameters"]["accountId"], ensure.account.as_str());
         }
         Ok(Request::Ensure(ensure)) if lifecycle => {
             let status = payload["detail"]["serviceEventDetails"].as_object().unwrap();
