@@ -1,72 +1,21 @@
-//! The runtime API with a real function in it: this test program itself, started again.
+//! The runtime API with a real function in it: `examples/function.rs`, which cargo builds for these tests.
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use stand_in::lambda::{Function, Invocation};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A script that starts this program as the function, or in its place says two words and ends. It is
-/// written before any process is started: one that is forked meanwhile would hold it open.
+/// Beside the folder of the test programs. `cargo test` builds it; with `--test lambda` alone it must be there.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("function.sh");
     let this = std::env::current_exe().expect("a path of this program");
-    let script = format!(
-        "#!/bin/sh\n\
-         if [ \"$PART\" = ends ]; then echo to output; echo to error >&2; exit 7; fi\n\
-         exec '{}' --exact plays_the_function --ignored --nocapture\n",
-        this.display()
-    );
-    std::fs::write(&path, script).expect("a written script");
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("an executable script");
-    path
+    this.ancestors().nth(2).expect("a folder of built programs").join("examples/function")
 });
 
 async fn function() -> Function {
     Function::start(&PROGRAM, &[("GREETING", "hello")]).await.expect("a process")
-}
-
-async fn answer(event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
-    println!("saw {}", event.payload["do"]);
-    match event.payload["do"].as_str() {
-        Some("tell") => Ok(json!({
-            "greeting": std::env::var("GREETING").ok(),
-            "home": std::env::var("HOME").ok(),
-            "request": event.context.request_id,
-            "milliseconds": event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default().as_millis() as u64,
-        })),
-        Some("sleep") => std::future::pending().await,
-        Some("exit") => std::process::exit(3),
-        Some("confuse") => Ok(json!(answer_to_another_event())),
-        _ => Err(Diagnostic {
-            error_type: "InvalidEvent".to_owned(),
-            error_message: "nothing to do".to_owned(),
-        }),
-    }
-}
-
-/// The status that the runtime API gives to an answer with the id of no event.
-fn answer_to_another_event() -> Option<String> {
-    let mut stream = TcpStream::connect(std::env::var("AWS_LAMBDA_RUNTIME_API").ok()?).ok()?;
-    let request = "POST /2018-06-01/runtime/invocation/another/response HTTP/1.1\r\nhost: api\r\ncontent-length: 2\r\n\r\n{}";
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut status = String::new();
-    BufReader::new(stream).read_line(&mut status).ok()?;
-    status.split(' ').nth(1).map(str::to_owned)
-}
-
-#[tokio::test]
-#[ignore = "started by the other tests, as their function"]
-async fn plays_the_function() {
-    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-        lambda_runtime::run(service_fn(answer)).await.expect("a runtime API");
-    }
 }
 
 #[tokio::test]
