@@ -8,8 +8,8 @@
 //! every creation under way, so that the polls of ten outstanding creations cost one request of the pace, not
 //! ten. Which creations that call lists is not documented; those it leaves out are described one by one.
 //!
-//! **Polls.** The first comes when a creation may be done: after the shortest time that one has taken in this
-//! invocation, or [`FIRST_POLL`] where none has. While polls find nothing new, the gap grows by half up to
+//! **Polls.** The first comes when a creation may be done: after the time that earlier ones of this invocation have
+//! taken, or [`FIRST_POLL`] where none is done. While polls find nothing new, the gap grows by half up to
 //! [`LONGEST_GAP`]. While grants wait for one of the outstanding places, a poll that frees places is the best use of
 //! a request, so the shortest gap is smaller then.
 
@@ -37,8 +37,9 @@ use crate::{
 /// Before anything is known of how long provisioning takes; seldom is it faster.
 const FIRST_POLL: Duration = Duration::from_millis(500);
 const SHORTEST_GAP: Duration = Duration::from_millis(400);
-/// While grants wait for a place among the outstanding creations: three polls of the pace of 15 a second.
-const SHORTEST_GAP_WHILE_WAITING: Duration = Duration::from_millis(200);
+/// While grants wait for a place among the outstanding creations. Measured with 60 grants of 1 s on a paused clock:
+/// a gap of 200 ms costs 13 % more time and saves one poll.
+const SHORTEST_GAP_WHILE_WAITING: Duration = Duration::from_millis(120);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(400);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
@@ -140,7 +141,8 @@ pub async fn create(
         polls_under_way: 0,
         poll_at: None,
         fruitless_polls: 0,
-        shortest: None,
+        provisioning: FIRST_POLL,
+        took: None,
     };
     if !in_progress.is_empty() {
         let describe = stream::iter(in_progress)
@@ -180,6 +182,8 @@ enum Stage {
     Outstanding {
         request_id: String,
         since: Instant,
+        /// The greatest age at which it was seen in progress.
+        in_progress_at: Option<Duration>,
     },
     Done(Settled),
 }
@@ -211,8 +215,11 @@ struct Apply<'a> {
     polls_under_way: usize,
     poll_at: Option<Instant>,
     fruitless_polls: u32,
-    /// The shortest time that a creation has taken.
-    shortest: Option<Duration>,
+    /// How long a creation is expected to take.
+    provisioning: Duration,
+    /// What the creations that the present poll has found done have taken: longer than this, if they were seen in
+    /// progress before, and not longer than that.
+    took: Option<(Option<Duration>, Duration)>,
 }
 
 impl<'a> Apply<'a> {
@@ -384,7 +391,7 @@ impl<'a> Apply<'a> {
         self.list_helps = outstanding.iter().any(|(_, request_id)| listed.contains_key(request_id));
         for (index, request_id) in outstanding {
             match listed.get(&request_id) {
-                Some(Progress::InProgress) => {}
+                Some(Progress::InProgress) => self.grants[index].seen_in_progress(),
                 Some(Progress::Succeeded) => self.finished(index, Progress::Succeeded, Some(request_id)),
                 // The list does not give reasons, and may leave out what it likes.
                 Some(Progress::Failed(_)) | None => self.describe(index, request_id),
@@ -396,7 +403,7 @@ impl<'a> Apply<'a> {
         let grant = &mut self.grants[index];
         let Stage::Outstanding { since, .. } = grant.stage else { return };
         match answer {
-            Ok(Some(Creation { progress: Progress::InProgress, .. })) => {}
+            Ok(Some(Creation { progress: Progress::InProgress, .. })) => grant.seen_in_progress(),
             Ok(Some(Creation { progress, .. })) => {
                 self.finished(index, progress, Some(request_id.to_owned()))
             }
@@ -418,10 +425,10 @@ impl<'a> Apply<'a> {
         let grant = &mut self.grants[index];
         grant.asked.get_or_insert(since);
         grant.refusals = 0;
-        grant.stage = Stage::Outstanding { request_id, since };
+        grant.stage = Stage::Outstanding { request_id, since, in_progress_at: None };
         self.fruitless_polls = 0;
         if self.polls_under_way == 0 {
-            let at = since + self.shortest.unwrap_or(FIRST_POLL).max(SHORTEST_GAP_WHILE_WAITING);
+            let at = since + self.provisioning.max(SHORTEST_GAP_WHILE_WAITING);
             self.poll_at = Some(self.poll_at.map_or(at, |before| before.min(at)));
         }
     }
@@ -430,9 +437,9 @@ impl<'a> Apply<'a> {
     fn finished(&mut self, index: usize, progress: Progress, request_id: Option<String>) {
         self.fruitless_polls = 0;
         let grant = &mut self.grants[index];
-        if let Stage::Outstanding { since, .. } = grant.stage {
-            let took = since.elapsed();
-            self.shortest = Some(self.shortest.map_or(took, |before| before.min(took)));
+        if let Stage::Outstanding { since, in_progress_at, .. } = grant.stage {
+            let (longer, not_longer) = self.took.unwrap_or((None, Duration::MAX));
+            self.took = Some((longer.max(in_progress_at), not_longer.min(since.elapsed())));
         }
         let reason = match progress {
             Progress::Failed(reason) => reason,
@@ -484,6 +491,14 @@ impl<'a> Apply<'a> {
         if self.polls_under_way > 0 {
             return;
         }
+        // Between the two bounds; a little less than the one where there is but one, so that a first poll which
+        // comes late comes earlier next time.
+        if let Some((longer, not_longer)) = self.took.take() {
+            self.provisioning = match longer {
+                Some(longer) => (longer.min(not_longer) + not_longer) / 2,
+                None => not_longer.mul_f64(0.9),
+            };
+        }
         let now = Instant::now();
         let Some(oldest) = self.outstanding().map(|(_, _, since)| since).min() else {
             self.poll_at = None;
@@ -498,12 +513,12 @@ impl<'a> Apply<'a> {
             .min(LONGEST_GAP)
             .mul_f64(0.8 + 0.4 * fastrand::f64());
         self.fruitless_polls += 1;
-        self.poll_at = Some((now + gap).max(oldest + self.shortest.unwrap_or(FIRST_POLL)));
+        self.poll_at = Some((now + gap).max(oldest + self.provisioning));
     }
 
     fn outstanding(&self) -> impl Iterator<Item = (usize, &str, Instant)> {
         self.grants.iter().enumerate().filter_map(|(index, grant)| match &grant.stage {
-            Stage::Outstanding { request_id, since } => Some((index, request_id.as_str(), *since)),
+            Stage::Outstanding { request_id, since, .. } => Some((index, request_id.as_str(), *since)),
             _ => None,
         })
     }
@@ -518,6 +533,12 @@ impl<'a> Apply<'a> {
 impl Grant {
     fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done(_))
+    }
+
+    fn seen_in_progress(&mut self) {
+        if let Stage::Outstanding { since, in_progress_at, .. } = &mut self.stage {
+            *in_progress_at = Some(since.elapsed());
+        }
     }
 
     /// Tries again later: after a random part of a bound that doubles, so that two who met do not meet again.

@@ -1,19 +1,19 @@
 //! One pace for all requests to a service, kept by the requests themselves.
 //!
 //! The quotas of IAM Identity Center belong to the whole organization: 20 requests a second, shared with
-//! everybody else who calls it. A pace allows a short burst, so that an account with few grants waits for
-//! nothing, and slows down when the service throttles, since more attempts would only take the quota from
-//! others. It never fails and never drops a request.
+//! everybody else who calls it. A pace lets no second, wherever it begins, hold more requests than it is set to; after
+//! a rest they may go at once, so that an account with few grants waits for nothing. It slows down when the service
+//! throttles, since more attempts would only take the quota from others. It never fails and never drops a request.
 
 use std::{
+    collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
 
-/// The organization's quota, in requests a second.
-const QUOTA: u32 = 20;
+const SECOND: Duration = Duration::from_secs(1);
 /// A storm of throttles slows the pace to one request a second, not to a halt.
 const SLOWEST: f64 = 1.0;
 /// Throttles that come closer together than this are answers to one and the same burst.
@@ -22,8 +22,8 @@ const ONE_BURST: Duration = Duration::from_millis(500);
 /// A pace in requests a second, shared by all who hold it.
 #[derive(Debug)]
 pub struct Pace {
-    full: f64,
-    burst: f64,
+    /// Most requests in a second.
+    full: usize,
     now: Mutex<Now>,
 }
 
@@ -31,33 +31,37 @@ pub struct Pace {
 struct Now {
     /// Requests a second at present.
     rate: f64,
-    /// When the next request would go if requests went evenly; a burst may run ahead of it.
-    due: Option<Instant>,
+    /// The last turns given, `full` of them at most.
+    turns: VecDeque<Instant>,
     slowed: Option<Instant>,
+    /// After a throttle.
+    not_before: Option<Instant>,
 }
 
 impl Pace {
     pub fn per_second(requests: u32) -> Pace {
-        let full = f64::from(requests.max(1));
-        // In any second at most `requests + burst` go, and that must stay within the quota.
-        let burst = f64::from(QUOTA.saturating_sub(requests).clamp(1, 5));
-        let now = Now { rate: full, due: None, slowed: None };
-        Pace { full, burst, now: Mutex::new(now) }
+        let full = requests.max(1) as usize;
+        let now = Now { rate: full as f64, turns: VecDeque::new(), slowed: None, not_before: None };
+        Pace { full, now: Mutex::new(now) }
     }
 
     /// Returns when the caller may send a request. Callers go in the order in which they asked.
     pub async fn turn(&self) {
         let at = {
             let mut now = self.lock();
-            let present = Instant::now();
-            let interval = Duration::from_secs_f64(1.0 / now.rate);
-            // After a slow-down there are no bursts until the pace has recovered.
-            let burst = if now.rate < self.full { 1.0 } else { self.burst };
-            let ahead = interval.mul_f64(burst - 1.0);
-            let earliest = present.checked_sub(ahead).unwrap_or(present);
-            let due = now.due.map_or(earliest, |due| due.max(earliest));
-            now.due = Some(due + interval);
-            due
+            let mut at = Instant::now().max(now.not_before.unwrap_or_else(Instant::now));
+            if let Some(last) = now.turns.back() {
+                // Evenly while the pace is slower than it is set to, at once otherwise.
+                let slower = now.rate < self.full as f64;
+                at = at.max(if slower { *last + Duration::from_secs_f64(1.0 / now.rate) } else { *last });
+            }
+            if now.turns.len() == self.full
+                && let Some(first) = now.turns.pop_front()
+            {
+                at = at.max(first + SECOND);
+            }
+            now.turns.push_back(at);
+            at
         };
         sleep_until(at).await;
     }
@@ -71,15 +75,13 @@ impl Pace {
         }
         now.slowed = Some(present);
         now.rate = (now.rate * 0.7).max(SLOWEST);
-        // Whoever is next waits a whole interval of the new pace.
-        let due = present + Duration::from_secs_f64(1.0 / now.rate);
-        now.due = Some(now.due.map_or(due, |before| before.max(due)));
+        now.not_before = Some(present + Duration::from_secs_f64(1.0 / now.rate));
     }
 
     /// The service answered: recover, by a whole pace in 25 answers.
     pub fn answered(&self) {
         let mut now = self.lock();
-        now.rate = (now.rate + self.full / 25.0).min(self.full);
+        now.rate = (now.rate + self.full as f64 / 25.0).min(self.full as f64);
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
@@ -111,19 +113,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_goes_at_once_and_the_rest_at_the_pace() {
-        let times = send(&Pace::per_second(15), 65).await;
-        assert!(times[4] < 0.001, "the burst of five waits for nothing: {times:?}");
-        let last = times[64];
-        assert!((3.9..4.1).contains(&last), "60 more requests at 15 a second take 4 s, not {last}");
+    async fn a_second_full_goes_at_once_and_the_rest_at_the_pace() {
+        let times = send(&Pace::per_second(15), 76).await;
+        assert!(times[14] < 0.001, "nobody waits in the first second: {times:?}");
+        let last = times[75];
+        assert!((4.9..5.1).contains(&last), "61 more requests at 15 a second take 5 s, not {last}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_second_holds_more_than_the_quota_whatever_the_setting() {
-        for requests in [1, 5, 15, 18, 19, 20] {
-            let most = most_in_a_second(&send(&Pace::per_second(requests), 100).await);
-            assert!(most <= 21, "{requests} a second: {most} in one second");
-            assert!(requests > 19 || most <= 20, "{requests} a second: {most} in one second");
+    async fn no_second_holds_more_requests_than_are_set() {
+        for requests in [1, 5, 15, 20] {
+            let pace = Pace::per_second(requests);
+            let start = Instant::now();
+            let mut times = Vec::new();
+            for pause in [0, 0, 300, 0, 50, 0, 0, 1_500, 0, 70, 0, 0] {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                for _ in 0..requests.div_ceil(2) {
+                    pace.turn().await;
+                    times.push(start.elapsed().as_secs_f64());
+                }
+            }
+            assert!(most_in_a_second(&times) <= requests as usize, "{requests} a second: {times:?}");
         }
     }
 
@@ -151,5 +161,30 @@ mod tests {
         }
         let times = send(&pace, 3).await;
         assert!(times[2] < 3.1, "one a second: {times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttle_after_that_burst_slows_the_pace_again_and_the_next_waits_a_whole_interval() {
+        let pace = Pace::per_second(10);
+        for expected in [7.0, 4.9, 3.43] {
+            pace.throttled();
+            let times = send(&pace, 3).await;
+            for (place, time) in (1..).zip(times) {
+                let wanted = f64::from(place) / expected;
+                assert!((time - wanted).abs() < 0.01, "{place} of {expected} a second at {time}");
+            }
+            // The end of the burst belongs to the next one.
+            tokio::time::advance(ONE_BURST.saturating_sub(Duration::from_secs_f64(3.0 / expected))).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_answer_brings_a_twenty_fifth_of_the_pace_back() {
+        let pace = Pace::per_second(10);
+        pace.throttled();
+        (0..5).for_each(|_| pace.answered());
+        let times = send(&pace, 11).await;
+        let (took, wanted) = (times[10] - times[0], 10.0 / 9.0);
+        assert!((took - wanted).abs() < 0.02, "7 and 5 x 0.4 a second, so {wanted} s, not {took} s");
     }
 }
