@@ -29,10 +29,13 @@ doc:
 tools: .venv/.installed
 
 template: .venv/.installed
-	.venv/bin/cfn-lint template.yaml
+	.venv/bin/cfn-lint template.yaml move-account.yaml
 	SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
-	.venv/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml
+	SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint --config-env move-account
+	.venv/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml move-account.yaml
 
+# Apart, so that the function is built with its own features and nothing of the stand-in's.
 moto: .venv/.installed
 	cargo build --locked
+	cargo build --locked --package stand-in
 	.venv/bin/python -m pytest -q tests/on_moto

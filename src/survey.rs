@@ -108,7 +108,7 @@ pub async fn survey(
         read_wanted(center, names, table),
     )?;
     let (present, method) = read_present(center, &accounts, &wanted).await?;
-    Ok(compare(table, &accounts, &wanted, unresolved, &present, method))
+    Ok(compare(table, &accounts, &wanted, unresolved, &present, method, fastrand::usize(..)))
 }
 
 /// With tags, where they can decide.
@@ -281,6 +281,7 @@ fn compare(
     unresolved: BTreeSet<String>,
     present: &Present,
     method: Method,
+    start: usize,
 ) -> Survey {
     let mut counts = Counts { unexplained: present.others.len(), ..Counts::default() };
     let mut unexplained: Vec<Unexplained> = present.others.clone();
@@ -331,7 +332,13 @@ fn compare(
     unexplained.sort();
     unexplained.truncate(MOST_UNEXPLAINED);
     let accounts_omitted = lacking.len().saturating_sub(MOST_ACCOUNTS);
-    lacking.truncate(MOST_ACCOUNTS);
+    if accounts_omitted > 0 {
+        // From a place of its own each time: accounts that cannot be mended must not keep the others off the list.
+        let start = start % lacking.len();
+        lacking.rotate_left(start);
+        lacking.truncate(MOST_ACCOUNTS);
+        lacking.sort();
+    }
     let more = unresolved.len().saturating_sub(MOST_UNRESOLVED);
     let mut unresolved: Vec<String> = unresolved.into_iter().take(MOST_UNRESOLVED).collect();
     if more > 0 {
@@ -346,5 +353,45 @@ fn compare(
         unexplained,
         method,
         seconds: 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table;
+
+    #[test]
+    fn what_does_not_fit_is_cut_with_a_mark_and_every_account_has_its_turn() {
+        let row = r#"{ "assignments": [{ "id": "a", "permissionSet": "P", "group": "g" }] }"#;
+        let table = table::parse(row.as_bytes()).unwrap();
+        let accounts: Vec<Account> = (0..MOST_ACCOUNTS + 500)
+            .map(|n| Account {
+                id: AccountId::parse(&format!("{n:012}")).unwrap(),
+                name: String::new(),
+                state: State::Active,
+                is_management: false,
+                parents: Vec::new(),
+                tags: BTreeMap::new(),
+            })
+            .collect();
+        let wanted = Wanted {
+            principals: vec![PrincipalId::Group("g".into())],
+            permission_sets: HashMap::from([("arn".to_owned(), 0)]),
+            rows: HashMap::from([("a".to_owned(), (0, 0))]),
+        };
+        let listed = |start: usize| {
+            let nothing = (BTreeSet::new(), Present::default());
+            let survey =
+                compare(&table, &accounts, &wanted, nothing.0, &nothing.1, Method::Principals, start);
+            assert_eq!((survey.accounts.len(), survey.accounts_omitted), (MOST_ACCOUNTS, 500));
+            assert_eq!(survey.counts.incomplete, MOST_ACCOUNTS + 500);
+            assert!(survey.accounts.is_sorted());
+            assert!(serde_json::to_string(&survey).unwrap().len() < 200 * 1024);
+            survey.accounts
+        };
+        let last = &accounts[MOST_ACCOUNTS + 499].id;
+        assert!(!listed(0).contains(last));
+        assert!(listed(500).contains(last));
     }
 }

@@ -237,6 +237,88 @@ def deploy(aws, binary, emulator, tmp_path):
         print(log.read_text(errors="replace"))
 
 
+@dataclass
+class StandIn:
+    """The stand-in for AWS: unlike moto it provisions asynchronously, keeps quotas, and can fail on order."""
+
+    url: str
+
+    def client(self, service):
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def control(self, name, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/stand-in/{name}", data, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or "null")
+
+    def assign(self, assignments):
+        """Gives each account its assignments: (account, permission set, group)."""
+        sso = self.client("sso-admin")
+        instance = self.control("organization")["instanceArn"]
+        for account, permission_set, group in sorted(assignments):
+            sso.create_account_assignment(
+                InstanceArn=instance,
+                TargetId=account,
+                TargetType="AWS_ACCOUNT",
+                PermissionSetArn=permission_set,
+                PrincipalType="GROUP",
+                PrincipalId=group,
+            )
+        until = time.monotonic() + 10
+        while len(self.assignments()) < len(assignments) and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def assignments(self):
+        return {
+            (found["account"], found["permissionSet"], found["principalId"]) for found in self.control("assignments")
+        }
+
+    def creations(self):
+        return self.control("creations")
+
+    def fail(self, faults):
+        self.control("faults", faults)
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """`stand_in(organization)` serves this organization on a free port."""
+    path = Path(os.environ.get("STAND_IN_BINARY", REPOSITORY / "target/debug/stand-in"))
+    if not path.is_file():
+        pytest.fail(f"there is no {path}: run `cargo build --workspace`, or name it in STAND_IN_BINARY", pytrace=False)
+    running = []
+
+    def start(organization):
+        file = tmp_path / "organization.json"
+        file.write_text(json.dumps(organization))
+        limits = {"--provisioning-ms": 20, "--latency-ms": 1, "--requests-per-second": 400, "--outstanding": 100}
+        options = [str(word) for option in limits.items() for word in option]
+        process = subprocess.Popen(
+            [path.resolve(), "--port", "0", "--organization", file, *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        running.append(process)
+        first = process.stdout.readline()
+        if "http://" not in first:
+            pytest.fail(f"the stand-in did not start: {first}", pytrace=False)
+        return StandIn(first.split()[-1])
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
 def free_ports(number):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     ports = [listening.getsockname()[1] for listening in sockets]

@@ -89,7 +89,10 @@ def test_a_second_delivery_of_the_event_creates_nothing(aws, deploy):
 
 
 def test_a_new_instance_of_the_function_completes_what_an_earlier_one_began(aws, deploy):
-    deploy(ROWS[:1]).invoke(vended(aws, "class-7"))
+    # moto never lists a permission set as provisioned, and its ARNs are random. The function then asks for the first
+    # ARN alone, to see whether the list is to be believed: so the first is the one that is there.
+    done = min(ROWS[:3], key=lambda row: aws.permission_sets[row["permissionSet"]])
+    deploy([done]).invoke(vended(aws, "class-7"))
     aws.calls.clear()
 
     answer = deploy(ROWS).invoke({"accountId": aws.accounts["class-7"]})

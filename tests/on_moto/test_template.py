@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-import yaml
 from conftest import REPOSITORY
+from deployed import ACCOUNT, MOVE_ACCOUNT, STACK, TEMPLATE, Deployed
 
-ACCOUNT, MANAGEMENT = "123456789012", "210987654321"
+MANAGEMENT = "210987654321"
 DEPLOYMENTS = {
     "with no parameter given": {},
     "with every place given": {
@@ -17,7 +17,9 @@ DEPLOYMENTS = {
         "ManagementAccountId": MANAGEMENT,
         "OrganizationId": "o-a1b2c3d4e5",
     },
+    "with the table in DynamoDB and no schedule": {"TableSource": "dynamodb", "Schedule": ""},
 }
+FUNCTIONS = {"AccountAssigner": "AccountAssignerRole", "BackfillFunction": "BackfillRole"}
 
 # The types of resource that IAM knows for each action that finds or makes assignments. Everything
 # else that the function may do is in OWN.
@@ -37,105 +39,25 @@ RESOURCE_TYPES = {
     "identitystore:GetGroupId": {"identitystore", "group"},
     "identitystore:GetUserId": {"identitystore", "user"},
 }
-OWN = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage", "events:PutEvents"}
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: `!Ref X` is {"Ref": "X"}, `!Sub X` is {"Fn::Sub": "X"}."""
-
-
-def short_form(loader, tag, node):
-    construct = {
-        yaml.ScalarNode: loader.construct_scalar,
-        yaml.SequenceNode: lambda node: loader.construct_sequence(node, deep=True),
-        yaml.MappingNode: lambda node: loader.construct_mapping(node, deep=True),
-    }
-    value = construct[type(node)](node)
-    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
-
-
-Loader.add_multi_constructor("!", short_form)
-
-TEMPLATE = yaml.load((REPOSITORY / "template.yaml").read_text(), Loader)
-NO_VALUE = object()
-
-
-class Deployed:
-    """The template as CloudFormation would read it, with these parameters."""
-
-    def __init__(self, parameters):
-        defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
-        self.names = {
-            **{name: str(value) for name, value in (defaults | parameters).items()},
-            "AWS::AccountId": ACCOUNT,
-            "AWS::Partition": "aws",
-            "AWS::Region": "eu-west-1",
-            "AWS::StackName": "account-assigner",
-            "AWS::NoValue": NO_VALUE,
-        }
-        self.resources = {
-            name: self.value(resource)
-            for name, resource in TEMPLATE["Resources"].items()
-            if "Condition" not in resource or self.holds(resource["Condition"])
-        }
-
-    def value(self, node):
-        if isinstance(node, list):
-            return [value for item in node if (value := self.value(item)) is not NO_VALUE]
-        if not isinstance(node, dict):
-            return node
-        match list(node.items()):
-            case [("Ref", name)]:
-                return self.names.get(name, name)
-            case [("Fn::GetAtt", name)]:
-                return name if isinstance(name, str) else ".".join(name)
-            case [("Fn::If", [condition, yes, no])]:
-                return self.value(yes if self.holds(condition) else no)
-            case [("Fn::Select", [index, items])]:
-                return self.value(items)[index]
-            case [("Fn::Split", [separator, text])]:
-                return self.value(text).split(separator)
-            case [("Fn::Sub", [text, names])]:
-                return self.substitute(text, {name: self.value(value) for name, value in names.items()})
-            case [("Fn::Sub", text)]:
-                return self.substitute(text, {})
-            case [(function, _)] if function.startswith("Fn::"):
-                raise NotImplementedError(f"{function}: teach it to {__name__}")
-        return {key: value for key, item in node.items() if (value := self.value(item)) is not NO_VALUE}
-
-    def substitute(self, text, names):
-        names = self.names | names
-        return re.sub(r"\$\{([^!}]+)\}", lambda found: names.get(found[1], found[1]), text)
-
-    def holds(self, condition):
-        match condition:
-            case str(name):
-                return self.holds(TEMPLATE["Conditions"][name])
-            case {"Fn::Not": [inner]}:
-                return not self.holds(inner)
-            case {"Fn::Equals": [one, other]}:
-                return str(self.value(one)) == str(self.value(other))
-        raise NotImplementedError(f"{condition}: teach it to {__name__}")
-
-    def of_type(self, type):
-        return {name: resource for name, resource in self.resources.items() if resource["Type"] == type}
-
-    def properties(self, name):
-        return self.resources[name]["Properties"]
-
-    def statements(self, effect, role=None):
-        """Every statement of every role, or of one."""
-        return [
-            {**statement, "Action": listed(statement["Action"]), "Resource": listed(statement["Resource"])}
-            for name in ([role] if role else self.of_type("AWS::IAM::Role"))
-            for policy in self.properties(name).get("Policies", [])
-            for statement in policy["PolicyDocument"]["Statement"]
-            if statement["Effect"] == effect
-        ]
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
+OF_A_SURVEY = {
+    "organizations:ListAccounts": {"*"},
+    "sso:ListAccountAssignmentsForPrincipal": {"instance"},
+}
+LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+OWN = LOG | {"sqs:SendMessage", "events:PutEvents"}
+# IAM knows no resource for these.
+EVERYWHERE = {
+    "sso:ListInstances",
+    "organizations:ListAccounts",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
 
 
 def resource_type(arn):
@@ -153,37 +75,53 @@ def deployed(parameters):
     return Deployed(parameters)
 
 
-def test_the_management_account_is_denied_whatever_is_allowed(deployed, parameters):
+def allowed(deployed, role):
+    return sorted(action for statement in deployed.statements("Allow", role) for action in statement["Action"])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_management_account_is_denied_whatever_is_allowed(deployed, parameters, function):
     management = parameters.get("ManagementAccountId", ACCOUNT)
-    denied = deployed.statements("Deny", "AccountAssignerRole")
+    denied = deployed.statements("Deny", FUNCTIONS[function])
 
     assert [(statement["Action"], statement["Resource"]) for statement in denied] == [
         (["sso:*"], [f"arn:aws:sso:::account/{management}"])
     ]
     assert "Condition" not in denied[0]
-    environment = deployed.properties("AccountAssigner")["Environment"]["Variables"]
+    environment = deployed.properties(function)["Environment"]["Variables"]
     assert environment["MANAGEMENT_ACCOUNT_ID"] == management
 
 
-def test_the_function_may_do_what_it_needs_and_nothing_else(deployed):
-    role = deployed.properties("AccountAssignerRole")
-    allowed = [
-        action for statement in deployed.statements("Allow", "AccountAssignerRole") for action in statement["Action"]
-    ]
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function_may_do_what_it_needs_and_nothing_else(deployed, parameters, function):
+    own = OWN if function == "AccountAssigner" else LOG | set(OF_A_SURVEY)
+    table = {"dynamodb:Scan"} if parameters.get("TableSource") == "dynamodb" else set()
 
-    assert sorted(allowed) == sorted([*RESOURCE_TYPES, *OWN])
-    assert "ManagedPolicyArns" not in role
-    function = deployed.properties("AccountAssigner")
-    assert function["Role"] == "AccountAssignerRole.Arn"
-    assert "Policies" not in function
+    assert allowed(deployed, FUNCTIONS[function]) == sorted([*RESOURCE_TYPES, *own, *table])
+    assert deployed.properties(FUNCTIONS[function])["ManagedPolicyArns"] == ["EnsurePolicy"]
+    assert deployed.properties(function)["Role"] == f"{FUNCTIONS[function]}.Arn"
+    assert "Policies" not in deployed.properties(function)
+
+
+def test_no_role_may_delete_or_change_an_assignment_or_the_config_table(deployed):
+    writes = [
+        action
+        for statement in deployed.statements("Allow")
+        for action in statement["Action"]
+        if action.startswith(("sso:", "dynamodb:", "organizations:", "identitystore:"))
+        and not action.split(":")[1].startswith(("List", "Describe", "Get", "Scan"))
+    ]
+    assert set(writes) == {"sso:CreateAccountAssignment"}
 
 
 def test_every_action_is_allowed_on_its_own_types_of_resource(deployed):
-    for statement in deployed.statements("Allow", "AccountAssignerRole"):
-        for action in set(statement["Action"]) - OWN:
-            assert {resource_type(arn) for arn in statement["Resource"]} == RESOURCE_TYPES[action], action
-            service = action.split(":")[0]
-            assert all(arn == "*" or arn.startswith(f"arn:aws:{service}:") for arn in statement["Resource"])
+    types = RESOURCE_TYPES | OF_A_SURVEY
+    for role in FUNCTIONS.values():
+        for statement in deployed.statements("Allow", role):
+            for action in set(statement["Action"]) & set(types):
+                assert {resource_type(arn) for arn in statement["Resource"]} == types[action], action
+                service = action.split(":")[0]
+                assert all(arn == "*" or arn.startswith(f"arn:aws:{service}:") for arn in statement["Resource"])
 
 
 def test_no_role_is_allowed_an_action_on_every_resource_unless_iam_knows_no_other(deployed):
@@ -191,7 +129,38 @@ def test_no_role_is_allowed_an_action_on_every_resource_unless_iam_knows_no_othe
         assert not [action for action in statement["Action"] if "*" in action]
         assert "NotAction" not in statement and "NotResource" not in statement
         if "*" in statement["Resource"]:
-            assert set(statement["Action"]) <= {"sso:ListInstances", "organizations:ListAccounts"}
+            assert set(statement["Action"]) <= EVERYWHERE
+
+
+def test_the_state_machine_may_invoke_one_function_and_run_its_own_children(deployed):
+    machine = deployed.properties("Backfill")
+    children = f"arn:aws:states:eu-west-1:{ACCOUNT}"
+    assert machine["Name"] == f"{STACK}-backfill"
+    assert machine["Role"] == "BackfillMachineRole.Arn"
+    statements = {statement["Sid"]: statement for statement in deployed.statements("Allow", "BackfillMachineRole")}
+    assert {sid: statement["Resource"] for sid, statement in statements.items()} == {
+        "SurveyAndMend": ["BackfillFunction.Arn"],
+        "StartChildren": [f"{children}:stateMachine:{STACK}-backfill"],
+        "FollowAndStopChildren": [f"{children}:execution:{STACK}-backfill{end}" for end in [":*", "/*"]],
+        "DeliverLogs": ["*"],
+    }
+    assert statements["SurveyAndMend"]["Action"] == ["lambda:InvokeFunction"]
+
+
+@pytest.mark.parametrize("role", ["StartBackfillRole", "TableChangesRole"])
+def test_what_starts_the_backfill_may_start_nothing_else(role):
+    deployed = Deployed({"TableSource": "dynamodb"})
+    statements = deployed.statements("Allow", role)
+    reached = {action: statement["Resource"] for statement in statements for action in statement["Action"]}
+    stream = ["AssignmentsTable.StreamArn"]
+    assert reached.pop("states:StartExecution") == ["Backfill"]
+    assert reached == {} if role == "StartBackfillRole" else {
+        "dynamodb:DescribeStream": stream,
+        "dynamodb:GetRecords": stream,
+        "dynamodb:GetShardIterator": stream,
+        "dynamodb:ListStreams": stream,
+        "sqs:SendMessage": ["UndeliveredEvents.Arn"],
+    }
 
 
 def test_every_statement_has_a_name_of_its_own(deployed):
@@ -199,9 +168,10 @@ def test_every_statement_has_a_name_of_its_own(deployed):
     assert len(names) == len(set(names))
 
 
-def test_what_is_given_as_a_parameter_bounds_what_the_function_may_reach():
+@pytest.mark.parametrize("role", FUNCTIONS.values())
+def test_what_is_given_as_a_parameter_bounds_what_the_functions_may_reach(role):
     deployed = Deployed(DEPLOYMENTS["with every place given"])
-    reached = {arn for statement in deployed.statements("Allow", "AccountAssignerRole") for arn in statement["Resource"]}
+    reached = {arn for statement in deployed.statements("Allow", role) for arn in statement["Resource"]}
 
     assert {arn for arn in reached if arn.startswith("arn:aws:sso:")} == {
         "arn:aws:sso:::account/*",
@@ -217,9 +187,10 @@ def test_what_is_given_as_a_parameter_bounds_what_the_function_may_reach():
     }
 
 
-def test_without_parameters_the_function_reaches_the_organization_of_its_own_account():
+@pytest.mark.parametrize("role", FUNCTIONS.values())
+def test_without_parameters_the_functions_reach_the_organization_of_their_own_account(role):
     deployed = Deployed({})
-    reached = {arn for statement in deployed.statements("Allow", "AccountAssignerRole") for arn in statement["Resource"]}
+    reached = {arn for statement in deployed.statements("Allow", role) for arn in statement["Resource"]}
 
     assert {arn for arn in reached if arn.startswith("arn:aws:sso:")} == {
         "arn:aws:sso:::account/*",
@@ -235,20 +206,26 @@ def test_without_parameters_the_function_reaches_the_organization_of_its_own_acc
     }
 
 
-def test_a_setting_without_a_value_is_left_out(deployed, parameters):
-    environment = deployed.properties("AccountAssigner")["Environment"]["Variables"]
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_setting_without_a_value_is_left_out(deployed, parameters, function):
+    environment = deployed.properties(function)["Environment"]["Variables"]
 
+    settings = {
+        "IdentityCenterInstanceArn": "IDENTITY_CENTER_INSTANCE_ARN",
+        "IdentityCenterRegion": "IDENTITY_CENTER_REGION",
+        "TableSource": "ASSIGNMENTS_TABLE",
+    }
     always = {"MANAGEMENT_ACCOUNT_ID", "MAX_OUTSTANDING", "MAX_REQUESTS_PER_SECOND", "DRY_RUN"}
-    given = {"IDENTITY_CENTER_INSTANCE_ARN", "IDENTITY_CENTER_REGION"} if parameters else set()
-    assert set(environment) == always | given
+    assert set(environment) == always | {setting for name, setting in settings.items() if name in parameters}
     assert "" not in environment.values()
 
 
 def test_sam_local_is_given_only_variables_that_the_template_declares():
     """It drops every other without a word, and the function would then talk to AWS itself."""
     [(function, variables)] = json.loads((REPOSITORY / "events/env.json").read_text()).items()
+    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     declared = TEMPLATE["Resources"][function]["Properties"]["Environment"]["Variables"]
-    assert set(variables) <= set(declared)
+    assert set(variables) <= {*shared, *declared}
     assert "AWS_ENDPOINT_URL" in variables
 
 
@@ -260,7 +237,7 @@ def test_every_queue_is_encrypted_and_keeps_its_messages_as_long_as_sqs_can(depl
         assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
-def test_every_queue_refuses_what_is_not_tls_and_only_the_rule_is_let_in(deployed):
+def test_every_queue_refuses_what_is_not_tls_and_only_rules_of_this_stack_are_let_in(deployed):
     policies = {}
     for policy in deployed.of_type("AWS::SQS::QueuePolicy").values():
         for queue in policy["Properties"]["Queues"]:
@@ -275,7 +252,9 @@ def test_every_queue_refuses_what_is_not_tls_and_only_the_rule_is_let_in(deploye
             assert queue == "UndeliveredEvents"
             assert allow["Principal"] == {"Service": "events.amazonaws.com"}
             assert allow["Action"] == "sqs:SendMessage"
-            assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": "VendingRule.Arn"}}
+            rules = [f"{rule}.Arn" for rule in deployed.of_type("AWS::Events::Rule")]
+            assert sorted(allow["Condition"]["ArnEquals"]["aws:SourceArn"]) == sorted(rules)
+            assert list(allow["Condition"]) == ["ArnEquals"]
 
 
 def test_the_rule_lets_every_vending_through_in_any_state(deployed):
@@ -288,29 +267,180 @@ def test_the_rule_lets_every_vending_through_in_any_state(deployed):
     assert rule.get("State", "ENABLED") == "ENABLED"
 
 
-def test_the_sample_events_pass_the_rule_as_they_should(deployed):
-    pattern = deployed.properties("VendingRule")["EventPattern"]
+def passes(pattern, event):
+    """EventBridge's matching, as far as these rules use it."""
+    if isinstance(pattern, dict):
+        event = event if isinstance(event, dict) else {}
+        return all(passes(inner, event.get(name)) for name, inner in pattern.items())
+    for wish in pattern:
+        match wish:
+            case {"exists": exists}:
+                matched = (event is not None) == exists
+            case {"prefix": prefix}:
+                matched = isinstance(event, str) and event.startswith(prefix)
+            case _:
+                matched = event == wish
+        if matched:
+            return True
+    return False
 
-    def passes(name):
-        event = json.loads((REPOSITORY / f"events/{name}.json").read_text())
-        return (
-            event["source"] in pattern["source"]
-            and event["detail-type"] in pattern["detail-type"]
-            and event["detail"]["eventName"] in pattern["detail"]["eventName"]
-        )
 
-    assert all(map(passes, ["create-succeeded", "create-failed", "update-succeeded", "update-failed"]))
-    assert not any(map(passes, ["create-api-call", "register-ou", "update-landing-zone"]))
+def sample(name):
+    return json.loads((REPOSITORY / f"events/{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("event", "rules"),
+    [
+        ("create-succeeded", ["VendingRule"]),
+        ("create-failed", ["VendingRule"]),
+        ("update-succeeded", ["VendingRule"]),
+        ("update-failed", ["VendingRule"]),
+        ("move-account", ["MoveAccountRule"]),
+        ("register-ou", ["RegisterOrganizationalUnitRule"]),
+        ("create-api-call", []),
+        ("update-landing-zone", []),
+    ],
+)
+def test_the_sample_events_pass_the_rules_as_they_should(deployed, event, rules):
+    patterns = {
+        name: rule["Properties"]["EventPattern"]
+        for name, rule in deployed.of_type("AWS::Events::Rule").items()
+        if "EventPattern" in rule["Properties"]
+    }
+    assert [name for name, pattern in patterns.items() if passes(pattern, sample(event))] == rules
+
+
+def test_a_move_or_a_registration_that_failed_starts_nothing(deployed):
+    move, register = sample("move-account"), sample("register-ou")
+    move["detail"]["errorCode"] = "ConcurrentModificationException"
+    assert not passes(deployed.properties("MoveAccountRule")["EventPattern"], move)
+
+    status = register["detail"]["serviceEventDetails"]["registerOrganizationalUnitStatus"]
+    status["organizationalUnit"]["organizationalUnitId"] = "Not Available"
+    assert not passes(deployed.properties("RegisterOrganizationalUnitRule")["EventPattern"], register)
+    status["organizationalUnit"]["organizationalUnitId"] = "ou-ab12-55555555"
+    status["state"] = "FAILED"
+    assert not passes(deployed.properties("RegisterOrganizationalUnitRule")["EventPattern"], register)
+
+
+def test_a_registered_organizational_unit_becomes_the_input_of_the_backfill(deployed):
+    [target] = deployed.properties("RegisterOrganizationalUnitRule")["Targets"]
+    transformer, place = target["InputTransformer"], sample("register-ou")
+    for name in transformer["InputPathsMap"]["ou"].removeprefix("$.").split("."):
+        place = place[name]
+    assert json.loads(transformer["InputTemplate"].replace("<ou>", json.dumps(place))) == {"ou": "ou-ab12-55555555"}
 
 
 def test_an_event_that_cannot_be_delivered_is_retried_and_then_kept(deployed):
-    [target] = deployed.properties("VendingRule")["Targets"]
-    assert target["Arn"] == "AccountAssigner.Arn"
-    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
-    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
-    assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] >= 3600
-    permission = deployed.properties("VendingRulePermission")
-    assert (permission["Principal"], permission["SourceArn"]) == ("events.amazonaws.com", "VendingRule.Arn")
+    for name, rule in deployed.of_type("AWS::Events::Rule").items():
+        [target] = rule["Properties"]["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+        assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] >= 3600
+        assert rule["Properties"].get("State", "ENABLED") == "ENABLED"
+        if name in ("VendingRule", "MoveAccountRule"):
+            assert target["Arn"] == "AccountAssigner.Arn"
+            permission = deployed.properties(f"{name}Permission")
+            assert (permission["Principal"], permission["SourceArn"]) == ("events.amazonaws.com", f"{name}.Arn")
+        else:
+            assert (target["Arn"], target["RoleArn"]) == ("Backfill", "StartBackfillRole.Arn")
+
+
+def test_the_organization_is_checked_once_a_day_unless_the_schedule_is_given_up():
+    rule = Deployed({}).properties("ScheduleRule")
+    assert (rule["ScheduleExpression"], rule["Targets"][0]["Input"]) == ("rate(1 day)", "{}")
+    assert "ScheduleRule" not in Deployed({"Schedule": ""}).resources
+
+
+def test_the_config_table_is_made_only_where_it_is_asked_for():
+    deployed = Deployed({})
+    assert not {"AssignmentsTable", "TableChanges", "TableChangesRole"} & set(deployed.resources)
+    actions = [action for statement in deployed.statements("Allow") for action in statement["Action"]]
+    assert not [action for action in actions if action.startswith("dynamodb:")]
+
+
+def test_the_config_table_is_encrypted_can_be_restored_and_is_not_deleted_by_mistake():
+    table = Deployed({"TableSource": "dynamodb"}).resources["AssignmentsTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = table["Properties"]
+    assert properties["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["DeletionProtectionEnabled"] is True
+    # A name would be in the way when the table is kept and the stack made again.
+    assert "TableName" not in properties
+
+
+def test_the_functions_read_the_config_table_and_no_other():
+    deployed = Deployed({"TableSource": "dynamodb"})
+    for function, role in FUNCTIONS.items():
+        assert deployed.properties(function)["Environment"]["Variables"]["ASSIGNMENTS_TABLE"] == "AssignmentsTable"
+        [statement] = [
+            statement for statement in deployed.statements("Allow", role) if "dynamodb:Scan" in statement["Action"]
+        ]
+        assert statement["Resource"] == ["AssignmentsTable.Arn"]
+
+
+def test_all_changes_of_the_table_within_a_minute_start_the_backfill_once():
+    pipe = Deployed({"TableSource": "dynamodb"}).properties("TableChanges")
+    assert (pipe["Source"], pipe["Target"]) == ("AssignmentsTable.StreamArn", "Backfill")
+    stream = pipe["SourceParameters"]["DynamoDBStreamParameters"]
+    assert (stream["MaximumBatchingWindowInSeconds"], stream["BatchSize"]) == (60, 10_000)
+    assert stream["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
+    # Neither without end, which would stop all that follow.
+    assert stream["MaximumRetryAttempts"] > 0 and stream["MaximumRecordAgeInSeconds"] > 0
+    # One for each change: small enough that 10,000 are an input that Step Functions takes.
+    assert pipe["TargetParameters"]["InputTemplate"] == "{}"
+
+
+def test_both_functions_are_one_program_that_is_built_once():
+    one, other = (TEMPLATE["Resources"][function] for function in FUNCTIONS)
+    assert one["Metadata"] == other["Metadata"]
+    own = {"Description", "Timeout", "ReservedConcurrentExecutions", "Role", "LoggingConfig", "Environment"}
+    assert set(other["Properties"]) == own
+    assert set(one["Properties"]) == own | {"EventInvokeConfig"}
+
+
+def test_both_functions_together_stay_within_the_quotas_of_identity_center(deployed):
+    variables = [deployed.properties(function)["Environment"]["Variables"] for function in FUNCTIONS]
+    assert sum(int(each["MAX_REQUESTS_PER_SECOND"]) for each in variables) == 15
+    assert sum(int(each["MAX_OUTSTANDING"]) for each in variables) == 10
+
+
+def test_a_task_waits_a_little_longer_than_its_function_may_run():
+    states = json.loads(Deployed({}).definition())["States"]
+    timeout = Deployed({}).properties("BackfillFunction")["Timeout"]
+    ensure = states["MendAccounts"]["ItemProcessor"]["States"]["Ensure"]
+    for task in (states["Survey"], ensure):
+        assert timeout < task["TimeoutSeconds"] <= timeout + 60
+
+
+def test_nothing_that_happens_to_one_account_ends_the_map():
+    """moto's interpreter tolerates every failure by itself, so that the definition has to be looked at."""
+    mend = json.loads(Deployed({}).definition())["States"]["MendAccounts"]
+    assert mend["ToleratedFailurePercentage"] == 100
+    assert mend["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    states = mend["ItemProcessor"]["States"]
+    [catch] = states["Ensure"]["Catch"]
+    assert (catch["ErrorEquals"], states[catch["Next"]]["End"]) == (["States.ALL"], True)
+    # The answers of 12,000 children are one output of a state: each has to be a word.
+    assert (states["Ensure"]["OutputPath"], states[catch["Next"]]["Result"]) == ("$.outcome", "left")
+    assert [each["ErrorEquals"] for each in mend["Catch"]] == [["States.ALL"]]
+
+
+def test_a_failed_backfill_is_logged_and_alarms():
+    deployed = Deployed({})
+    assert deployed.properties("Backfill")["Logging"]["Level"] == "ERROR"
+    alarm = deployed.properties("BackfillAlarm")
+    metrics = {
+        each["MetricStat"]["Metric"]["MetricName"]: each["MetricStat"]["Metric"]["Dimensions"]
+        for each in alarm["Metrics"]
+        if "MetricStat" in each
+    }
+    machine = [{"Name": "StateMachineArn", "Value": "Backfill"}]
+    assert metrics == {"ExecutionsFailed": machine, "ExecutionsTimedOut": machine}
 
 
 def test_a_failed_invocation_is_retried_and_then_kept_and_a_success_is_announced(deployed):
@@ -324,15 +454,15 @@ def test_a_failed_invocation_is_retried_and_then_kept_and_a_success_is_announced
     }
     # SAM grants these only to a role that it makes itself.
     for destination, action in {"OnFailure": "sqs:SendMessage", "OnSuccess": "events:PutEvents"}.items():
-        [statement] = [
-            statement for statement in deployed.statements("Allow", "AccountAssignerRole") if action in statement["Action"]
-        ]
+        statements = deployed.statements("Allow", "AccountAssignerRole")
+        [statement] = [statement for statement in statements if action in statement["Action"]]
         assert statement["Resource"] == [destinations[destination]["Destination"]]
 
 
-def test_one_invocation_runs_at_a_time_unless_the_reservation_is_given_up():
-    assert Deployed({}).properties("AccountAssigner")["ReservedConcurrentExecutions"] == "1"
-    assert "ReservedConcurrentExecutions" not in Deployed({"ReservedConcurrency": 0}).properties("AccountAssigner")
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_one_invocation_of_each_function_runs_at_a_time_unless_the_reservation_is_given_up(function):
+    assert Deployed({}).properties(function)["ReservedConcurrentExecutions"] == "1"
+    assert "ReservedConcurrentExecutions" not in Deployed({"ReservedConcurrency": 0}).properties(function)
 
 
 def test_every_alarm_writes_to_the_address_that_is_given():
@@ -355,7 +485,11 @@ def test_every_alarm_writes_to_the_address_that_is_given():
     [
         (
             "IdentityCenterInstanceArn",
-            ["", "arn:aws:sso:::instance/ssoins-7223f7eef79824e1", "arn:aws-us-gov:sso:::instance/ins-7223f7eef79824e1"],
+            [
+                "",
+                "arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
+                "arn:aws-us-gov:sso:::instance/ins-7223f7eef79824e1",
+            ],
             ["ssoins-7223f7eef79824e1", "arn:aws:sso:::instance/*", "arn:aws:sso:::instance/ssoins-7223f7eef79824e1/x"],
         ),
         ("IdentityCenterRegion", ["", "eu-west-1", "us-gov-west-1", "ap-southeast-4"], ["Ireland", "eu-west", "*"]),
@@ -367,6 +501,7 @@ def test_every_alarm_writes_to_the_address_that_is_given():
         ("ManagementAccountId", ["", "210987654321"], ["*", "1234", "2109876543210"]),
         ("OrganizationId", ["", "o-a1b2c3d4e5"], ["*", "o-*", "r-a1b2"]),
         ("AlarmEmail", ["", "oncall@example.com"], ["oncall", "a@b", "one@example.com two@example.com"]),
+        ("Schedule", ["", "rate(1 day)", "cron(0 5 ? * MON-FRI *)"], ["1 day", "at(2026-01-01T00:00:00)"]),
     ],
 )
 def test_a_parameter_takes_what_is_right_and_refuses_what_would_widen_a_permission(parameter, good, bad):
@@ -374,3 +509,42 @@ def test_a_parameter_takes_what_is_right_and_refuses_what_would_widen_a_permissi
     assert [text for text in good if not pattern.search(text)] == []
     assert [text for text in bad if pattern.search(text)] == []
     assert "must be" in TEMPLATE["Parameters"][parameter]["ConstraintDescription"]
+
+
+# ------------------------------------------------------------------ the second stack, for moved accounts
+
+
+@pytest.fixture
+def forwarding():
+    return Deployed({"HomeRegion": "eu-west-1"}, MOVE_ACCOUNT, "us-east-1")
+
+
+def test_the_second_stack_sends_what_the_first_one_waits_for(forwarding, deployed):
+    rule = forwarding.properties("MoveAccountRule")
+    assert rule["EventPattern"] == deployed.properties("MoveAccountRule")["EventPattern"]
+    [target] = rule["Targets"]
+    assert target["Arn"] == f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
+    assert target["RoleArn"] == "ForwardRole.Arn"
+    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
+
+
+def test_the_second_stack_may_put_events_on_that_bus_and_nothing_else(forwarding):
+    [statement] = forwarding.statements("Allow")
+    assert statement["Action"] == ["events:PutEvents"]
+    assert statement["Resource"] == [f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"]
+
+
+def test_the_second_stack_never_sends_an_event_to_the_region_it_comes_from():
+    gov_cloud = Deployed({"HomeRegion": "us-gov-west-1"}, MOVE_ACCOUNT, "us-gov-west-1")
+    assert not gov_cloud.of_type("AWS::Events::Rule")
+    pattern = re.compile(MOVE_ACCOUNT["Parameters"]["HomeRegion"]["AllowedPattern"])
+    assert pattern.search("eu-west-1") and pattern.search("us-east-2")
+    assert not pattern.search("us-east-1")
+
+
+def test_the_queue_of_the_second_stack_is_encrypted_and_lets_its_rule_alone_in(forwarding):
+    queue = forwarding.properties("UndeliveredEvents")
+    assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 60 * 60)
+    allow, deny = forwarding.properties("UndeliveredEventsPolicy")["PolicyDocument"]["Statement"]
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": "MoveAccountRule.Arn"}}
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})

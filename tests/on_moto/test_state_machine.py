@@ -1,0 +1,415 @@
+"""The state machine of template.yaml, run by its own definition: the backfill ends, and says the truth."""
+
+import json
+import time
+from collections import Counter
+
+import pytest
+from deployed import TEMPLATE, Deployed
+from state_machine import MOST_BYTES, MOST_CAUSE, MOST_EVENTS, NotInvoked, run
+
+# The longest list of accounts in one answer of the survey.
+MOST_LISTED = 12_000
+
+
+class Organization:
+    """Stands in for the function: accounts, what each of them lacks, and what ensure makes of it."""
+
+    def __init__(self, *lacking, most_listed=MOST_LISTED):
+        self.lacking = {account: 1 for account in lacking}
+        self.broken, self.unresolved, self.troubles = set(), [], {}
+        self.dry_run = False
+        self.most_listed = most_listed
+
+    def trouble(self, kind, *errors):
+        """The next invocations that survey, or that ensure this account, end so."""
+        self.troubles[kind] = list(errors)
+
+    def __call__(self, payload):
+        kind = "survey" if "survey" in payload else payload["accountId"]
+        if self.troubles.get(kind):
+            error = self.troubles[kind].pop(0)
+            if error.startswith("Lambda."):
+                raise NotInvoked(error.removeprefix("Lambda."))
+            return {"errorType": error, "errorMessage": f"{error} on order"}
+        return self.survey() if kind == "survey" else self.ensure(kind)
+
+    def survey(self):
+        accounts = sorted(self.lacking)
+        listed = accounts[: self.most_listed]
+        return {
+            "outcome": "surveyed",
+            "accounts": listed,
+            "accountsOmitted": len(accounts) - len(listed),
+            "counts": {
+                "accounts": 100_000,
+                "complete": 100_000 - len(accounts),
+                "incomplete": len(accounts),
+                "missing": sum(self.lacking.values()),
+                "management": 1,
+                "suspended": 0,
+                "notReady": 0,
+                "unexplained": 50,
+            },
+            "unresolved": self.unresolved,
+            "unexplained": [
+                {"account": "111122223333", "permissionSet": "arn:" + 80 * "p", "principal": "GROUP " + 47 * "g"}
+            ]
+            * 50,
+            "method": "principals",
+            "seconds": 1.2,
+        }
+
+    def ensure(self, account):
+        if self.dry_run:
+            return {"outcome": "planned"}
+        if account in self.broken:
+            return {"errorType": "AssignmentsIncomplete", "errorMessage": "1 of 1 assignments failed\n{}"}
+        self.lacking.pop(account, None)
+        return {"outcome": "ready", "grants": [{"rules": ["row"], "status": "created"}] * 100}
+
+
+def accounts(number):
+    return [f"{200_000_000_000 + index}" for index in range(number)]
+
+
+def test_where_nothing_is_missing_one_survey_is_all():
+    execution = run(Organization())
+
+    assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "complete")
+    assert execution.output["rounds"] == 0
+    assert execution.payloads == [{"survey": True}]
+
+
+def test_every_account_that_lacks_assignments_is_mended_and_a_survey_has_the_last_word():
+    organization = Organization(*accounts(3))
+
+    execution = run(organization)
+
+    assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "complete")
+    assert not organization.lacking
+    assert execution.payloads == [
+        {"survey": True},
+        *({"accountId": account} for account in accounts(3)),
+        {"survey": True},
+    ]
+    assert execution.output["counts"]["incomplete"] == 0
+
+
+def test_an_organizational_unit_in_the_input_is_asked_for_in_every_survey():
+    execution = run(Organization(*accounts(1)), {"ou": "ou-ab12-55555555"})
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.surveys() == [{"survey": True, "ou": "ou-ab12-55555555"}] * 2
+
+
+@pytest.mark.parametrize(
+    "given", [[{}, {}, {}], {"Comment": "Insert your JSON here"}], ids=["of-the-pipe", "of-the-console"]
+)
+def test_an_input_that_names_no_organizational_unit_means_the_whole_organization(given):
+    execution = run(Organization(), given)
+
+    assert (execution.status, execution.surveys()) == ("SUCCEEDED", [{"survey": True}])
+
+
+def test_an_account_that_always_fails_stops_no_other_and_the_execution_fails_and_names_it():
+    organization = Organization(*accounts(20))
+    bad = accounts(20)[0]
+    organization.broken = {bad}
+
+    execution = run(organization)
+
+    assert set(organization.lacking) == {bad}
+    assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
+    assert execution.cause.startswith("1 accounts lack 1 assignments")
+    assert bad in execution.cause
+    # Once with all the others, and in two more rounds, which made it no better.
+    tried = Counter(execution.ensured())
+    assert tried.pop(bad) == 3
+    assert set(tried.values()) == {1}
+
+
+def test_an_account_that_fails_is_tried_again_after_every_other_has_had_its_turn():
+    organization = Organization(*accounts(4))
+    first = accounts(4)[0]
+    for error in ["AssignmentsIncomplete", "AccountNotReady"]:
+        organization.lacking = {account: 1 for account in accounts(4)}
+        organization.trouble(first, error)
+
+        execution = run(organization)
+
+        assert execution.status == "SUCCEEDED"
+        assert execution.ensured() == [*accounts(4), first]
+        # Between two rounds, and never while other accounts wait.
+        assert execution.waits == [60, 60]
+
+
+def test_where_aws_does_not_answer_the_account_is_tried_again_at_once_and_not_without_end():
+    organization = Organization(*accounts(2))
+    one, other = accounts(2)
+    organization.trouble(one, "ServiceUnavailable", "Lambda.ServiceException", "Lambda.TooManyRequestsException")
+    organization.trouble(other, *["ServiceUnavailable"] * 4)
+
+    execution = run(organization)
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.ensured() == [one] * 4 + [other] * 4 + [other]
+
+
+def test_every_error_in_a_child_leaves_the_account_to_the_next_round():
+    organization = Organization(*accounts(3))
+    organization.trouble(accounts(3)[1], "InvalidTable", "Runtime.ExitError")
+
+    execution = run(organization)
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.states().count("MendAccounts") == 3
+
+
+def test_a_survey_that_is_throttled_is_tried_again():
+    organization = Organization(*accounts(2))
+    busy = ["Lambda.TooManyRequestsException"] * 30
+    organization.trouble("survey", *busy, "ServiceUnavailable", "Lambda.SdkClientException")
+
+    execution = run(organization)
+
+    assert execution.status == "SUCCEEDED"
+    assert len(execution.surveys()) == 34
+    assert len(execution.history) < MOST_EVENTS
+
+
+@pytest.mark.parametrize(
+    ("error", "surveys"),
+    [
+        ("InvalidTable", 1),
+        ("InvalidConfig", 1),
+        ("Sandbox.Timedout", 1),
+        ("ServiceUnavailable", 5),
+        ("Lambda.TooManyRequestsException", 201),
+    ],
+)
+def test_a_survey_that_keeps_failing_fails_the_execution_with_its_own_error(error, surveys):
+    organization = Organization(*accounts(2))
+    organization.trouble("survey", *[error] * 300)
+
+    execution = run(organization)
+
+    assert (execution.status, execution.error) == ("FAILED", error)
+    assert execution.cause.startswith("The survey after 0 rounds failed")
+    assert len(execution.surveys()) == surveys
+    assert execution.ensured() == []
+    assert len(execution.history) < MOST_EVENTS
+
+
+def test_names_that_do_not_exist_fail_the_execution_when_everything_else_is_in_place():
+    organization = Organization(*accounts(2))
+    organization.unresolved = ["group \"no-such-group\"", "permission set Admin{istrator}"]
+
+    execution = run(organization)
+
+    assert not organization.lacking
+    assert (execution.status, execution.error) == ("FAILED", "NamesUnresolved")
+    assert "no-such-group" in execution.cause and "Admin{istrator}" in execution.cause
+
+
+def test_accounts_that_did_not_fit_into_a_survey_are_mended_in_the_next_rounds():
+    organization = Organization(*accounts(10), most_listed=4)
+
+    execution = run(organization)
+
+    assert (execution.status, execution.output["rounds"]) == ("SUCCEEDED", 3)
+    assert execution.ensured() == accounts(10)
+
+
+def test_rounds_that_only_shorten_what_an_account_lacks_are_progress():
+    organization = Organization(*accounts(1))
+    account = accounts(1)[0]
+    organization.lacking[account] = 5
+
+    def one_at_a_time(payload):
+        if "survey" in payload or organization.lacking[account] == 1:
+            return organization(payload)
+        organization.lacking[account] -= 1
+        return {"errorType": "AssignmentsIncomplete", "errorMessage": "still pending\n{}"}
+
+    execution = run(one_at_a_time)
+
+    assert (execution.status, execution.output["rounds"]) == ("SUCCEEDED", 5)
+
+
+def test_the_loop_ends_at_the_last_round_even_while_accounts_are_omitted():
+    organization = Organization(*accounts(6), most_listed=2)
+    organization.broken = set(accounts(2))
+
+    execution = run(organization, BackfillRounds=3)
+
+    assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
+    assert execution.cause.startswith("6 accounts lack 6 assignments after 3 rounds")
+    assert execution.states().count("MendAccounts") == 3
+
+
+def test_a_dry_run_plans_every_account_once_and_is_no_failure():
+    organization = Organization(*accounts(3))
+    organization.dry_run = True
+
+    execution = run(organization, DryRun="true")
+
+    assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "planned")
+    assert execution.output["counts"]["incomplete"] == 3
+    assert execution.ensured() == accounts(3)
+
+
+def test_as_many_accounts_are_worked_on_at_a_time_as_the_parameter_says():
+    organization, at_work, most = Organization(*accounts(12)), set(), [0]
+
+    def counting(payload):
+        at_work.add(json.dumps(payload))
+        most.append(len(at_work))
+        time.sleep(0.05)
+        at_work.remove(json.dumps(payload))
+        return organization(payload)
+
+    assert run(counting, BackfillConcurrency=3).status == "SUCCEEDED"
+    assert max(most) == 3
+
+
+@pytest.mark.parametrize("number", [10_000, 40_000])
+def test_the_limits_of_step_functions_hold_for_very_many_accounts(number):
+    organization = Organization(*accounts(number))
+    organization.unresolved = [f"group {index}-{'x' * 240}" for index in range(50)]
+    organization.broken = set(accounts(number)[:3_000])
+
+    execution = run(organization, without_children=True)
+
+    # Two rounds make the broken accounts no better.
+    rounds = execution.states().count("MendAccounts")
+    assert rounds == -(-(number - 3_000) // (MOST_LISTED - 3_000)) + 2 if number > MOST_LISTED else 3
+    assert set(organization.lacking) == organization.broken
+    assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
+    assert execution.largest() < MOST_BYTES
+    assert len(execution.cause) < MOST_CAUSE
+    assert len(execution.history) <= 17 * rounds + 17
+
+
+def test_the_history_stays_within_its_limit_even_if_every_survey_waits_for_its_turn_to_the_end():
+    organization = Organization(*accounts(1))
+    organization.broken = set(accounts(1))
+    attempts = 200
+    organization.trouble("survey", *["Lambda.TooManyRequestsException"] * attempts)
+    execution = run(organization)
+
+    rounds = 2
+    assert execution.states().count("MendAccounts") == rounds
+    of_a_wait = (len(execution.history) - 17 * (rounds + 1)) / attempts
+    survey = json.loads(Deployed({}).definition())["States"]["Survey"]
+    waits = sum(retrier["MaxAttempts"] for retrier in survey["Retry"])
+    most_rounds = TEMPLATE["Parameters"]["BackfillRounds"]["MaxValue"]
+    assert (most_rounds + 1) * (17 + of_a_wait * waits) < MOST_EVENTS
+
+
+# --------------------------------------------------------------------------------- with the real function
+
+ROOT = "r-ab12"
+OUS = {"Prod": "ou-ab12-11111111", "Test": "ou-ab12-22222222", "Education": "ou-ab12-33333333"}
+GROUPS = {
+    name: f"1234567890-00000000-0000-0000-0000-00000000000{n}"
+    for n, name in enumerate(["auditors", "admins", "students"])
+}
+PERMISSION_SETS = {
+    name: f"arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-000000000000000{n}"
+    for n, name in enumerate(["ReadOnlyAccess", "AdministratorAccess", "PowerUserAccess"])
+}
+MANAGEMENT = "123456789012"
+OLD_ROWS = [
+    {"id": "audit", "permissionSet": "ReadOnlyAccess", "group": "auditors"},
+    {"id": "prod", "permissionSet": "AdministratorAccess", "group": "admins", "accounts": {"ous": ["Prod"]}},
+    {"id": "course", "permissionSet": "PowerUserAccess", "group": "students", "accounts": {"tags": {"course": "rust"}}},
+]
+NEW_ROW = {"id": "learn", "permissionSet": "ReadOnlyAccess", "group": "students", "accounts": {"ous": ["Education"]}}
+
+
+def wanted(rows, world):
+    """What the rows mean for these accounts, worked out apart from the function."""
+    found = set()
+    for account in world.values():
+        for row in rows:
+            selector = row.get("accounts", {})
+            in_ou = "ous" not in selector or account["parent"] in [OUS[name] for name in selector["ous"]]
+            tagged = selector.get("tags", {}).items() <= account["tags"].items()
+            if in_ou and tagged:
+                found.add((account["id"], PERMISSION_SETS[row["permissionSet"]], GROUPS[row["group"]]))
+    return found
+
+
+def world(*names):
+    """Accounts by name, in the three OUs in turns."""
+    places = list(OUS.values())
+    return {
+        name: {"id": f"{300_000_000_000 + n}", "name": name, "parent": places[n % 3], "tags": {}}
+        for n, name in enumerate(names)
+    }
+
+
+# Accounts that drifted in each way.
+OF_EACH = 12
+
+
+def test_an_organization_that_drifted_in_five_ways_is_mended_to_exactly_what_the_table_says(stand_in, deploy):
+    ways = ["untouched", "deleted", "moved", "tagged", "new"]
+    accounts = world(*(f"{way}-{n}" for way in ways for n in range(OF_EACH)))
+    groups = {way: [accounts[f"{way}-{n}"] for n in range(OF_EACH)] for way in ways}
+    # All are moved from Education to Prod, for which there is a row.
+    for account in groups["moved"]:
+        account["parent"] = OUS["Education"]
+    vended = {name: account for name, account in accounts.items() if not name.startswith("new")}
+    before = wanted(OLD_ROWS, vended)
+    # By hand: somebody deletes all of one account's assignments, or one of them.
+    for n, account in enumerate(groups["deleted"]):
+        of_account = sorted(assignment for assignment in before if assignment[0] == account["id"])
+        before -= set(of_account if n % 2 else of_account[:1])
+    # An assignment that no row explains must stay.
+    stray = (groups["untouched"][0]["id"], PERMISSION_SETS["AdministratorAccess"], GROUPS["students"])
+    before.add(stray)
+    # An account is moved to another OU; a tag is set; and the table has a new row, for the untouched accounts too.
+    for account in groups["moved"]:
+        account["parent"] = OUS["Prod"]
+    for account in groups["tagged"]:
+        account["tags"]["course"] = "rust"
+    rows = [*OLD_ROWS, NEW_ROW]
+    aws = stand_in(
+        {
+            "id": "o-a1b2c3d4e5",
+            "managementAccountId": MANAGEMENT,
+            "region": "eu-west-1",
+            "rootId": ROOT,
+            "instanceArn": "arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
+            "identityStoreId": "d-1234567890",
+            "permissionSets": [{"name": name, "arn": arn} for name, arn in PERMISSION_SETS.items()],
+            "groups": [{"name": name, "id": id} for name, id in GROUPS.items()],
+            "users": [],
+            "organizationalUnits": [{"id": id, "name": name, "parent": ROOT} for name, id in OUS.items()],
+            "accounts": [{"id": MANAGEMENT, "name": "management", "parent": ROOT}, *accounts.values()],
+        }
+    )
+    aws.assign(before)
+    assert aws.assignments() == before
+    drifted = {assignment[0] for assignment in wanted(rows, accounts) - before}
+    assert all(any(account["id"] in drifted for account in groups[way]) for way in ways)
+    aws.fail([{"operation": "*", "kind": "Throttle", "probability": 0.02}])
+    function = deploy(rows, AWS_ENDPOINT_URL=aws.url, MANAGEMENT_ACCOUNT_ID=MANAGEMENT, MAX_REQUESTS_PER_SECOND="100")
+
+    # First one OU, as when it has been registered.
+    of_prod = {account["id"] for account in accounts.values() if account["parent"] == OUS["Prod"]}
+    execution = run(function.invoke, {"ou": OUS["Prod"]})
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert set(execution.ensured()) == drifted & of_prod
+    assert {assignment[0] for assignment in aws.assignments() - before} == drifted & of_prod
+
+    execution = run(function.invoke)
+
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert aws.assignments() == wanted(rows, accounts) | {stray}
+    assert execution.output["counts"]["unexplained"] == 1
+    assert set(execution.ensured()) == drifted - of_prod
+    # What was there was not made again.
+    assert len(aws.creations()) == len(before) + len(wanted(rows, accounts) - before)
