@@ -16,7 +16,8 @@ use tokio::time::Instant;
 async fn main() -> Result<(), Box<dyn Error>> {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/events/create-succeeded.json").to_owned();
     let path = std::env::args().nth(1).unwrap_or(sample);
-    let event: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let event: Value = serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))?;
 
     let organization = Organization::sample();
     let stand_in = StandIn::new(organization.clone(), Settings::default());

@@ -13,7 +13,7 @@ use crate::{
 pub enum Error {
     #[error("{0}")]
     InvalidEvent(String),
-    #[error("{table} is refused, with {} faults: {}", faults.len(), list(faults))]
+    #[error("{table} is refused, with {}", list(faults))]
     InvalidTable { table: String, faults: Vec<Fault> },
     #[error("{}", .0.join("; "))]
     InvalidConfig(Vec<String>),
@@ -52,5 +52,6 @@ impl From<CallError> for Error {
 
 fn list(faults: &[Fault]) -> String {
     let lines: Vec<_> = faults.iter().map(|fault| format!("\n- {fault}")).collect();
-    lines.concat()
+    let count = if lines.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", lines.len()) };
+    format!("{count}:{}", lines.concat())
 }
