@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use stand_in::{Organization, Settings};
 use support::*;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 const CLASS: &str = CLASS_7;
 const PAYMENTS: &str = "444455556666";
