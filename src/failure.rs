@@ -113,6 +113,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_cause_says_what_becomes_of_it_and_what_a_person_can_do() {
+        let cases = [
+            (Cause::Throttled, Kind::TryAgain, "MAX_REQUESTS_PER_SECOND"),
+            (Cause::Conflict, Kind::TryAgain, "other change"),
+            (Cause::Unavailable, Kind::TryAgain, "recover"),
+            (Cause::NotFound, Kind::WaitForSomeone, "in the table"),
+            (Cause::Key, Kind::Final, "kms:Decrypt"),
+            (Cause::Denied, Kind::Final, "role"),
+            (Cause::Quota, Kind::Final, "higher quota"),
+            (Cause::Invalid, Kind::Final, "setting or the row"),
+            (Cause::Unsupported, Kind::Final, "endpoint"),
+        ];
+        for (cause, kind, remedy) in cases {
+            assert_eq!(cause.kind(), kind, "{cause:?}");
+            assert!(cause.remedy().contains(remedy), "{cause:?}: {}", cause.remedy());
+        }
+    }
+
+    #[test]
+    fn a_failed_call_is_told_with_its_operation_and_code() {
+        let error = CallError {
+            operation: "DescribeAccount",
+            cause: Cause::Denied,
+            code: Some("AccessDeniedException".into()),
+            message: "no".into(),
+        };
+        assert_eq!(error.to_string(), "DescribeAccount failed with AccessDeniedException: no");
+        assert_eq!(CallError { code: None, ..error }.to_string(), "DescribeAccount failed: no");
+    }
+
+    #[test]
     fn a_failure_reason_is_final_only_where_trying_again_is_no_use() {
         let cases = [
             (None, Kind::TryAgain),

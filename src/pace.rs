@@ -173,8 +173,7 @@ mod tests {
                 let wanted = f64::from(place) / expected;
                 assert!((time - wanted).abs() < 0.01, "{place} of {expected} a second at {time}");
             }
-            // The end of the burst belongs to the next one.
-            tokio::time::advance(ONE_BURST.saturating_sub(Duration::from_secs_f64(3.0 / expected))).await;
+            tokio::time::advance(ONE_BURST).await;
         }
     }
 
@@ -186,5 +185,15 @@ mod tests {
         let times = send(&pace, 11).await;
         let (took, wanted) = (times[10] - times[0], 10.0 / 9.0);
         assert!((took - wanted).abs() < 0.02, "7 and 5 x 0.4 a second, so {wanted} s, not {took} s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_one_burst_belongs_to_the_next() {
+        let pace = Pace::per_second(10);
+        pace.throttled();
+        tokio::time::advance(ONE_BURST).await;
+        pace.throttled();
+        let wait = send(&pace, 1).await[0];
+        assert!((wait - 1.0 / 4.9).abs() < 0.01, "{wait} s");
     }
 }

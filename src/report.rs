@@ -309,3 +309,87 @@ pub(crate) fn seconds(duration: Duration) -> f64 {
 fn is_zero(count: &usize) -> bool {
     *count == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(rule: &str, status: Status) -> GrantReport {
+        GrantReport {
+            rules: vec![rule.to_owned()],
+            permission_set: PermissionSetReport { name: Some("ReadOnlyAccess".into()), arn: None },
+            principal: PrincipalReport { kind: "GROUP", name: Some("auditors".into()), id: None },
+            status,
+            request_id: None,
+            seconds: None,
+        }
+    }
+
+    fn report(grants: Vec<GrantReport>) -> Report {
+        let counts = grants.iter().fold(Counts::default(), |counts, grant| counts.and(&grant.status));
+        let account = AccountReport {
+            id: AccountId::parse("111122223333").expect("twelve digits"),
+            name: "class-7".into(),
+            ou: String::new(),
+        };
+        let (outcome, reason, account) = (Outcome::Incomplete, None, Some(account));
+        Report { outcome, reason, account, grants, grants_omitted: 0, counts, seconds: 0.0 }
+    }
+
+    fn failed() -> Status {
+        Status::Failed { reason: "no".into(), remedy: "ask".into() }
+    }
+
+    #[test]
+    fn the_sentence_counts_every_status_and_names_the_first_that_is_missing() {
+        let statuses = [
+            (Status::Created, 1),
+            (Status::Present, 2),
+            (Status::Planned, 4),
+            (Status::Unresolved { reason: "line\nline".into(), remedy: "ask".into() }, 16),
+            (failed(), 8),
+            (Status::Pending { reason: "late".into() }, 32),
+        ];
+        let grants = statuses.iter().flat_map(|(status, count)| vec![grant("a", status.clone()); *count]);
+        let mut report = report(grants.collect());
+        assert_eq!(
+            report.sentence(),
+            "56 of 63 assignments for account 111122223333 (class-7) are not in place: 8 failed, 16 unresolved, \
+             32 pending; the first is a: line line."
+        );
+        report.account.as_mut().expect("an account").name.clear();
+        report.counts = Counts { failed: 1, ..Counts::default() };
+        report.grants = vec![grant("b", failed())];
+        assert_eq!(
+            report.sentence(),
+            "1 of 1 assignments for account 111122223333 are not in place: 1 failed; the first is b: no."
+        );
+    }
+
+    #[test]
+    fn a_report_is_cut_only_where_it_is_too_large_and_as_little_as_possible() {
+        let mut small = report(vec![grant("a", Status::Created), grant("b", failed())]);
+        let before = small.to_json();
+        small.shorten();
+        assert_eq!(small.to_json(), before);
+        assert!(!before.contains("grantsOmitted"), "{before}");
+
+        // Grants of this length fill the limit exactly; one byte more or less of each would show.
+        let length = serde_json::to_string(&grant("", failed())).expect("JSON").len() + 1;
+        let rule = "a".repeat(length.next_power_of_two() - length);
+        let fitting = MOST_BYTES / length.next_power_of_two();
+        let mut large = report(vec![grant(&rule, Status::Created); 10]);
+        large.grants.extend(vec![grant(&rule, failed()); fitting - 3]);
+        large.shorten();
+        assert_eq!((large.grants.len(), large.grants_omitted), (fitting, 7));
+        let missing = large.grants.iter().take_while(|grant| !grant.status.in_place()).count();
+        assert_eq!(missing, fitting - 3, "what is missing comes first");
+        assert!(large.to_json().contains(r#""grantsOmitted":7"#));
+    }
+
+    #[test]
+    fn seconds_are_told_to_the_millisecond() {
+        assert_eq!(seconds(Duration::from_micros(12_345_678)), 12.346);
+        assert_eq!(seconds(Duration::ZERO), 0.0);
+    }
+}

@@ -281,3 +281,178 @@ async fn a_stuck_creation_is_reported_pending_with_its_request_and_waited_for_by
     assert_eq!(again.grants[0].request_id, request_id);
     assert_eq!(world.creates(), 1, "the creation is waited for, not repeated");
 }
+
+/// One row for one permission set, and creations that take so long.
+async fn one_row(provisioning: Duration, faults: Vec<Fault>) -> World {
+    let settings = Settings { provisioning, ..Settings::default() };
+    let world = World::with(rows_for(1), with_permission_sets(1), settings, &[]).await;
+    world.stand_in.set_faults(faults);
+    world
+}
+
+/// When calls of an operation came, in seconds.
+fn times(world: &World, operation: &str) -> Vec<f64> {
+    let history = world.stand_in.history().into_iter();
+    history.filter(|call| call.operation == operation).map(|call| call.at.as_secs_f64()).collect()
+}
+
+const CREATE: &str = "CreateAccountAssignment";
+const DESCRIBE: &str = "DescribeAccountAssignmentCreationStatus";
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_tried_eight_times_and_what_is_final_once() {
+    let failed = |reason: Option<&str>| FaultKind::FailedStatus { reason: reason.map(str::to_owned) };
+    let cases = [
+        (failed(None), 8),
+        (FaultKind::QuotaExceeded, 8),
+        (failed(Some("Received a 404 status error: no principal")), 1),
+        (FaultKind::AccessDenied, 1),
+        (FaultKind::KmsDenied, 1),
+    ];
+    for (kind, expected) in cases {
+        let world = one_row(SECOND, vec![Fault::on(CREATE, kind.clone())]).await;
+        let report = incomplete(world.ensure(CLASS_7).await);
+        assert_eq!((report.counts.failed, world.creates()), (1, expected), "{kind:?}");
+        let accepted = world.stand_in.creations().last().map(|creation| creation.request_id.clone());
+        assert_eq!(report.grants[0].request_id, accepted, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_without_end_are_met_with_growing_waits_until_the_deadline() {
+    for seed in SEEDS {
+        fastrand::seed(seed);
+        let world = one_row(SECOND, vec![Fault::on(CREATE, FaultKind::Throttle)]).await;
+        let start = Instant::now();
+        assert_eq!(incomplete(world.ensure(CLASS_7).await).counts.pending, 1);
+        assert!(start.elapsed() < 298 * SECOND, "nobody waits for the end where nothing can be started any more");
+        // The longest wait is ten seconds, five on average.
+        assert!((30..=110).contains(&world.creates()), "{} attempts in 300 s", world.creates());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_started_in_the_last_second() {
+    let mut latest = 0.0_f64;
+    for seed in 0..20 {
+        fastrand::seed(seed);
+        let world = World::with(rows_for(10), with_permission_sets(10), Settings::default(), &[]).await;
+        world.stand_in.set_faults(vec![Fault::on(CREATE, FaultKind::Conflict)]);
+        let payload = json!({ "accountId": CLASS_7 });
+        let handled = world.function.handle(&payload, Instant::now() + 20 * SECOND).await;
+        assert!(handled.answer.is_err());
+        latest = latest.max(world.stand_in.history().last().unwrap().at.as_secs_f64());
+    }
+    // Two of the twenty seconds are kept for the report.
+    assert!((16.5..17.2).contains(&latest), "the last call came after {latest} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_creation_is_polled_seldom_and_a_first_poll_waits_until_it_may_be_done() {
+    for seed in SEEDS {
+        fastrand::seed(seed);
+        let world = one_row(60 * SECOND, vec![]).await;
+        assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 1);
+        let (created, polls) = (times(&world, CREATE)[0], times(&world, DESCRIBE));
+        assert!((13..=23).contains(&polls.len()), "{} polls in 60 s", polls.len());
+        assert!(
+            (0.45..0.6).contains(&(polls[0] - created)),
+            "the first poll came {} s after",
+            polls[0] - created
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_learn_how_long_a_creation_takes() {
+    let settings = Settings { provisioning: 20 * SECOND, ..Settings::default() };
+    let world = World::with(rows_for(30), with_permission_sets(30), settings, &[]).await;
+    let start = Instant::now();
+    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 30);
+    let polls = world.calls("ListAccountAssignmentCreationStatus");
+    let took = start.elapsed().as_secs_f64();
+    println!("30 rows of 20 s: {took:.1} s, {polls} polls");
+    assert!(took < 70.0, "three rounds of 20 s took {took} s");
+    assert!(polls <= 30, "{polls} polls");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_nobody_knows_is_looked_for_after_a_while_and_not_before() {
+    let unknown = || Fault::on(DESCRIBE, FaultKind::NotFound);
+    let unclear = Fault::on(DESCRIBE, FaultKind::Internal).times(12);
+    for (fault, lasts) in [(unknown(), 20.0..35.0), (unknown().times(3), 1.0..10.0), (unclear, 1.0..60.0)] {
+        let world = one_row(SECOND, vec![fault]).await;
+        let start = Instant::now();
+        assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 1);
+        assert!(lasts.contains(&start.elapsed().as_secs_f64()), "{:?} is not in {lasts:?}", start.elapsed());
+        assert_eq!(world.creates(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_may_not_be_looked_at_fails_at_once_with_its_request() {
+    let world = one_row(SECOND, vec![Fault::on(DESCRIBE, FaultKind::AccessDenied)]).await;
+    let start = Instant::now();
+    let report = incomplete(world.ensure(CLASS_7).await);
+    assert_eq!(report.counts.failed, 1);
+    assert_eq!(report.grants[0].request_id, Some(world.stand_in.creations()[0].request_id.clone()));
+    assert!(start.elapsed() < 5 * SECOND, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assignment_that_cannot_be_looked_at_fails_for_good_or_is_looked_at_again() {
+    let look = |kind| Fault::on("ListAccountAssignments", kind);
+    for (kind, ready) in [(FaultKind::AccessDenied, false), (FaultKind::Internal, true)] {
+        let conflict = || Fault::on(CREATE, FaultKind::Conflict);
+        let world = one_row(SECOND, vec![conflict()]).await;
+        let start = Instant::now();
+        let change = async {
+            tokio::time::sleep(3 * SECOND).await;
+            world.stand_in.set_faults(vec![conflict(), look(kind)]);
+            tokio::time::sleep(37 * SECOND).await;
+            world.stand_in.set_faults(vec![]);
+        };
+        let ensure = async {
+            let answer = world.ensure(CLASS_7).await;
+            (answer, start.elapsed())
+        };
+        let ((answer, took), ()) = tokio::join!(ensure, change);
+        if ready {
+            assert_eq!(answer.unwrap().counts.created, 1);
+            assert!(took > 40 * SECOND && took < 70 * SECOND, "{took:?}");
+        } else {
+            assert_eq!(incomplete(answer).counts.failed, 1);
+            assert!(took < 30 * SECOND, "{took:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_creation_that_is_asked_for_again_counts_as_a_retry() {
+    let cases = [(None, 0), (Some(FaultKind::Throttle), 3), (Some(FaultKind::Conflict), 3)];
+    for (kind, expected) in cases {
+        let faults = kind.clone().map(|kind| Fault::on(CREATE, kind).times(3)).into_iter().collect();
+        let world = one_row(SECOND, faults).await;
+        let handled = world.function.handle(&json!({ "accountId": CLASS_7 }), Instant::now() + TIMEOUT).await;
+        assert!(handled.answer.is_ok(), "{kind:?}: {:?}", handled.answer);
+        assert_eq!(handled.figures.retries, expected, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn creations_of_an_invocation_that_was_cut_off_are_taken_over_each_for_its_own_grant() {
+    let settings = Settings { provisioning: 20 * SECOND, ..Settings::default() };
+    let mut world = World::with(rows_for(3), with_permission_sets(3), settings, &[]).await;
+    let _ = tokio::time::timeout(5 * SECOND, world.ensure(CLASS_7)).await;
+    assert_eq!(world.stand_in.creations().len(), 3);
+    world.function = world.another().await;
+    let report = world.ensure(CLASS_7).await.unwrap();
+    assert_eq!((report.counts.created, world.creates()), (3, 3));
+    for grant in &report.grants {
+        let creations = world.stand_in.creations().into_iter();
+        let mine =
+            creations.filter(|one| Some(&one.assignment.permission_set) == grant.permission_set.arn.as_ref());
+        assert_eq!(mine.map(|one| one.request_id).collect::<Vec<_>>(), [grant.request_id.clone().unwrap()]);
+    }
+}

@@ -225,7 +225,7 @@ async fn ten_thousand_accounts_are_surveyed_by_the_fewest_calls_and_200_that_dri
     let accounts = (ACCOUNTS as u64 + 1).div_ceil(20) + 1;
     assert_eq!(calls["ListAccounts"], accounts);
     // Pages of 100 assignments, of each principal apart.
-    let mut of_group = vec![0_u64; PRINCIPALS];
+    let mut of_group = [0_u64; PRINCIPALS];
     for one in world.stand_in.assignments() {
         of_group[organization.groups.iter().position(|group| group.id == one.principal_id).unwrap()] += 1;
     }

@@ -149,6 +149,24 @@ fn what_asks_for_nothing_is_ignored_with_a_reason() {
 }
 
 #[test]
+fn what_control_tower_says_of_a_failure_is_repeated_only_where_it_says_something() {
+    let reason =
+        |message: Value| match parse(&with("create-failed", &format!("{STATUS}/message"), Some(message))) {
+            Ok(Request::Ignore { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        };
+    assert!(reason(json!("no room")).ends_with("; Control Tower says: no room"));
+    for nothing in [json!(""), json!(null), json!(1)] {
+        assert!(reason(nothing).ends_with("not SUCCEEDED"));
+    }
+}
+
+#[test]
+fn few_fields_are_all_named() {
+    assert!(parse(&json!({"a": 1, "b": 1})).unwrap_err().ends_with("got an object with the fields a, b"));
+}
+
+#[test]
 fn the_api_call_is_known_by_either_of_its_marks() {
     let mut by_type = sample("create-api-call");
     by_type["detail-type"] = Value::Null;
@@ -209,6 +227,10 @@ fn anything_else_is_refused_with_what_was_expected_and_what_came() {
         (json!([sample("by-hand")]), "a list"),
         (json!({}), "an empty object"),
         (json!({"acountId": "111122223333"}), "acountId"),
+        (
+            json!({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1, "h": 1, "i": 1, "j": 1}),
+            "the fields a, b, c, d, e, f, g, h and 2 more",
+        ),
         (json!({"accountId": 111122223333_u64}), "the number 111122223333"),
         (json!({"accountId": "1111-2222-3333"}), "1111-2222-3333"),
         (json!({"accountId": "111122223333", "dryrun": true}), "dryrun is not a field"),
@@ -221,6 +243,7 @@ fn anything_else_is_refused_with_what_was_expected_and_what_came() {
         (json!({"source": "aws.controltower"}), "detail is missing"),
         (json!({"source": "aws.controltower", "detail": "x"}), "detail is a string"),
         (json!({"detail": {}}), "detail.eventName is missing"),
+        (json!({"detail": {"eventName": ""}}), "detail.eventName is a string"),
         (with("create-succeeded", "/detail/serviceEventDetails", None), "createManagedAccountStatus"),
         (with("create-succeeded", STATUS, Some(Value::Null)), "it is null"),
         (with("create-succeeded", &format!("{STATUS}/state"), None), "it is missing"),

@@ -114,3 +114,22 @@ fn no_row_or_no_matching_row_is_a_plan_without_grants() {
     let other = table(r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": ["x"] } }"#);
     assert_eq!(plan(&other, &account()), Plan::Ensure(vec![]));
 }
+
+#[test]
+fn tags_are_asked_for_only_where_they_can_decide() {
+    let cases = [
+        (r#"{ "ous": ["Education"] }"#, false),
+        (r#"{ "tags": { "course": "*" } }"#, true),
+        (r#"{ "ous": ["Education"], "tags": { "course": "*" } }"#, true),
+        (r#"{ "ous": ["Workloads"], "tags": { "course": "*" } }"#, false),
+        (r#"{ "except": { "tags": { "isolated": "true" } } }"#, true),
+        (r#"{ "except": { "names": ["prod-*"], "tags": { "isolated": "true" } } }"#, false),
+        (r#"{ "ous": ["Education"], "except": { "names": ["class-*"] } }"#, false),
+    ];
+    for (accounts, expected) in cases {
+        let row = format!(r#"{{ "id": "a", "permissionSet": "P", "group": "g", "accounts": {accounts} }}"#);
+        let without_tags = Account { tags: BTreeMap::new(), ..account() };
+        assert_eq!(asks_for_tags(&table(&row), &without_tags), expected, "{accounts}");
+    }
+    assert!(!asks_for_tags(&table(""), &account()));
+}

@@ -76,6 +76,7 @@ impl<'de> Visitor<'de> for AnyJson {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
+            make_room(&mut items);
             items.push(item);
         }
         Ok(Json::List(items))
@@ -84,8 +85,16 @@ impl<'de> Visitor<'de> for AnyJson {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut fields = Vec::new();
         while let Some(field) = map.next_entry()? {
+            make_room(&mut fields);
             fields.push(field);
         }
         Ok(Json::Object(fields))
+    }
+}
+
+/// For one at first, not for four: nothing but lists of one in a table would take 300 MiB instead of 100.
+fn make_room<T>(items: &mut Vec<T>) {
+    if items.is_empty() {
+        items.reserve_exact(1);
     }
 }
