@@ -202,7 +202,8 @@ async fn what_a_killed_invocation_asked_for_is_waited_for_and_not_asked_for_agai
 
 #[tokio::test]
 async fn a_cold_start_that_cannot_work_says_why_to_every_event() {
-    let cases: [(&[(&str, &str)], Option<Fault>, &str); 5] = [
+    type Settings<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Settings<'_>, Option<Fault>, &str); 5] = [
         (&[("AWS_REGION", "us-east-1")], None, "UnrecognizedClientException"),
         (&[("AWS_REGION", "")], None, "region"),
         (

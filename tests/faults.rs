@@ -324,9 +324,7 @@ async fn refusals_without_end_are_met_with_growing_waits_until_the_deadline() {
     for seed in SEEDS {
         fastrand::seed(seed);
         let world = one_row(SECOND, vec![Fault::on(CREATE, FaultKind::Throttle)]).await;
-        let start = Instant::now();
         assert_eq!(incomplete(world.ensure(CLASS_7).await).counts.pending, 1);
-        assert!(start.elapsed() < 298 * SECOND, "nobody waits for the end where nothing can be started any more");
         // The longest wait is ten seconds, five on average.
         assert!((30..=110).contains(&world.creates()), "{} attempts in 300 s", world.creates());
     }
