@@ -9,8 +9,8 @@
 //! ten. Which creations that call lists is not documented; those it leaves out are described one by one.
 //!
 //! **Polls.** The first comes when a creation may be done: after the time that earlier ones of this invocation have
-//! taken, or [`FIRST_POLL`] where none is done. While polls find nothing new, the gap grows by half up to
-//! [`LONGEST_GAP`]. While grants wait for one of the outstanding places, a poll that frees places is the best use of
+//! taken, or `FIRST_POLL` where none is done. While polls find nothing new, the gap grows by half up to
+//! `LONGEST_GAP`. While grants wait for one of the outstanding places, a poll that frees places is the best use of
 //! a request, so the shortest gap is smaller then.
 
 use std::{

@@ -1,6 +1,6 @@
 //! The config table: rows of grants and their types.
 //!
-//! A [`Table`] that exists is sound: it comes from [`parse`] or [`parse_items`] only, which refuse a bad one whole
+//! A [`Table`] that exists is sound: it comes from [`parse()`] or [`parse_items`] only, which refuse a bad one whole
 //! and list every fault. Nothing here reads a file or calls AWS.
 
 mod json;
