@@ -1,6 +1,6 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template moto tools
+.PHONY: demo test format lint unit doc template moto tools deny
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
@@ -39,3 +39,8 @@ moto: .venv/.installed
 	cargo build --locked
 	cargo build --locked --package stand-in
 	.venv/bin/python -m pytest -q tests/on_moto
+
+# What the function is built from. The advisory database is fetched by `cargo deny`, so this is not part of `make test`.
+deny:
+	cargo install cargo-deny --locked --version 0.20.2 --root .tools
+	.tools/bin/cargo-deny --workspace check

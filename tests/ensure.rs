@@ -258,6 +258,18 @@ async fn one_grant_named_in_two_ways_is_made_once_and_names_both_rows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_permission_set_given_by_arn_is_reported_with_its_name_once_that_is_known() {
+    let world = World::new(json!([
+        { "id": "by-name", "permissionSet": "ReadOnlyAccess", "group": "auditors" },
+        { "id": "by-arn", "group": "teachers",
+          "permissionSet": "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78" },
+    ]))
+    .await;
+    let report = world.ensure(CLASS_7).await.unwrap();
+    assert_eq!(report.grants[1].permission_set.name.as_deref(), Some("ReadOnlyAccess"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_of_permission_sets_are_remembered_and_only_needed_names_are_asked() {
     let world = World::with(rows_for(3), with_permission_sets(200), Settings::default(), &[]).await;
     world.ensure(CLASS_7).await.unwrap();

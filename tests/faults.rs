@@ -364,22 +364,24 @@ async fn a_long_creation_is_polled_seldom_and_a_first_poll_waits_until_it_may_be
 
 #[tokio::test(start_paused = true)]
 async fn polls_learn_how_long_a_creation_takes() {
-    let settings = Settings { provisioning: 20 * SECOND, ..Settings::default() };
-    let world = World::with(rows_for(30), with_permission_sets(30), settings, &[]).await;
-    let start = Instant::now();
-    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 30);
-    let polls = world.calls("ListAccountAssignmentCreationStatus");
-    let took = start.elapsed().as_secs_f64();
-    println!("30 rows of 20 s: {took:.1} s, {polls} polls");
-    assert!(took < 70.0, "three rounds of 20 s took {took} s");
-    assert!(polls <= 30, "{polls} polls");
+    for seed in SEEDS {
+        fastrand::seed(seed);
+        let settings = Settings { provisioning: 20 * SECOND, ..Settings::default() };
+        let world = World::with(rows_for(30), with_permission_sets(30), settings, &[]).await;
+        let start = Instant::now();
+        assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 30);
+        let took = start.elapsed().as_secs_f64();
+        assert!(took < 72.0, "three rounds of 20 s took {took} s");
+        let polls = world.calls("ListAccountAssignmentCreationStatus");
+        assert!(polls <= 40, "{polls} polls");
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_creation_that_nobody_knows_is_looked_for_after_a_while_and_not_before() {
     let unknown = || Fault::on(DESCRIBE, FaultKind::NotFound);
-    let unclear = Fault::on(DESCRIBE, FaultKind::Internal).times(12);
-    for (fault, lasts) in [(unknown(), 20.0..35.0), (unknown().times(3), 1.0..10.0), (unclear, 1.0..60.0)] {
+    let unclear = Fault::on(DESCRIBE, FaultKind::Conflict).times(3);
+    for (fault, lasts) in [(unknown(), 20.0..35.0), (unknown().times(3), 1.0..10.0), (unclear, 1.0..10.0)] {
         let world = one_row(SECOND, vec![fault]).await;
         let start = Instant::now();
         assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 1);
@@ -401,7 +403,7 @@ async fn a_creation_that_may_not_be_looked_at_fails_at_once_with_its_request() {
 #[tokio::test(start_paused = true)]
 async fn an_assignment_that_cannot_be_looked_at_fails_for_good_or_is_looked_at_again() {
     let look = |kind| Fault::on("ListAccountAssignments", kind);
-    for (kind, ready) in [(FaultKind::AccessDenied, false), (FaultKind::Internal, true)] {
+    for (kind, ready) in [(FaultKind::AccessDenied, false), (FaultKind::Conflict, true)] {
         let conflict = || Fault::on(CREATE, FaultKind::Conflict);
         let world = one_row(SECOND, vec![conflict()]).await;
         let start = Instant::now();
