@@ -146,7 +146,12 @@ pub async fn create(
     };
     if !in_progress.is_empty() {
         let describe = stream::iter(in_progress)
-            .map(async |request_id| center.creation(&request_id).await.ok().flatten())
+            .map(async |request_id| {
+                let creation = center.creation(&request_id).await;
+                creation
+                    .inspect_err(|error| tracing::warn!(%error, request_id, "a creation is not known"))
+                    .ok()?
+            })
             .buffer_unordered(READS_AT_ONCE)
             .collect::<Vec<_>>();
         if let Ok(creations) = tokio::time::timeout_at(limits.until, describe).await {
@@ -573,8 +578,8 @@ async fn look(
     ours: HashSet<String>,
 ) -> Result<Evidence, CallError> {
     // Where creations cannot be listed, the assignment itself still tells.
-    let in_progress = center.creations_in_progress().await.unwrap_or_default();
-    let others = in_progress.into_iter().filter(|request_id| !ours.contains(request_id));
+    let others =
+        center.creations_in_progress().await.into_iter().filter(|request_id| !ours.contains(request_id));
     let mut creations = stream::iter(others)
         .map(async |request_id| (center.creation(&request_id).await, request_id))
         .buffer_unordered(READS_AT_ONCE);

@@ -75,11 +75,8 @@ async fn read<'t>(
 ) -> (Vec<(Resolved<'t>, State)>, Vec<String>) {
     let started = Instant::now();
     loop {
-        let (resolved, in_progress) = tokio::join!(
-            names.resolve(center, grants.to_vec()),
-            // Only saves creating twice what an earlier invocation has asked for.
-            async { center.creations_in_progress().await.unwrap_or_default() },
-        );
+        let (resolved, in_progress) =
+            tokio::join!(names.resolve(center, grants.to_vec()), center.creations_in_progress(),);
         let read = presence(center, account, resolved).await;
         let missing: BTreeSet<&str> = read
             .iter()
