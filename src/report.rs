@@ -70,7 +70,7 @@ pub struct GrantReport {
     pub seconds: Option<f64>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PermissionSetReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -78,7 +78,7 @@ pub struct PermissionSetReport {
     pub arn: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PrincipalReport {
     #[serde(rename = "type")]
     pub kind: &'static str,

@@ -1,0 +1,265 @@
+//! What the command takes: every verb, option and example of `--help`, the completions and the manual.
+
+use std::path::PathBuf;
+
+use account_assigner::{
+    ids::{self, AccountId},
+    table::Place,
+};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
+
+/// Who gets which access to which AWS account, and why.
+///
+/// Reads the table that the function account-assigner reads, and the organization as it is: checks, plans,
+/// explains, applies, reports. It never deletes an assignment and never touches the management account.
+///
+/// Credentials and Region come from where the AWS SDKs look for them: environment, profile, `aws sso login`.
+#[derive(Debug, Parser)]
+#[command(name = "assignctl", version, max_term_width = 110, after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// The config table: a JSON file, or dynamodb:NAME.
+    #[arg(
+        long, global = true, value_name = "FILE|dynamodb:NAME", env = "ASSIGNCTL_TABLE",
+        default_value = "assignments.json", value_parser = table, value_hint = ValueHint::FilePath
+    )]
+    pub table: Place,
+    /// Writes one JSON document to standard output, also for errors.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  assignctl check                                    every fault of assignments.json, with its place
+  assignctl plan --account 111122223333              what the account would get, and why
+  assignctl plan --account 111122223333 --explain 111122223333
+  assignctl plan --ou Workloads/Prod                 an OU and every OU below it
+  assignctl snapshot > org.json                      what `plan --snapshot org.json` reads, offline
+  assignctl plan --snapshot org.json --against main.json --table assignments.json
+  assignctl apply --all                              asks before it creates anything
+  assignctl --table dynamodb:NAME table push assignments.json
+  assignctl report --html access.html
+
+Exit status: 0 good, 1 something is missing or failed, 2 wrong use or bad input.";
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Is the table sound? Every fault and every doubtful row, with its place
+    Check(Check),
+    /// What would be created and which row causes it, and what no row explains
+    Plan(Plan),
+    /// Creates what is missing, after a confirmation
+    Apply(Apply),
+    /// Writes what is true in AWS now, for `--snapshot`
+    Snapshot(Snapshot),
+    /// Between a file and the DynamoDB table
+    #[command(subcommand)]
+    Table(Table),
+    /// Can this identity, in this Region, do the job?
+    Doctor(Doctor),
+    /// The access matrix for auditors: accounts by permission sets
+    Report(Report),
+    /// Prints the completions of a shell
+    Completions { shell: clap_complete::Shell },
+    /// Writes the manual pages into a directory
+    Man {
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+}
+
+/// Which accounts.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Selection {
+    /// An account; may be repeated.
+    #[arg(long = "account", value_name = "ID", value_parser = account)]
+    pub accounts: Vec<AccountId>,
+    /// An OU by id or by its path of names from the root, with every OU below it; may be repeated.
+    #[arg(long = "ou", value_name = "PATH|ID")]
+    pub ous: Vec<String>,
+    /// Every account of the organization.
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl check
+  assignctl --table dynamodb:NAME check
+  assignctl check --snapshot org.json --strict       also rows that match no account of the organization")]
+pub struct Check {
+    /// Judges the rows against this organization too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
+    /// Exits with 1 if there are warnings.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("which").args(["accounts", "ous", "all", "event"]).multiple(true)),
+    after_help = "\
+Without a selection the plan is for every account.
+
+Examples:
+  assignctl plan --account 111122223333
+  assignctl plan --event events/create-succeeded.json
+  assignctl plan --explain 111122223333
+  assignctl plan --snapshot org.json --against main.json > review.md
+
+Exit status: 0 everything wanted is there, 1 something is missing or unresolved; with --against 0."
+)]
+pub struct Plan {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Plans for a saved event, such as those of events/.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "ous", "all"], value_hint = ValueHint::FilePath)]
+    pub event: Option<PathBuf>,
+    /// Works offline, from what `assignctl snapshot` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
+    /// Says row by row why it matches this account or does not.
+    #[arg(long, value_name = "ACCOUNT", value_parser = account, conflicts_with = "against")]
+    pub explain: Option<AccountId>,
+    /// Prints the difference in grants from this other table to --table, as Markdown.
+    #[arg(long, value_name = "FILE|dynamodb:NAME", value_parser = table)]
+    pub against: Option<Place>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("which").args(["accounts", "ous", "all"]).required(true).multiple(true)),
+    after_help = "\
+Examples:
+  assignctl apply --account 111122223333
+  assignctl apply --ou Education --yes
+
+Ctrl-C starts nothing new, waits for what is under way, and says what is pending; a second one waits no
+longer. Run the same command again to go on.
+
+Exit status: 0 everything wanted is there, 1 something is missing or failed."
+)]
+pub struct Apply {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Asks nothing.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Creations in flight, 1 to 15.
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub max_outstanding: u16,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl snapshot > org.json
+  assignctl snapshot --ou Education --output education.json
+
+The file holds the accounts with their OUs and tags, the names of permission sets, groups and users, and every
+assignment. Keep it as you keep such things.")]
+pub struct Snapshot {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Instead of standard output.
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Table {
+    /// Makes the DynamoDB table (--table dynamodb:NAME) the same as a file
+    #[command(after_help = "\
+Examples:
+  assignctl --table dynamodb:NAME table push assignments.json
+  assignctl --table dynamodb:NAME table push assignments.json --yes
+
+Refuses a bad file whole, an empty one without --force, and to overwrite rows that somebody changed since the
+file was pulled or since the difference was shown.")]
+    Push {
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Asks nothing.
+        #[arg(long, short)]
+        yes: bool,
+        /// Also writes an empty table, and over what changed since the file was pulled.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Makes a file the same as the DynamoDB table (--table dynamodb:NAME)
+    #[command(after_help = "\
+Example:
+  assignctl --table dynamodb:NAME table pull assignments.json")]
+    Pull {
+        /// Without a file the table goes to standard output.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+        /// Asks nothing.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl doctor
+  assignctl doctor --stack account-assigner --role arn:aws:iam::111122223333:role/NAME
+
+Reads only. Exit status: 0 all is well, 1 at least one check failed.")]
+pub struct Doctor {
+    /// The CloudFormation stack of the deployed function.
+    #[arg(long, value_name = "NAME", default_value = "account-assigner")]
+    pub stack: String,
+    /// Whose permissions to simulate; without it, this identity's.
+    #[arg(long, value_name = "ARN")]
+    pub role: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("to").args(["html", "csv"]).required(true).multiple(true)),
+    after_help = "\
+Without a selection the report is of every account.
+
+Examples:
+  assignctl report --html access.html
+  assignctl report --snapshot org.json --html access.html --csv access.csv
+  assignctl report --ou Workloads/Prod --html prod.html"
+)]
+pub struct Report {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// A self-contained page.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// One line a grant.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
+    /// Works offline, from what `assignctl snapshot` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
+}
+
+impl Selection {
+    /// Whether nothing is selected, which most verbs take as everything.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.ous.is_empty() && !self.all
+    }
+}
+
+fn account(text: &str) -> Result<AccountId, &'static str> {
+    AccountId::parse(text).ok_or("an account id has 12 digits")
+}
+
+fn table(text: &str) -> Result<Place, String> {
+    match text.strip_prefix("dynamodb:") {
+        Some(name) if ids::is_dynamodb_table_name(name) => Ok(Place::DynamoDb(name.to_owned())),
+        Some(name) => Err(format!("{name:?} cannot be the name of a DynamoDB table")),
+        None => Ok(Place::File(PathBuf::from(text))),
+    }
+}

@@ -1,0 +1,7 @@
+use std::process::ExitCode;
+
+use crate::{arguments, failure::Failure, session::Session};
+
+pub async fn run(_session: &Session, _arguments: arguments::Check) -> Result<ExitCode, Failure> {
+    todo!()
+}
