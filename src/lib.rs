@@ -21,8 +21,11 @@
 #![forbid(unsafe_code)]
 
 pub mod apply;
+pub mod assignments;
 pub mod aws;
+pub mod compare;
 pub mod config;
+pub mod directory;
 pub mod ensure;
 pub mod error;
 pub mod event;

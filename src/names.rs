@@ -16,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use crate::{
+    directory::Directory,
     failure::CallError,
     identity_center::IdentityCenter,
     plan::{Grant, Obstacle, PrincipalId, Resolved},
@@ -42,6 +43,11 @@ struct Remembered {
 impl Names {
     /// Looks up all names of the grants. Grants that turn out to be the same become one, with the rules of both.
     pub async fn resolve<'t>(&self, center: &IdentityCenter, grants: Vec<Grant<'t>>) -> Vec<Resolved<'t>> {
+        self.directory(center, &grants).await.resolve(grants)
+    }
+
+    /// Looks up all names of the grants.
+    pub async fn directory(&self, center: &IdentityCenter, grants: &[Grant<'_>]) -> Directory {
         let permission_sets: BTreeSet<&str> = grants
             .iter()
             .filter_map(|grant| match grant.permission_set {
@@ -50,24 +56,18 @@ impl Names {
             })
             .collect();
         let principals: BTreeSet<&Principal> = grants.iter().map(|grant| grant.principal).collect();
-        let (arns, ids) = tokio::join!(
+        let (permission_sets, principals) = tokio::join!(
             self.permission_sets(center, permission_sets),
             stream::iter(principals)
-                .map(async |principal| (principal, principal_id(center, principal).await))
+                .map(async |principal| (principal.clone(), principal_id(center, principal).await))
                 .buffer_unordered(AT_ONCE)
                 .collect::<BTreeMap<_, _>>(),
         );
-        let resolved = grants.into_iter().map(|grant| {
-            let (permission_set_name, permission_set) = match grant.permission_set {
-                PermissionSet::Name(name) => {
-                    (Some(name.clone()), arns.get(name.as_str()).cloned().unwrap_or_else(unasked))
-                }
-                PermissionSet::Arn(arn) => (self.remembered_name(arn), Ok(arn.clone())),
-            };
-            let principal = ids.get(grant.principal).cloned().unwrap_or_else(unasked);
-            Resolved { grant, permission_set_name, permission_set, principal }
-        });
-        merge(resolved)
+        let permission_sets = permission_sets.into_iter().map(|(name, arn)| (name.to_owned(), arn)).collect();
+        let remembered = self.lock();
+        let permission_set_names =
+            remembered.iter().map(|(arn, remembered)| (arn.clone(), remembered.name.clone())).collect();
+        Directory { permission_sets, permission_set_names, principals }
     }
 
     /// The ARN of each name.
@@ -165,10 +165,6 @@ impl Names {
         self.lock().remove(arn);
     }
 
-    fn remembered_name(&self, arn: &str) -> Option<String> {
-        self.lock().get(arn).map(|remembered| remembered.name.clone())
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
         // No code panics while it holds the lock; if it did, the names would still be sound.
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,11 +172,6 @@ impl Names {
         remembered.retain(|_, remembered| now < remembered.at + REMEMBERED);
         remembered
     }
-}
-
-/// Cannot occur, since every name of the grants is asked for; if it did, nothing would be granted.
-fn unasked<T>() -> Result<T, Obstacle> {
-    Err(Obstacle::Unknown("the name was not looked up".into()))
 }
 
 async fn principal_id(center: &IdentityCenter, principal: &Principal) -> Result<PrincipalId, Obstacle> {
@@ -199,22 +190,4 @@ async fn principal_id(center: &IdentityCenter, principal: &Principal) -> Result<
         Ok(Err(name)) => Err(Obstacle::Unknown(format!("no {kind} is named {name:?}"))),
         Err(error) => Err(Obstacle::Failed(error)),
     }
-}
-
-/// One row may say by name what another says by id.
-fn merge<'t>(resolved: impl Iterator<Item = Resolved<'t>>) -> Vec<Resolved<'t>> {
-    let mut merged: Vec<Resolved<'t>> = Vec::new();
-    let mut place: HashMap<(String, PrincipalId), usize> = HashMap::new();
-    for one in resolved {
-        if let (Ok(permission_set), Ok(principal)) = (&one.permission_set, &one.principal) {
-            let index = *place.entry((permission_set.clone(), principal.clone())).or_insert(merged.len());
-            if let Some(same) = merged.get_mut(index) {
-                same.grant.rules.extend(one.grant.rules);
-                same.permission_set_name = same.permission_set_name.take().or(one.permission_set_name);
-                continue;
-            }
-        }
-        merged.push(one);
-    }
-    merged
 }

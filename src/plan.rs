@@ -25,6 +25,13 @@ pub struct Account {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Account {
+    /// Whether the table applies to it now.
+    pub fn may_receive(&self) -> bool {
+        !self.is_management && self.state == State::Active
+    }
+}
+
 /// A root or an OU above an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parent {
@@ -106,6 +113,24 @@ pub struct Assignment {
 pub enum PrincipalId {
     Group(String),
     User(String),
+}
+
+impl PrincipalId {
+    pub fn id(&self) -> &str {
+        match self {
+            PrincipalId::Group(id) | PrincipalId::User(id) => id,
+        }
+    }
+}
+
+/// The grant of every row, for looking up all of the table's names at once.
+pub fn every_grant(table: &Table) -> Vec<Grant<'_>> {
+    let mut grants = Vec::with_capacity(table.rows.len());
+    for row in &table.rows {
+        let (permission_set, principal) = (&row.permission_set, &row.principal);
+        grants.push(Grant { permission_set, principal, rules: vec![&row.id] });
+    }
+    grants
 }
 
 /// Decides what the account gets.

@@ -5,19 +5,22 @@
 //! and permission set, one ListAccountAssignmentsForPrincipal for 100 assignments of each principal of the table.
 //! The last works in the management account only. Elsewhere the accounts are read one by one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use crate::{
+    assignments::{self, Method},
+    compare::{Presence, Present, Standing, compare},
+    directory::Directory,
     error::Error,
-    failure::{CallError, Cause, Kind},
+    failure::CallError,
     identity_center::IdentityCenter,
     ids::AccountId,
     names::Names,
     organization::Organization,
-    plan::{self, Account, Grant, Obstacle, Plan, PrincipalId, Resolved, State},
+    plan::{self, Account, Obstacle, PrincipalId, Resolved},
     table::Table,
 };
 
@@ -67,32 +70,12 @@ pub struct Unexplained {
     pub principal: String,
 }
 
-/// How present assignments were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Method {
-    Principals,
-    /// Not in the management account: one account after the other.
-    Accounts,
-}
-
 /// 15 bytes each in JSON: 180 of the 256 KB that a state of Step Functions may have.
 const MOST_ACCOUNTS: usize = 12_000;
 const MOST_UNEXPLAINED: usize = 50;
 const MOST_UNRESOLVED: usize = 50;
 /// Reads at the same time. The pace limits their rate; this limits how many wait for an answer.
 const READS_AT_ONCE: usize = 8;
-
-/// An assignment by the numbers of its permission set and principal in [`Wanted`].
-type Pair = (u32, u32);
-
-/// The table's grants by ids.
-struct Wanted {
-    principals: Vec<PrincipalId>,
-    permission_sets: HashMap<String, u32>,
-    /// Of each row whose names exist.
-    rows: HashMap<String, Pair>,
-}
 
 /// Looks at all accounts, or at those in the OU `below` and below it.
 pub async fn survey(
@@ -103,12 +86,15 @@ pub async fn survey(
     below: Option<&str>,
     management: &[&AccountId],
 ) -> Result<Survey, Error> {
-    let (accounts, (wanted, unresolved)) = tokio::try_join!(
+    let (accounts, wanted) = tokio::try_join!(
         read_accounts(organization, table, below, management),
         read_wanted(center, names, table),
     )?;
-    let (present, method) = read_present(center, &accounts, &wanted).await?;
-    Ok(compare(table, &accounts, &wanted, unresolved, &present, method, fastrand::usize(..)))
+    let looked_at: Vec<&AccountId> =
+        accounts.iter().filter(|account| account.may_receive()).map(|account| &account.id).collect();
+    let (present, method) =
+        assignments::of_principals(center, &looked_at, &wanted.principals, &|_| {}).await?;
+    Ok(summarize(table, &accounts, wanted, &present, method, fastrand::usize(..)))
 }
 
 /// With tags, where they can decide.
@@ -126,7 +112,7 @@ async fn read_accounts(
     }
     let untagged = |account: &Account| needs.tags && plan::asks_for_tags(table, account);
     let mut tagged: Vec<(usize, BTreeMap<String, String>)> = stream::iter(accounts.iter().enumerate())
-        .filter(|(_, account)| std::future::ready(may_receive(account) && untagged(account)))
+        .filter(|(_, account)| std::future::ready(account.may_receive() && untagged(account)))
         .map(async |(index, account)| Ok::<_, CallError>((index, organization.tags(&account.id).await?)))
         .buffer_unordered(READS_AT_ONCE)
         .try_collect()
@@ -138,27 +124,23 @@ async fn read_accounts(
     Ok(accounts)
 }
 
-fn may_receive(account: &Account) -> bool {
-    !account.is_management && account.state == State::Active
+/// The table's names, and what is to be known of them.
+struct Wanted {
+    directory: Directory,
+    /// Of rows all of whose names exist.
+    principals: BTreeSet<PrincipalId>,
+    /// Names that do not.
+    unresolved: BTreeSet<String>,
 }
 
-async fn read_wanted(
-    center: &IdentityCenter,
-    names: &Names,
-    table: &Table,
-) -> Result<(Wanted, BTreeSet<String>), Error> {
+async fn read_wanted(center: &IdentityCenter, names: &Names, table: &Table) -> Result<Wanted, Error> {
     center.find_instance().await?;
-    let grants = table.rows.iter().map(|row| Grant {
-        permission_set: &row.permission_set,
-        principal: &row.principal,
-        rules: vec![&row.id],
-    });
-    let mut wanted = Wanted { principals: Vec::new(), permission_sets: HashMap::new(), rows: HashMap::new() };
-    let mut principals: HashMap<PrincipalId, u32> = HashMap::new();
-    let mut unresolved = BTreeSet::new();
-    for Resolved { grant, permission_set, principal, .. } in names.resolve(center, grants.collect()).await {
-        let (permission_set, principal) = match (permission_set, principal) {
-            (Ok(permission_set), Ok(principal)) => (permission_set, principal),
+    let grants = plan::every_grant(table);
+    let directory = names.directory(center, &grants).await;
+    let (mut principals, mut unresolved) = (BTreeSet::new(), BTreeSet::new());
+    for Resolved { permission_set, principal, .. } in directory.resolve(grants) {
+        match (permission_set, principal) {
+            (Ok(_), Ok(principal)) => _ = principals.insert(principal),
             (permission_set, principal) => {
                 for obstacle in [permission_set.err(), principal.err()].into_iter().flatten() {
                     match obstacle {
@@ -166,151 +148,42 @@ async fn read_wanted(
                         Obstacle::Failed(error) => return Err(error.into()),
                     };
                 }
-                continue;
-            }
-        };
-        let next = wanted.permission_sets.len() as u32;
-        let permission_set = *wanted.permission_sets.entry(permission_set).or_insert(next);
-        let next = wanted.principals.len() as u32;
-        let principal = *principals.entry(principal.clone()).or_insert_with(|| {
-            wanted.principals.push(principal);
-            next
-        });
-        wanted.rows.extend(grant.rules.iter().map(|rule| ((*rule).to_owned(), (permission_set, principal))));
-    }
-    Ok((wanted, unresolved))
-}
-
-/// What is present, of the principals of the table.
-#[derive(Default)]
-struct Present {
-    /// By account: of permission sets of the table.
-    pairs: HashMap<AccountId, BTreeSet<Pair>>,
-    /// Of other permission sets.
-    others: Vec<Unexplained>,
-}
-
-impl Present {
-    fn add(&mut self, wanted: &Wanted, account: AccountId, permission_set: String, principal: usize) {
-        match wanted.permission_sets.get(&permission_set) {
-            Some(number) => _ = self.pairs.entry(account).or_default().insert((*number, principal as u32)),
-            None => self.others.push(Unexplained {
-                account: account.as_str().to_owned(),
-                permission_set,
-                principal: id(&wanted.principals[principal]).to_owned(),
-            }),
-        }
-    }
-}
-
-fn id(principal: &PrincipalId) -> &str {
-    match principal {
-        PrincipalId::Group(id) | PrincipalId::User(id) => id,
-    }
-}
-
-async fn read_present(
-    center: &IdentityCenter,
-    accounts: &[Account],
-    wanted: &Wanted,
-) -> Result<(Present, Method), CallError> {
-    let looked_at: HashMap<&str, &AccountId> = accounts
-        .iter()
-        .filter(|account| may_receive(account))
-        .map(|one| (one.id.as_str(), &one.id))
-        .collect();
-    let mut present = Present::default();
-    let mut lists = stream::iter(wanted.principals.iter().enumerate())
-        .map(async |(number, principal)| (number, center.assignments_of(principal).await))
-        .buffer_unordered(READS_AT_ONCE);
-    while let Some((number, list)) = lists.next().await {
-        match list {
-            Ok(list) => {
-                for (account, permission_set) in list {
-                    if let Some(account) = looked_at.get(account.as_str()) {
-                        present.add(wanted, (*account).clone(), permission_set, number);
-                    }
-                }
-            }
-            // A principal that is gone has nothing.
-            Err(error) if error.cause == Cause::NotFound => {}
-            Err(error) if error.cause.kind() == Kind::Final => {
-                tracing::warn!(%error, "present assignments are read account by account");
-                let present = read_present_by_account(center, looked_at.into_values(), wanted).await?;
-                return Ok((present, Method::Accounts));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok((present, Method::Principals))
-}
-
-async fn read_present_by_account(
-    center: &IdentityCenter,
-    accounts: impl Iterator<Item = &AccountId>,
-    wanted: &Wanted,
-) -> Result<Present, CallError> {
-    let principals: HashMap<&PrincipalId, usize> =
-        wanted.principals.iter().enumerate().map(|(number, principal)| (principal, number)).collect();
-    let mut reads = stream::iter(accounts)
-        .map(async |account| {
-            let mut assigned = Vec::new();
-            for permission_set in center.provisioned_permission_sets(account).await? {
-                let holders = center.assigned(account, &permission_set).await?;
-                assigned.extend(holders.into_iter().map(|holder| (permission_set.clone(), holder)));
-            }
-            Ok::<_, CallError>((account, assigned))
-        })
-        .buffer_unordered(READS_AT_ONCE);
-    let mut present = Present::default();
-    while let Some((account, assigned)) = reads.try_next().await? {
-        for (permission_set, holder) in assigned {
-            if let Some(number) = principals.get(&holder) {
-                present.add(wanted, account.clone(), permission_set, *number);
             }
         }
     }
-    Ok(present)
+    Ok(Wanted { directory, principals, unresolved })
 }
 
-/// Pure: what is wanted against what is present.
-fn compare(
+/// Pure: counts, and lists what the state machine needs and people want to see first.
+fn summarize(
     table: &Table,
     accounts: &[Account],
-    wanted: &Wanted,
-    unresolved: BTreeSet<String>,
+    wanted: Wanted,
     present: &Present,
     method: Method,
     start: usize,
 ) -> Survey {
-    let mut counts = Counts { unexplained: present.others.len(), ..Counts::default() };
-    let mut unexplained: Vec<Unexplained> = present.others.clone();
+    let mut counts = Counts::default();
+    let mut unexplained = Vec::new();
     let mut lacking = Vec::new();
-    let arns: HashMap<u32, &str> =
-        wanted.permission_sets.iter().map(|(arn, number)| (*number, arn.as_str())).collect();
-    let nothing = BTreeSet::new();
     for account in accounts {
-        let grants = match plan::plan(table, account) {
-            Plan::Ensure(grants) => grants,
-            Plan::Ignore(_) if account.is_management => {
+        let compared = match compare(table, account, &wanted.directory, present) {
+            Standing::Compared(compared) => compared,
+            Standing::Ignored(_) if account.is_management => {
                 counts.management += 1;
                 continue;
             }
-            Plan::Ignore(_) => {
+            Standing::Ignored(_) => {
                 counts.suspended += 1;
                 continue;
             }
-            Plan::Wait(_) => {
+            Standing::NotReady(_) => {
                 counts.not_ready += 1;
                 continue;
             }
         };
         counts.accounts += 1;
-        // Rows that say the same in two ways have the same pair.
-        let pairs: BTreeSet<Pair> =
-            grants.iter().filter_map(|grant| wanted.rows.get(*grant.rules.first()?)).copied().collect();
-        let has = present.pairs.get(&account.id).unwrap_or(&nothing);
-        let missing = pairs.difference(has).count();
+        let missing = compared.grants.iter().filter(|(_, presence)| *presence == Presence::Missing).count();
         counts.missing += missing;
         if missing > 0 {
             counts.incomplete += 1;
@@ -318,19 +191,14 @@ fn compare(
         } else {
             counts.complete += 1;
         }
-        for (permission_set, principal) in has.difference(&pairs) {
-            counts.unexplained += 1;
-            if unexplained.len() < MOST_UNEXPLAINED {
-                unexplained.push(Unexplained {
-                    account: account.id.as_str().to_owned(),
-                    permission_set: arns.get(permission_set).copied().unwrap_or_default().to_owned(),
-                    principal: id(&wanted.principals[*principal as usize]).to_owned(),
-                });
-            }
-        }
+        counts.unexplained += compared.unexplained.len();
+        let room = MOST_UNEXPLAINED - unexplained.len();
+        unexplained.extend(compared.unexplained.into_iter().take(room).map(|held| Unexplained {
+            account: account.id.as_str().to_owned(),
+            permission_set: held.permission_set.as_ref().to_owned(),
+            principal: held.principal.id().to_owned(),
+        }));
     }
-    unexplained.sort();
-    unexplained.truncate(MOST_UNEXPLAINED);
     let accounts_omitted = lacking.len().saturating_sub(MOST_ACCOUNTS);
     if accounts_omitted > 0 {
         // From a place of its own each time: accounts that cannot be mended must not keep the others off the list.
@@ -339,8 +207,8 @@ fn compare(
         lacking.truncate(MOST_ACCOUNTS);
         lacking.sort();
     }
-    let more = unresolved.len().saturating_sub(MOST_UNRESOLVED);
-    let mut unresolved: Vec<String> = unresolved.into_iter().take(MOST_UNRESOLVED).collect();
+    let more = wanted.unresolved.len().saturating_sub(MOST_UNRESOLVED);
+    let mut unresolved: Vec<String> = wanted.unresolved.into_iter().take(MOST_UNRESOLVED).collect();
     if more > 0 {
         unresolved.push(format!("and {more} more"));
     }
@@ -359,7 +227,7 @@ fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table;
+    use crate::{plan::State, table};
 
     #[test]
     fn what_does_not_fit_is_cut_with_a_mark_and_every_account_has_its_turn() {
@@ -375,15 +243,18 @@ mod tests {
                 tags: BTreeMap::new(),
             })
             .collect();
-        let wanted = Wanted {
-            principals: vec![PrincipalId::Group("g".into())],
-            permission_sets: HashMap::from([("arn".to_owned(), 0)]),
-            rows: HashMap::from([("a".to_owned(), (0, 0))]),
-        };
         let listed = |start: usize| {
-            let nothing = (BTreeSet::new(), Present::default());
-            let survey =
-                compare(&table, &accounts, &wanted, nothing.0, &nothing.1, Method::Principals, start);
+            let wanted = Wanted {
+                directory: Directory {
+                    permission_sets: [("P".to_owned(), Ok("arn".to_owned()))].into(),
+                    permission_set_names: [].into(),
+                    principals: [(table.rows[0].principal.clone(), Ok(PrincipalId::Group("g".into())))]
+                        .into(),
+                },
+                principals: BTreeSet::new(),
+                unresolved: BTreeSet::new(),
+            };
+            let survey = summarize(&table, &accounts, wanted, &Present::default(), Method::Principals, start);
             assert_eq!((survey.accounts.len(), survey.accounts_omitted), (MOST_ACCOUNTS, 500));
             assert_eq!(survey.counts.incomplete, MOST_ACCOUNTS + 500);
             assert!(survey.accounts.is_sorted());

@@ -6,7 +6,7 @@ mod support;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use account_assigner::{report::Outcome, survey::Method};
+use account_assigner::{assignments::Method, report::Outcome};
 use serde_json::{Value, json};
 use stand_in::{AccountState, Assignment, Fault, FaultKind, Organization, Settings, StandIn};
 use support::*;
