@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let organization = Organization::sample();
     let stand_in = StandIn::new(organization.clone(), Settings::default());
-    let sdk = aws::load()
+    let sdk = aws::load(aws::until_the_deadline())
         .await
         .into_builder()
         .endpoint_url(stand_in.start().await)

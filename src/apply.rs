@@ -30,7 +30,7 @@ use crate::{
     failure::{CallError, Cause, Kind, failure_reason},
     identity_center::{Creation, IdentityCenter, Progress},
     ids::AccountId,
-    plan::{Assignment, PrincipalId},
+    plan::{Assignment, Obstacle, PrincipalId},
     report::{Settled, Status},
 };
 
@@ -96,6 +96,17 @@ pub fn settle(error: &CallError) -> Status {
     match error.cause.kind() {
         Kind::WaitForSomeone => Status::Unresolved { reason, remedy },
         Kind::TryAgain | Kind::Final => Status::Failed { reason, remedy },
+    }
+}
+
+/// How a grant ends one of whose names has no id.
+pub fn obstructed(obstacle: &Obstacle) -> Status {
+    match obstacle {
+        Obstacle::Unknown(reason) => {
+            let remedy = Cause::NotFound.remedy().to_owned();
+            Status::Unresolved { reason: reason.clone(), remedy }
+        }
+        Obstacle::Failed(error) => settle(error),
     }
 }
 

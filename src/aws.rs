@@ -36,20 +36,30 @@ use crate::{
     pace::Pace,
 };
 
-/// Loads credentials, Region and endpoint as the SDK defines them, with one HTTP client for all services.
-pub async fn load() -> SdkConfig {
+/// Loads credentials, Region and endpoint as the SDK defines them, with one HTTP client and one `patience` for all
+/// services.
+pub async fn load(patience: RetryConfig) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .build_https();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(patience).load().await
 }
 
 /// The attempts of one call are limited by the caller's deadline; this number only has to be out of reach.
 const ATTEMPTS: u32 = 1_000;
 
-/// For reads, which may be repeated without harm.
-pub(crate) fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(Duration::from_secs(5))
+/// The function's patience with reads, which may be repeated without harm.
+pub fn until_the_deadline() -> RetryConfig {
+    attempts(ATTEMPTS)
+}
+
+pub fn attempts(most: u32) -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(most).with_max_backoff(Duration::from_secs(5))
+}
+
+/// For an answer that can be done without.
+pub(crate) fn few_attempts() -> RetryConfig {
+    attempts(3).with_initial_backoff(Duration::from_millis(200))
 }
 
 /// The SDK's own bucket of retries runs dry in a storm and would then give up long before the deadline; the

@@ -38,6 +38,12 @@ impl Present {
         self.accounts.entry(account).or_default().insert(Held { permission_set, principal });
     }
 
+    pub fn append(&mut self, other: Present) {
+        for (account, held) in other.accounts {
+            self.accounts.entry(account).or_default().extend(held);
+        }
+    }
+
     pub fn of(&self, account: &AccountId) -> &BTreeSet<Held> {
         static NONE: BTreeSet<Held> = BTreeSet::new();
         self.accounts.get(account).unwrap_or(&NONE)

@@ -8,7 +8,6 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     apply::{self, Limits},
-    failure::Cause,
     identity_center::IdentityCenter,
     ids::AccountId,
     names::Names,
@@ -103,11 +102,7 @@ async fn presence<'t>(
     let states: Vec<State> = wanted
         .into_iter()
         .map(|wanted| match wanted {
-            Err(Obstacle::Unknown(reason)) => {
-                let remedy = Cause::NotFound.remedy().to_owned();
-                State::Settled(Status::Unresolved { reason, remedy })
-            }
-            Err(Obstacle::Failed(error)) => State::Settled(apply::settle(&error)),
+            Err(obstacle) => State::Settled(apply::obstructed(&obstacle)),
             Ok(assignment) => match present.next() {
                 Some(Ok(true)) => State::Settled(Status::Present),
                 Some(Err(error)) => State::Settled(apply::settle(&error)),

@@ -4,7 +4,9 @@
 //! One function a call, SDK types translated at once. Nothing here decides, waits or remembers, except which
 //! instance the organization has.
 
-use std::{sync::Arc, time::Duration};
+#[cfg(feature = "assignctl")]
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
@@ -74,7 +76,6 @@ impl IdentityCenter {
             .region(region.clone())
             .http_client(paced(&pace))
             .interceptor(Watch { pace: Some(pace.clone()), tally: tally.clone() })
-            .retry_config(aws::retries())
             .retry_partition(aws::retry_partition("identity-center"))
             .timeout_config(aws::timeouts())
             .build();
@@ -82,7 +83,6 @@ impl IdentityCenter {
             .region(region)
             .http_client(paced(&store_pace))
             .interceptor(Watch { pace: Some(store_pace), tally: tally.clone() })
-            .retry_config(aws::retries())
             .retry_partition(aws::retry_partition("identity-store"))
             .timeout_config(aws::timeouts())
             .build();
@@ -102,6 +102,11 @@ impl IdentityCenter {
     /// Finds the instance, once. Nothing else works without it.
     pub async fn find_instance(&self) -> Result<(), Error> {
         self.instance().await.map(|_| ())
+    }
+
+    /// The ARN of the instance that was found.
+    pub fn instance_arn(&self) -> Option<&str> {
+        self.instance.get().map(|instance| instance.arn.as_str())
     }
 
     async fn instance(&self) -> Result<&Instance, Error> {
@@ -191,6 +196,48 @@ impl IdentityCenter {
         match call.send().await {
             Ok(answer) => Ok(Some(answer.user_id)),
             Err(error) => known(call_error(OPERATION, error)),
+        }
+    }
+
+    /// The display name of every group, by id. A plan can do without, so few attempts must do.
+    #[cfg(feature = "assignctl")]
+    pub async fn groups(&self) -> Result<BTreeMap<String, String>, CallError> {
+        const OPERATION: &str = "identitystore:ListGroups";
+        let store = &self.found(OPERATION)?.identity_store;
+        let mut groups = BTreeMap::new();
+        let mut token = None;
+        loop {
+            let call = self.store.list_groups().identity_store_id(store).max_results(100);
+            let page =
+                call.set_next_token(token).customize().config_override(few_store_attempts()).send().await;
+            let page = page.map_err(|error| call_error(OPERATION, error))?;
+            let named = page.groups.into_iter();
+            groups.extend(named.map(|group| (group.group_id, group.display_name.unwrap_or_default())));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(groups);
+            }
+        }
+    }
+
+    /// The user name of every user, by id. As for groups, few attempts must do.
+    #[cfg(feature = "assignctl")]
+    pub async fn users(&self) -> Result<BTreeMap<String, String>, CallError> {
+        const OPERATION: &str = "identitystore:ListUsers";
+        let store = &self.found(OPERATION)?.identity_store;
+        let mut users = BTreeMap::new();
+        let mut token = None;
+        loop {
+            let call = self.store.list_users().identity_store_id(store).max_results(100);
+            let page =
+                call.set_next_token(token).customize().config_override(few_store_attempts()).send().await;
+            let page = page.map_err(|error| call_error(OPERATION, error))?;
+            let named = page.users.into_iter();
+            users.extend(named.map(|user| (user.user_id, user.user_name.unwrap_or_default())));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(users);
+            }
         }
     }
 
@@ -338,7 +385,6 @@ impl IdentityCenter {
         const OPERATION: &str = "sso:ListAccountAssignmentCreationStatus";
         let instance = self.found(OPERATION)?;
         let filter = status.map(|status| OperationStatusFilter::builder().status(status).build());
-        let few = aws::retries().with_max_attempts(3).with_initial_backoff(Duration::from_millis(200));
         let mut found = Vec::new();
         let mut token = None;
         for _ in 0..most_pages {
@@ -350,7 +396,7 @@ impl IdentityCenter {
                 .set_filter(filter.clone())
                 .set_next_token(token)
                 .customize()
-                .config_override(aws_sdk_ssoadmin::config::Builder::new().retry_config(few.clone()))
+                .config_override(aws_sdk_ssoadmin::config::Builder::new().retry_config(aws::few_attempts()))
                 .send()
                 .await
                 .map_err(|error| call_error(OPERATION, error))?;
@@ -365,6 +411,11 @@ impl IdentityCenter {
         }
         Ok(found)
     }
+}
+
+#[cfg(feature = "assignctl")]
+fn few_store_attempts() -> aws_sdk_identitystore::config::Builder {
+    aws_sdk_identitystore::config::Builder::new().retry_config(aws::few_attempts())
 }
 
 fn pace(config: &Config) -> Arc<Pace> {

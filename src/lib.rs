@@ -38,6 +38,8 @@ pub mod organization;
 pub mod pace;
 pub mod plan;
 pub mod report;
+#[cfg(feature = "assignctl")]
+pub mod snapshot;
 pub mod source;
 pub mod survey;
 pub mod table;

@@ -55,7 +55,7 @@ impl From<Failure> for Diagnostic {
 
 async fn start() -> Result<Function, Error> {
     let config = Config::read(|name| std::env::var(name).ok()).map_err(Error::InvalidConfig)?;
-    Function::new(config, &aws::load().await)
+    Function::new(config, &aws::load(aws::until_the_deadline()).await)
 }
 
 /// One structured line an invocation: the result as it is answered, or the error.

@@ -70,6 +70,25 @@ impl Names {
         Directory { permission_sets, permission_set_names, principals }
     }
 
+    /// The name of every permission set of the instance, by ARN.
+    #[cfg(feature = "assignctl")]
+    pub async fn every_permission_set(
+        &self,
+        center: &IdentityCenter,
+    ) -> Result<BTreeMap<String, String>, CallError> {
+        let mut described = stream::iter(center.list_permission_sets().await?)
+            .map(async |arn| (center.permission_set_name(&arn).await, arn))
+            .buffer_unordered(AT_ONCE);
+        let mut names = BTreeMap::new();
+        while let Some((name, arn)) = described.next().await {
+            if let Some(name) = name? {
+                self.lock().insert(arn.clone(), Remembered { name: name.clone(), at: Instant::now() });
+                names.insert(arn, name);
+            }
+        }
+        Ok(names)
+    }
+
     /// The ARN of each name.
     async fn permission_sets<'n>(
         &self,
@@ -124,7 +143,7 @@ impl Names {
                 name,
                 Err(match &failure {
                     Some(error) => Obstacle::Failed(error.clone()),
-                    None => Obstacle::Unknown(format!("no permission set is named {name:?}")),
+                    None => Obstacle::unknown("permission set", name),
                 }),
             );
         }
@@ -187,7 +206,7 @@ async fn principal_id(center: &IdentityCenter, principal: &Principal) -> Result<
     };
     match found {
         Ok(Ok(id)) => Ok(id),
-        Ok(Err(name)) => Err(Obstacle::Unknown(format!("no {kind} is named {name:?}"))),
+        Ok(Err(name)) => Err(Obstacle::unknown(kind, name)),
         Err(error) => Err(Obstacle::Failed(error)),
     }
 }

@@ -36,7 +36,6 @@ pub struct Organization {
 impl Organization {
     pub fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Organization {
         let config = aws_sdk_organizations::config::Builder::from(sdk)
-            .retry_config(aws::retries())
             .retry_partition(aws::retry_partition("organizations"))
             .timeout_config(aws::timeouts())
             .interceptor(Watch { pace: None, tally })

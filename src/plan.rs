@@ -14,10 +14,13 @@ use crate::{
 
 /// An account as Organizations describes it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "assignctl", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "assignctl", serde(rename_all = "camelCase", deny_unknown_fields))]
 pub struct Account {
     pub id: AccountId,
     pub name: String,
     pub state: State,
+    #[cfg_attr(feature = "assignctl", serde(rename = "management"))]
     pub is_management: bool,
     /// From the root down to the OU that holds the account; the root comes first.
     pub parents: Vec<Parent>,
@@ -34,6 +37,8 @@ impl Account {
 
 /// A root or an OU above an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "assignctl", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "assignctl", serde(deny_unknown_fields))]
 pub struct Parent {
     pub id: String,
     /// `None` for the root, and where no row names an OU by its path.
@@ -42,6 +47,8 @@ pub struct Parent {
 
 /// The account's state in the organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "assignctl", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "assignctl", serde(rename_all = "SCREAMING_SNAKE_CASE"))]
 pub enum State {
     Active,
     PendingActivation,
@@ -49,6 +56,7 @@ pub enum State {
     PendingClosure,
     Closed,
     /// One that AWS has added since.
+    #[cfg_attr(feature = "assignctl", serde(untagged))]
     Other(String),
 }
 
@@ -88,6 +96,12 @@ pub enum Obstacle {
     Unknown(String),
     /// It could not be found out.
     Failed(CallError),
+}
+
+impl Obstacle {
+    pub fn unknown(kind: &str, name: &str) -> Obstacle {
+        Obstacle::Unknown(format!("no {kind} is named {name:?}"))
+    }
 }
 
 impl Resolved<'_> {
@@ -183,44 +197,49 @@ pub enum Mismatch<'t> {
 
 /// The first reason why the row does not match the account; `None` where it matches.
 pub fn mismatch<'t>(row: &'t Row, account: &Account) -> Option<Mismatch<'t>> {
-    let except = |except: &Selector| unmet(except, account).is_none().then_some(Mismatch::Except);
-    unmet(&row.accounts.only, account).or_else(|| row.accounts.except.as_ref().and_then(except))
+    mismatches(row, account).next()
+}
+
+/// Every reason why the row does not match the account, each looked for only when it is asked for.
+pub fn mismatches<'t>(row: &'t Row, account: &Account) -> impl Iterator<Item = Mismatch<'t>> {
+    let excepted =
+        || row.accounts.except.as_ref().is_some_and(|except| unmet(except, account).next().is_none());
+    unmet(&row.accounts.only, account).chain(lazily(move || excepted().then_some(Mismatch::Except)))
 }
 
 /// Whether the account's tags, which `account` does not have yet, can decide about any row.
 pub fn asks_for_tags(table: &Table, account: &Account) -> bool {
     table.rows.iter().any(|row| {
         let asks = |selector: &Selector| {
-            !selector.tags.is_empty() && unmet_without_tags(selector, account).is_none()
+            !selector.tags.is_empty() && unmet_without_tags(selector, account).next().is_none()
         };
         asks(&row.accounts.only) || row.accounts.except.as_ref().is_some_and(asks)
     })
 }
 
-/// The first kind of condition that the account does not meet.
-fn unmet<'t>(selector: &'t Selector, account: &Account) -> Option<Mismatch<'t>> {
+/// The conditions that the account does not meet.
+fn unmet<'t>(selector: &'t Selector, account: &Account) -> impl Iterator<Item = Mismatch<'t>> {
     let tag = |key: &str, value: &glob::Pattern| account.tags.get(key).is_some_and(|tag| value.matches(tag));
-    unmet_without_tags(selector, account).or_else(|| {
-        let mut tags = selector.tags.iter();
-        tags.find(|(key, value)| !tag(key, value)).map(|(key, _)| Mismatch::Tag(key))
-    })
+    let tags = selector.tags.iter().filter(move |(key, value)| !tag(key, value));
+    unmet_without_tags(selector, account).chain(tags.map(|(key, _)| Mismatch::Tag(key)))
 }
 
-fn unmet_without_tags(selector: &Selector, account: &Account) -> Option<Mismatch<'static>> {
+fn unmet_without_tags<'t>(selector: &Selector, account: &Account) -> impl Iterator<Item = Mismatch<'t>> {
     let Selector { ids, names, ous, tags: _ } = selector;
-    if !ids.is_empty() && !ids.contains(&account.id) {
-        Some(Mismatch::Ids)
-    } else if !names.is_empty() && !names.iter().any(|name| name.matches(&account.name)) {
-        Some(Mismatch::Names)
-    } else if !ous.is_empty() && !ous.iter().any(|ou| covers(ou, &account.parents)) {
-        Some(Mismatch::OrganizationalUnits)
-    } else {
-        None
-    }
+    let other_id = || !ids.is_empty() && !ids.contains(&account.id);
+    let other_name = || !names.is_empty() && !names.iter().any(|name| name.matches(&account.name));
+    let elsewhere = || !ous.is_empty() && !ous.iter().any(|ou| covers(ou, &account.parents));
+    lazily(move || other_id().then_some(Mismatch::Ids))
+        .chain(lazily(move || other_name().then_some(Mismatch::Names)))
+        .chain(lazily(move || elsewhere().then_some(Mismatch::OrganizationalUnits)))
+}
+
+fn lazily<T>(look: impl FnOnce() -> Option<T>) -> impl Iterator<Item = T> {
+    std::iter::once_with(look).flatten()
 }
 
 /// Name by name, never joined: an OU called `Workloads/Prod` is not the OU `Prod` in `Workloads`.
-fn covers(ou: &OrganizationalUnit, parents: &[Parent]) -> bool {
+pub fn covers(ou: &OrganizationalUnit, parents: &[Parent]) -> bool {
     match ou {
         OrganizationalUnit::Id(id) => parents.iter().any(|parent| parent.id == *id),
         OrganizationalUnit::Path(names) => {

@@ -241,6 +241,13 @@ impl Report {
     }
 }
 
+impl GrantReport {
+    /// Whether AWS has it.
+    pub fn is_in_place(&self) -> bool {
+        matches!(self.status, Status::Created | Status::Present)
+    }
+}
+
 impl Status {
     fn in_place(&self) -> bool {
         matches!(self, Status::Created | Status::Present | Status::Planned)

@@ -27,7 +27,6 @@ pub struct Source {
 impl Source {
     pub fn new(place: Place, sdk: &SdkConfig, tally: Arc<Tally>) -> Source {
         let config = aws_sdk_dynamodb::config::Builder::from(sdk)
-            .retry_config(aws::retries())
             .retry_partition(aws::retry_partition("dynamodb"))
             .timeout_config(aws::timeouts())
             .interceptor(Watch { pace: None, tally })

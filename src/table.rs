@@ -5,11 +5,13 @@
 
 mod json;
 mod parse;
+#[cfg(feature = "assignctl")]
+mod write;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 pub use json::Json;
-pub use parse::{Fault, MAX_BYTES, MAX_ROWS, parse, parse_items};
+pub use parse::{Fault, MAX_BYTES, MAX_ROWS, RowPlace, Wrong, parse, parse_items};
 
 use crate::ids::AccountId;
 

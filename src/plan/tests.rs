@@ -67,6 +67,27 @@ fn a_row_matches_where_every_kind_given_matches() {
 }
 
 #[test]
+fn every_reason_against_a_row_is_told_in_the_order_of_the_kinds() {
+    let table = table(
+        r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "ids": ["444455556666"], "names": ["x"],
+             "ous": ["Workloads"], "tags": { "course": "go", "empty": "", "term": "*" },
+             "except": { "ous": ["Education"] } } }"#,
+    );
+    let told: Vec<_> = mismatches(&table.rows[0], &account()).collect();
+    assert_eq!(
+        told,
+        [
+            Mismatch::Ids,
+            Mismatch::Names,
+            Mismatch::OrganizationalUnits,
+            Mismatch::Tag("course"),
+            Mismatch::Tag("term"),
+            Mismatch::Except
+        ]
+    );
+}
+
+#[test]
 fn an_ou_whose_name_has_a_slash_is_not_taken_for_a_path() {
     let table = table(
         r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "ous": ["Education/Rust"] } }"#,

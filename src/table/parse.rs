@@ -257,7 +257,7 @@ fn selector(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Selector> {
         "" => Err(("is empty".into(), "write a glob for account names, such as class-*")),
         _ => pattern(text),
     });
-    let ous = fields.list("ous", faults, organizational_unit);
+    let ous = fields.list("ous", faults, OrganizationalUnit::parse);
     let tags = fields.pairs("tags", faults, |key, text| {
         if key.is_empty() || longer(key, shape::TAG_KEY_LENGTH) {
             return Err((
@@ -275,7 +275,8 @@ fn selector(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Selector> {
     })
 }
 
-type Wrong = (String, &'static str);
+/// What is wrong with a value, and what would be right.
+pub type Wrong = (String, &'static str);
 
 fn pattern(text: &str) -> Result<Pattern, Wrong> {
     let right = "write a glob of *, ? and [a-z]; a plain [ is written [[]";
@@ -285,24 +286,42 @@ fn pattern(text: &str) -> Result<Pattern, Wrong> {
     Pattern::new(text).map_err(|error| (format!("is {}, no glob: {}", quote(text), error.msg), right))
 }
 
-fn organizational_unit(text: &str) -> Result<OrganizationalUnit, Wrong> {
-    if ids::is_organizational_unit_id(text) || ids::is_root_id(text) {
-        return Ok(OrganizationalUnit::Id(text.to_owned()));
+impl OrganizationalUnit {
+    /// An id, or a path of names. The error says what is wrong, and what would be right.
+    pub fn parse(text: &str) -> Result<OrganizationalUnit, Wrong> {
+        if ids::is_organizational_unit_id(text) || ids::is_root_id(text) {
+            return Ok(OrganizationalUnit::Id(text.to_owned()));
+        }
+        if text.starts_with("ou-") || text.starts_with("r-") {
+            return Err((
+                format!("is {}, which begins like an id but is none", quote(text)),
+                "correct the id; an OU whose name begins so is given by its id",
+            ));
+        }
+        let names: Vec<_> = text.split('/').map(str::to_owned).collect();
+        if names.iter().any(|name| name.is_empty()) {
+            return Err((
+                format!("is {}, with an empty OU name", quote(text)),
+                "write OU names from the root down, such as Workloads/Prod, or an id",
+            ));
+        }
+        Ok(OrganizationalUnit::Path(names))
     }
-    if text.starts_with("ou-") || text.starts_with("r-") {
-        return Err((
-            format!("is {}, which begins like an id but is none", quote(text)),
-            "correct the id; an OU whose name begins so is given by its id",
-        ));
+}
+
+/// What a field that is not known may have been meant to be.
+fn suggestion(name: &str, known: &[&str]) -> String {
+    let fields = format!("the fields here are {}", known.join(", "));
+    let name = name.chars().take(80).collect::<String>().to_lowercase();
+    let near = |field: &&&str| strsim::jaro_winkler(&name, &field.to_lowercase()) > 0.8;
+    let by_likeness = |one: &&&str, other: &&&str| {
+        let likeness = |field: &str| strsim::jaro_winkler(&name, &field.to_lowercase());
+        likeness(one).total_cmp(&likeness(other))
+    };
+    match known.iter().filter(near).max_by(by_likeness) {
+        Some(field) => format!("did you mean `{field}`? {fields}"),
+        None => fields,
     }
-    let names: Vec<_> = text.split('/').map(str::to_owned).collect();
-    if names.iter().any(|name| name.is_empty()) {
-        return Err((
-            format!("is {}, with an empty OU name", quote(text)),
-            "write OU names from the root down, such as Workloads/Prod, or an id",
-        ));
-    }
-    Ok(OrganizationalUnit::Path(names))
 }
 
 fn longer(text: &str, most: usize) -> bool {
@@ -381,7 +400,7 @@ impl<'j> Fields<'j> {
         for (name, value) in fields {
             let place = opened.place(&name.chars().take(80).collect::<String>());
             if !known.contains(&name.as_str()) {
-                faults.add(&place, "is unknown".into(), &format!("the fields here are {}", known.join(", ")));
+                faults.add(&place, "is unknown".into(), &suggestion(name, known));
             } else if opened.fields.iter().any(|(before, _)| before == name) {
                 faults.add(&place, "is given twice".into(), "keep one");
             } else {

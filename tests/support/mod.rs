@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use account_assigner::{Answer, Function, config::Config, error::Error, report::Report, survey::Survey};
+use account_assigner::{Answer, Function, aws, config::Config, error::Error, report::Report, survey::Survey};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ssoadmin::config::Credentials;
 use serde_json::{Value, json};
@@ -130,6 +130,7 @@ async fn function(stand_in: &StandIn, table: &NamedTempFile, environment: &[(&st
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .http_client(stand_in.http_client())
+        .retry_config(aws::until_the_deadline())
         .load()
         .await;
     Function::new(config.unwrap(), &sdk).unwrap()

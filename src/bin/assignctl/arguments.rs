@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use account_assigner::{
     ids::{self, AccountId},
-    table::Place,
+    snapshot,
+    table::{OrganizationalUnit, Place},
 };
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// Writes one JSON document to standard output, also for errors.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Gives up after so many minutes; what is not done by then is pending.
+    #[arg(long, global = true, value_name = "MINUTES", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=1440))]
+    pub timeout: u32,
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -34,7 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   assignctl check                                    every fault of assignments.json, with its place
   assignctl plan --account 111122223333              what the account would get, and why
-  assignctl plan --account 111122223333 --explain 111122223333
+  assignctl plan --explain 111122223333              row by row, why it matches or does not
   assignctl plan --ou Workloads/Prod                 an OU and every OU below it
   assignctl snapshot > org.json                      what `plan --snapshot org.json` reads, offline
   assignctl plan --snapshot org.json --against main.json --table assignments.json
@@ -77,8 +81,8 @@ pub struct Selection {
     #[arg(long = "account", value_name = "ID", value_parser = account)]
     pub accounts: Vec<AccountId>,
     /// An OU by id or by its path of names from the root, with every OU below it; may be repeated.
-    #[arg(long = "ou", value_name = "PATH|ID")]
-    pub ous: Vec<String>,
+    #[arg(long = "ou", value_name = "PATH|ID", value_parser = organizational_unit)]
+    pub ous: Vec<OrganizationalUnit>,
     /// Every account of the organization.
     #[arg(long)]
     pub all: bool,
@@ -122,12 +126,15 @@ pub struct Plan {
     /// Works offline, from what `assignctl snapshot` wrote.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub snapshot: Option<PathBuf>,
-    /// Says row by row why it matches this account or does not.
-    #[arg(long, value_name = "ACCOUNT", value_parser = account, conflicts_with = "against")]
+    /// Says row by row why it matches this account or does not, and nothing of other accounts.
+    #[arg(long, value_name = "ACCOUNT", value_parser = account, conflicts_with_all = ["against", "which"])]
     pub explain: Option<AccountId>,
     /// Prints the difference in grants from this other table to --table, as Markdown.
     #[arg(long, value_name = "FILE|dynamodb:NAME", value_parser = table)]
     pub against: Option<Place>,
+    /// Also lists what complete accounts have.
+    #[arg(long)]
+    pub full: bool,
 }
 
 #[derive(Debug, Args)]
@@ -245,11 +252,14 @@ pub struct Report {
     pub snapshot: Option<PathBuf>,
 }
 
-impl Selection {
-    /// Whether nothing is selected, which most verbs take as everything.
-    pub fn is_empty(&self) -> bool {
-        self.accounts.is_empty() && self.ous.is_empty() && !self.all
+impl From<Selection> for snapshot::Selection {
+    fn from(Selection { accounts, ous, all }: Selection) -> snapshot::Selection {
+        if all { snapshot::Selection::default() } else { snapshot::Selection { accounts, ous } }
     }
+}
+
+fn organizational_unit(text: &str) -> Result<OrganizationalUnit, String> {
+    OrganizationalUnit::parse(text).map_err(|(problem, right)| format!("it {problem}; {right}"))
 }
 
 fn account(text: &str) -> Result<AccountId, &'static str> {

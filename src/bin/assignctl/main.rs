@@ -5,21 +5,25 @@
 
 #![forbid(unsafe_code)]
 
+mod against;
 mod apply;
 mod arguments;
 mod check;
 mod doctor;
+mod explain;
 mod failure;
 mod overview;
 mod plan;
 mod report;
 mod session;
+mod show;
 mod snapshot;
 mod table;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser};
+use tokio::time::Instant;
 
 use crate::{
     arguments::{Arguments, Verb},
@@ -29,8 +33,9 @@ use crate::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Arguments { table, json, verb } = Arguments::parse();
-    let session = Session { table, json };
+    let Arguments { table, json, timeout, verb } = Arguments::parse();
+    let session =
+        Session { table, json, until: Instant::now() + Duration::from_secs(u64::from(timeout) * 60) };
     match run(&session, verb).await {
         Ok(code) => code,
         Err(failure) => failure.tell(json),

@@ -1,13 +1,18 @@
-//! The operations of the Identity Store: names to ids, by exact match. Never lists or describes.
+//! The operations of the Identity Store: names to ids by exact match, and lists without filters.
 
 use crate::identifier::IdentityStoreId;
+use crate::organization::{Group, User};
 use crate::request::{Answer, Operation, Problem, Refusal, Request, members};
 use crate::state::State;
 use serde::Deserialize;
 use serde_json::json;
 
-pub(crate) const OPERATIONS: &[Operation] =
-    &[Operation::single("GetGroupId", get_group_id), Operation::single("GetUserId", get_user_id)];
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::single("GetGroupId", get_group_id),
+    Operation::single("GetUserId", get_user_id),
+    Operation::paged("ListGroups", 100, list_groups),
+    Operation::paged("ListUsers", 100, list_users),
+];
 
 #[derive(Deserialize)]
 enum AlternateIdentifier {
@@ -47,13 +52,35 @@ fn get_user_id(state: &mut State, request: &Request) -> Answer {
     Ok(json!({ "UserId": user.id, "IdentityStoreId": state.world.organization.identity_store_id }))
 }
 
+fn list_groups(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { identity_store_id: IdentityStoreId });
+    require_store(state, request, &members.identity_store_id)?;
+    let store = &state.world.organization.identity_store_id;
+    let show =
+        |group: &Group| json!({ "GroupId": group.id, "DisplayName": group.name, "IdentityStoreId": store });
+    request.page("Groups", &state.world.organization.groups, show)
+}
+
+fn list_users(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { identity_store_id: IdentityStoreId });
+    require_store(state, request, &members.identity_store_id)?;
+    let store = &state.world.organization.identity_store_id;
+    let show = |user: &User| json!({ "UserId": user.id, "UserName": user.name, "IdentityStoreId": store });
+    request.page("Users", &state.world.organization.users, show)
+}
+
 fn unique_attribute(state: &State, request: &Request) -> Result<UniqueAttribute, Refusal> {
     let members =
         members!(request { identity_store_id: IdentityStoreId, alternate_identifier: AlternateIdentifier });
     let AlternateIdentifier::UniqueAttribute(attribute) = members.alternate_identifier;
-    if *members.identity_store_id == state.world.organization.identity_store_id {
-        Ok(attribute)
+    require_store(state, request, &members.identity_store_id)?;
+    Ok(attribute)
+}
+
+fn require_store(state: &State, request: &Request, id: &str) -> Result<(), Refusal> {
+    if *id == state.world.organization.identity_store_id {
+        Ok(())
     } else {
-        Err(request.missing(format_args!("the identity store {}", &*members.identity_store_id)))
+        Err(request.missing(format_args!("the identity store {id}")))
     }
 }

@@ -1,0 +1,158 @@
+//! An overview as text for a terminal: account by account, each grant with the rows that cause it.
+
+use std::fmt::Write;
+
+use account_assigner::report::{GrantReport, PermissionSetReport, PrincipalReport, Status};
+use anstyle::Style;
+
+use crate::{
+    failure::{ERROR, FAINT, GOOD, STRONG, WARNING},
+    overview::{AccountAccess, Counts, Held, Overview, Standing},
+};
+
+/// Accounts to which there is something to say, in full; the others are only counted, unless `full`.
+pub fn accounts(overview: &Overview, full: bool) -> String {
+    let mut text = String::new();
+    for account in &overview.accounts {
+        if full || account.standing != Standing::Complete || !account.unexplained.is_empty() {
+            show_account(&mut text, account);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn show_account(text: &mut String, access: &AccountAccess) {
+    let account = &access.account;
+    let _ = write!(text, "{STRONG}{}{STRONG:#}", clean(&account.name));
+    let _ = write!(text, "{}{}", if account.name.is_empty() { "" } else { "  " }, account.id);
+    if !account.ou.is_empty() {
+        let _ = write!(text, "  {}", clean(&account.ou));
+    }
+    text.push('\n');
+    if let Some(reason) = &access.reason {
+        let _ = writeln!(text, "  {FAINT}nothing is done: {}{FAINT:#}", clean(reason));
+    } else if access.grants.is_empty() {
+        let _ = writeln!(text, "  {FAINT}no row matches it{FAINT:#}");
+    }
+    let lines: Vec<Line> = access
+        .grants
+        .iter()
+        .map(Line::of_grant)
+        .chain(access.unexplained.iter().map(Line::of_held))
+        .collect();
+    let width = |column: fn(&Line) -> &String| {
+        lines.iter().map(|line| column(line).chars().count()).max().unwrap_or(0)
+    };
+    let (sets, principals) = (width(|line| &line.permission_set), width(|line| &line.principal));
+    for Line { mark, style, permission_set, principal, why, more } in lines {
+        let _ = writeln!(
+            text,
+            "  {style}{mark} {permission_set:sets$}  {principal:principals$}{style:#}  {FAINT}{why}{FAINT:#}"
+        );
+        for line in more {
+            let _ = writeln!(text, "      {line}");
+        }
+    }
+}
+
+/// The marks of [`Line::of_grant`] and [`Line::of_held`].
+pub const LEGEND: &str = "+ to create   = there already   ? a name does not exist   ! failed   … pending   \
+                          ~ there, but no row explains it";
+
+struct Line {
+    mark: char,
+    style: Style,
+    permission_set: String,
+    principal: String,
+    why: String,
+    more: Vec<String>,
+}
+
+impl Line {
+    fn of_grant(grant: &GrantReport) -> Line {
+        let (mark, style, more) = match &grant.status {
+            Status::Planned => ('+', GOOD, Vec::new()),
+            Status::Created => ('✓', GOOD, Vec::new()),
+            Status::Present => ('=', FAINT, Vec::new()),
+            Status::Unresolved { reason, remedy } => ('?', WARNING, vec![clean(reason), clean(remedy)]),
+            Status::Failed { reason, remedy } => ('!', ERROR, vec![clean(reason), clean(remedy)]),
+            Status::Pending { reason } => ('…', WARNING, vec![clean(reason)]),
+        };
+        Line {
+            mark,
+            style,
+            permission_set: permission_set(&grant.permission_set),
+            principal: principal(&grant.principal),
+            why: rows(&grant.rules),
+            more,
+        }
+    }
+
+    fn of_held(held: &Held) -> Line {
+        Line {
+            mark: '~',
+            style: WARNING,
+            permission_set: permission_set(&held.permission_set),
+            principal: principal(&held.principal),
+            why: "no row explains it".to_owned(),
+            more: Vec::new(),
+        }
+    }
+}
+
+pub fn rows(ids: &[String]) -> String {
+    format!("{} {}", if ids.len() == 1 { "row" } else { "rows" }, ids.join(", "))
+}
+
+pub fn permission_set(report: &PermissionSetReport) -> String {
+    let PermissionSetReport { name, arn } = report;
+    clean(name.as_ref().or(arn.as_ref()).map_or("", String::as_str))
+}
+
+pub fn principal(report: &PrincipalReport) -> String {
+    let PrincipalReport { kind, name, id } = report;
+    let text = name.as_ref().or(id.as_ref()).map_or("", String::as_str);
+    format!("{} {}", kind.to_lowercase(), clean(text))
+}
+
+/// Names come from others: what would move the cursor or colour the terminal is shown instead.
+pub fn clean(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+pub fn summary(counts: &Counts) -> String {
+    let Counts { accounts, complete, incomplete, ignored, not_ready, unexplained, .. } = *counts;
+    let Counts { created, present, planned, unresolved, failed, pending, .. } = *counts;
+    let some = |numbers: &[(usize, &str)]| {
+        let told: Vec<String> =
+            numbers.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+    };
+    format!(
+        "{}: {}\n{}: {}\n",
+        plural(accounts, "account"),
+        some(&[
+            (complete, "complete"),
+            (incomplete, "incomplete"),
+            (not_ready, "not ready"),
+            (ignored, "ignored")
+        ]),
+        plural(created + present + planned + unresolved + failed + pending, "wanted grant"),
+        some(&[
+            (created, "created"),
+            (planned, "to create"),
+            (present, "there already"),
+            (unresolved, "unresolved"),
+            (failed, "failed"),
+            (pending, "pending"),
+        ]),
+    ) + &match unexplained {
+        0 => String::new(),
+        count => format!("{} that no row explains; nothing is deleted\n", plural(count, "assignment")),
+    }
+}
+
+pub fn plural(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
