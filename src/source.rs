@@ -3,7 +3,11 @@
 //! The table is read anew for every event and never remembered, so that an edit is seen by the next one. It is
 //! read whole and never written.
 
-use std::{io::Read, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
@@ -13,55 +17,68 @@ use crate::{
     error::Error,
     table::{self, Json, MAX_BYTES, MAX_ROWS, Place, Table},
 };
-use std::sync::Arc;
 
 const EMBEDDED: &[u8] = include_bytes!("../assignments.json");
 
-/// The config table's place, and a client where that is needed.
+/// The config table's place, with a client where that is needed.
 #[derive(Clone, Debug)]
-pub struct Source {
-    place: Place,
-    client: Client,
+pub enum Source {
+    Embedded,
+    File(PathBuf),
+    DynamoDb { table: String, client: Client },
 }
 
 impl Source {
     pub fn new(place: Place, sdk: &SdkConfig, tally: Arc<Tally>) -> Source {
-        let config = aws_sdk_dynamodb::config::Builder::from(sdk)
-            .retry_partition(aws::retry_partition("dynamodb"))
-            .timeout_config(aws::timeouts())
-            .interceptor(Watch { pace: None, tally })
-            .build();
-        Source { place, client: Client::from_conf(config) }
+        match place {
+            Place::Embedded => Source::Embedded,
+            Place::File(path) => Source::File(path),
+            Place::DynamoDb(table) => {
+                let config = aws_sdk_dynamodb::config::Builder::from(sdk)
+                    .retry_partition(aws::retry_partition("dynamodb"))
+                    .timeout_config(aws::timeouts())
+                    .interceptor(Watch { pace: None, tally })
+                    .build();
+                Source::DynamoDb { table, client: Client::from_conf(config) }
+            }
+        }
+    }
+
+    pub fn place(&self) -> Place {
+        match self {
+            Source::Embedded => Place::Embedded,
+            Source::File(path) => Place::File(path.clone()),
+            Source::DynamoDb { table, .. } => Place::DynamoDb(table.clone()),
+        }
     }
 
     /// # Errors
     /// [`Error::InvalidTable`] with every fault; [`Error::InvalidConfig`] or [`Error::ServiceUnavailable`] where the
     /// table cannot be read.
     pub async fn load(&self) -> Result<Table, Error> {
-        let table = match &self.place {
-            Place::Embedded => table::parse(EMBEDDED),
-            Place::File(path) => {
+        let table = match self {
+            Source::Embedded => table::parse(EMBEDDED),
+            Source::File(path) => {
                 table::parse(&read(path).map_err(|fault| Error::InvalidConfig(vec![fault]))?)
             }
-            Place::DynamoDb(name) => table::parse_items(self.scan(name).await?),
+            Source::DynamoDb { table, client } => table::parse_items(scan(client, table).await?),
         };
-        table.map_err(|faults| Error::InvalidTable { table: self.place.to_string(), faults })
+        table.map_err(|faults| Error::InvalidTable { table: self.place().to_string(), faults })
     }
+}
 
-    /// Every item, by consistent reads. Stops after one more than a table may have.
-    async fn scan(&self, table: &str) -> Result<Vec<Json>, Error> {
-        let mut items = Vec::new();
-        let mut pages =
-            self.client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| call_error("dynamodb:Scan", error))?;
-            items.push(Json::Object(item.into_iter().map(|(name, value)| (name, json(value))).collect()));
-            if items.len() > MAX_ROWS {
-                break;
-            }
+/// Every item, by consistent reads. Stops after one more than a table may have.
+async fn scan(client: &Client, table: &str) -> Result<Vec<Json>, Error> {
+    let mut items = Vec::new();
+    let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
+    while let Some(item) = pages.next().await {
+        let item = item.map_err(|error| call_error("dynamodb:Scan", error))?;
+        items.push(Json::Object(item.into_iter().map(|(name, value)| (name, json(value))).collect()));
+        if items.len() > MAX_ROWS {
+            break;
         }
-        Ok(items)
     }
+    Ok(items)
 }
 
 /// An attribute as the JSON that a table in a file would have. A set of strings is a list.

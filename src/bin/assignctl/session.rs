@@ -113,6 +113,12 @@ impl Session {
 
     /// A table from a file, without AWS; or from DynamoDB.
     pub async fn table(&self, place: &Place) -> Result<Table, Failure> {
+        if let Place::File(path) = place {
+            let opened = std::fs::File::open(path).and_then(|file| file.metadata());
+            if !opened.map_err(|error| Failure::file("read", path, &error))?.is_file() {
+                return Err(Failure::wrong(format!("{} is not a file", path.display()), "name a table"));
+            }
+        }
         Ok(self.source(place).await.load().await?)
     }
 
