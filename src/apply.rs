@@ -24,7 +24,10 @@ use futures_util::{
     FutureExt, StreamExt,
     stream::{self, FuturesUnordered},
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     failure::{CallError, Cause, Kind, failure_reason},
@@ -119,6 +122,33 @@ pub struct Limits {
     pub until: Instant,
 }
 
+/// Whether those who look on want it to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    GoOn,
+    /// Nothing new is started; what is under way is waited for.
+    StartNothing,
+    /// Nothing is waited for either.
+    Stop,
+}
+
+/// Who looks on while assignments are created, and may end it before the time runs out.
+pub struct Onlooker<'a> {
+    pub course: watch::Receiver<Course>,
+    pub progress: &'a (dyn Fn(Count) + Sync),
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Assignments that are done, in one way or another.
+    pub done: usize,
+    /// Of these, the ones that are not in place.
+    pub failed: usize,
+    /// Creations under way.
+    pub outstanding: usize,
+}
+
 /// Creates the missing assignments and waits until each is done, refused for good, or out of time. Answers in
 /// the order of `missing`.
 ///
@@ -129,6 +159,7 @@ pub async fn create(
     missing: Vec<Assignment>,
     in_progress: Vec<String>,
     limits: Limits,
+    onlooker: Option<Onlooker<'_>>,
 ) -> Vec<Settled> {
     let now = Instant::now();
     let grants = missing
@@ -154,6 +185,7 @@ pub async fn create(
         fruitless_polls: 0,
         provisioning: FIRST_POLL,
         took: None,
+        onlooker,
     };
     if !in_progress.is_empty() {
         let describe = stream::iter(in_progress)
@@ -169,8 +201,8 @@ pub async fn create(
             apply.adopt(creations.into_iter().flatten());
         }
     }
-    apply.run().await;
-    apply.grants.into_iter().map(Grant::settled).collect()
+    let ended = apply.run().await;
+    apply.grants.into_iter().map(|grant| grant.settled(ended)).collect()
 }
 
 struct Grant {
@@ -236,24 +268,56 @@ struct Apply<'a> {
     /// What the creations that the present poll has found done have taken: longer than this, if they were seen in
     /// progress before, and not longer than that.
     took: Option<(Option<Duration>, Duration)>,
+    onlooker: Option<Onlooker<'a>>,
 }
 
 impl<'a> Apply<'a> {
-    async fn run(&mut self) {
+    /// Returns why it ended, for the report of what is pending.
+    async fn run(&mut self) -> &'static str {
         loop {
             let now = Instant::now();
+            let course = self.course();
             if now >= self.limits.until || self.grants.iter().all(Grant::is_done) {
-                return;
+                return "the time ran out";
             }
-            self.start_waiting(now);
+            if course == Course::Stop {
+                return "it was stopped";
+            }
+            if course == Course::GoOn {
+                self.start_waiting(now);
+            }
             self.start_poll(now);
-            let Some(wake) = self.wake_at(now) else { return };
+            let Some(wake) = self.wake_at(now, course) else {
+                return if course == Course::GoOn { "the time ran out" } else { "it was stopped" };
+            };
             tokio::select! {
                 biased;
                 Some(ended) = self.calls.next() => self.take(ended),
                 () = sleep_until(wake) => {}
+                () = told(&mut self.onlooker) => {}
+            }
+            self.tell();
+        }
+    }
+
+    fn course(&self) -> Course {
+        self.onlooker.as_ref().map_or(Course::GoOn, |onlooker| *onlooker.course.borrow())
+    }
+
+    fn tell(&self) {
+        let Some(onlooker) = &self.onlooker else { return };
+        let mut count = Count::default();
+        for grant in &self.grants {
+            match &grant.stage {
+                Stage::Done(settled) => {
+                    count.done += 1;
+                    count.failed += usize::from(!matches!(settled.status, Status::Created | Status::Present));
+                }
+                Stage::Outstanding { .. } | Stage::Calling => count.outstanding += 1,
+                Stage::Waiting { .. } => {}
             }
         }
+        (onlooker.progress)(count);
     }
 
     fn start_waiting(&mut self, now: Instant) {
@@ -316,8 +380,10 @@ impl<'a> Apply<'a> {
     }
 
     /// When there is something to do even if no call ends before. `None`: never.
-    fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let may_start = now + LAST_START <= self.limits.until && self.taken() < self.limits.max_outstanding;
+    fn wake_at(&self, now: Instant, course: Course) -> Option<Instant> {
+        let may_start = course == Course::GoOn
+            && now + LAST_START <= self.limits.until
+            && self.taken() < self.limits.max_outstanding;
         let waiting = self.grants.iter().filter_map(|grant| match grant.stage {
             Stage::Waiting { from, .. } if may_start => Some(from),
             _ => None,
@@ -566,20 +632,31 @@ impl Grant {
         self.stage = Stage::Waiting { from, look_first };
     }
 
-    fn settled(self) -> Settled {
+    /// `ended`: why there is no more of it, such as "the time ran out".
+    fn settled(self, ended: &str) -> Settled {
         let (mut reason, request_id) = match self.stage {
             Stage::Done(settled) => return settled,
             Stage::Outstanding { request_id, .. } => {
-                ("its creation was IN_PROGRESS when the time ran out".to_owned(), Some(request_id))
+                (format!("its creation was IN_PROGRESS when {ended}"), Some(request_id))
             }
-            Stage::Calling => ("no answer had come when the time ran out".to_owned(), None),
-            Stage::Waiting { .. } => ("it was not created when the time ran out".to_owned(), None),
+            Stage::Calling => (format!("no answer had come when {ended}"), None),
+            Stage::Waiting { .. } => (format!("it was not created when {ended}"), None),
         };
         if let Some(last) = self.last {
             reason = format!("{reason}; the last answer before: {last}");
         }
         Settled { request_id, ..Status::Pending { reason }.into() }
     }
+}
+
+/// Returns when the onlooker has something new to say; without one, never.
+async fn told(onlooker: &mut Option<Onlooker<'_>>) {
+    if let Some(onlooker) = onlooker
+        && onlooker.course.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Looks for creations under way first and for the assignment second: one that ends in between is seen.

@@ -32,7 +32,7 @@ pub async fn ensure<'t>(
     let created = if dry_run || missing.is_empty() {
         missing.into_iter().map(|_| Status::Planned.into()).collect()
     } else {
-        apply::create(center, missing, in_progress, limits).await
+        apply::create(center, missing, in_progress, limits, None).await
     };
     let mut created = created.into_iter();
     let settled = grants.into_iter().map(|(resolved, state)| match state {

@@ -309,7 +309,7 @@ impl From<(Resolved<'_>, Settled)> for GrantReport {
 }
 
 /// To the millisecond.
-pub(crate) fn seconds(duration: Duration) -> f64 {
+pub fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 

@@ -37,9 +37,20 @@ pub struct Fault {
     pub row: Option<RowPlace>,
     /// The field, from the row down, such as `accounts.ous[0]`; empty for the row or the table as a whole.
     pub field: String,
+    pub part: Part,
     pub problem: String,
     /// What would be right.
     pub remedy: String,
+}
+
+/// What of a field is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The name: there should be no such field, or not once more.
+    Name,
+    Value,
+    /// It is not there.
+    Absence,
 }
 
 /// Which row of the table, counted from 1, and its id where it has one.
@@ -343,10 +354,14 @@ struct Faults {
 
 impl Faults {
     fn add(&mut self, field: &str, problem: String, remedy: &str) {
+        self.add_about(Part::Value, field, problem, remedy);
+    }
+
+    fn add_about(&mut self, part: Part, field: &str, problem: String, remedy: &str) {
         self.count += 1;
         if self.found.len() < MAX_FAULTS {
             let (row, field, remedy) = (self.row.clone(), field.to_owned(), remedy.to_owned());
-            self.found.push(Fault { row, field, problem, remedy });
+            self.found.push(Fault { row, field, part, problem, remedy });
         }
     }
 
@@ -357,6 +372,7 @@ impl Faults {
             self.found.push(Fault {
                 row: None,
                 field: String::new(),
+                part: Part::Value,
                 problem,
                 remedy: "mend these first".into(),
             });
@@ -400,9 +416,9 @@ impl<'j> Fields<'j> {
         for (name, value) in fields {
             let place = opened.place(&name.chars().take(80).collect::<String>());
             if !known.contains(&name.as_str()) {
-                faults.add(&place, "is unknown".into(), &suggestion(name, known));
+                faults.add_about(Part::Name, &place, "is unknown".into(), &suggestion(name, known));
             } else if opened.fields.iter().any(|(before, _)| before == name) {
-                faults.add(&place, "is given twice".into(), "keep one");
+                faults.add_about(Part::Name, &place, "is given twice".into(), "keep one");
             } else {
                 opened.fields.push((name, value));
             }
@@ -422,7 +438,7 @@ impl<'j> Fields<'j> {
     fn required(&mut self, name: &str, faults: &mut Faults) -> Option<&'j Json> {
         let value = self.take(name);
         if value.is_none() && self.opened {
-            faults.add(&self.place(name), "is missing".into(), "add it");
+            faults.add_about(Part::Absence, &self.place(name), "is missing".into(), "add it");
         }
         value
     }
@@ -493,7 +509,7 @@ impl<'j> Fields<'j> {
         for (key, value) in pairs {
             let place = format!("{place}.{}", key.chars().take(80).collect::<String>());
             if read_pairs.iter().any(|(before, _)| before == key) {
-                faults.add(&place, "is given twice".into(), "keep one");
+                faults.add_about(Part::Name, &place, "is given twice".into(), "keep one");
                 continue;
             }
             let Some(text) = faults.string(&place, value, "write a glob for the tag's value") else {

@@ -132,7 +132,7 @@ pub struct Plan {
     /// Prints the difference in grants from this other table to --table, as Markdown.
     #[arg(long, value_name = "FILE|dynamodb:NAME", value_parser = table)]
     pub against: Option<Place>,
-    /// Also lists what complete accounts have.
+    /// Lists every account, also those that lack nothing.
     #[arg(long)]
     pub full: bool,
 }
@@ -156,9 +156,9 @@ pub struct Apply {
     /// Asks nothing.
     #[arg(long, short)]
     pub yes: bool,
-    /// Creations in flight, 1 to 15.
-    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=15))]
-    pub max_outstanding: u16,
+    /// Creations in flight, 1 to 15 [default: MAX_OUTSTANDING of the environment, else 10]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub max_outstanding: Option<u16>,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod check;
 mod doctor;
 mod explain;
 mod failure;
+mod lint;
 mod overview;
 mod plan;
 mod report;

@@ -15,7 +15,7 @@ use crate::{
     failure::{Failure, MISSING},
     overview::{Outcome, Overview, Standing},
     session::Session,
-    show,
+    show::{self, Shown},
 };
 
 pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<ExitCode, Failure> {
@@ -55,8 +55,9 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<ExitCo
     } else if session.json {
         session.print_json(&overview);
     } else {
-        let full = full || !selection.accounts.is_empty();
-        session.print(&show::accounts(&overview, full));
+        let shown =
+            if full || !selection.accounts.is_empty() { Shown::Everything } else { Shown::Noteworthy };
+        session.print(&show::accounts(&overview, shown));
         session.print(&show::summary(&overview.counts));
         session.note(show::LEGEND);
         if overview.counts.planned > 0 {

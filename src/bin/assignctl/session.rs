@@ -130,6 +130,16 @@ impl Session {
         Source::new(place.clone(), &sdk, Arc::default())
     }
 
+    pub fn snapshot(&self, path: &Path) -> Result<Snapshot, Failure> {
+        let text = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+        Snapshot::parse(&text).map_err(|problem| {
+            Failure::wrong(
+                format!("{}: {problem}", path.display()),
+                "write a new one with `assignctl snapshot`",
+            )
+        })
+    }
+
     /// What was read before, for these accounts.
     pub fn facts_from_snapshot(
         &self,
@@ -137,13 +147,7 @@ impl Session {
         selection: &Selection,
         tables: &[&Table],
     ) -> Result<Facts, Failure> {
-        let text = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
-        let mut snapshot = Snapshot::parse(&text).map_err(|problem| {
-            Failure::wrong(
-                format!("{}: {problem}", path.display()),
-                "write a new one with `assignctl snapshot`",
-            )
-        })?;
+        let mut snapshot = self.snapshot(path)?;
         let unknown = selection.unknown(&snapshot.accounts);
         if !unknown.is_empty() {
             return Err(Failure::wrong(

@@ -10,11 +10,27 @@ use crate::{
     overview::{AccountAccess, Counts, Held, Overview, Standing},
 };
 
-/// Accounts to which there is something to say, in full; the others are only counted, unless `full`.
-pub fn accounts(overview: &Overview, full: bool) -> String {
+/// Which accounts are told of one by one; the others are only counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Everything,
+    /// Those that lack something, are not ready, or hold what no row explains.
+    Noteworthy,
+    /// Those that lack something.
+    Incomplete,
+}
+
+pub fn accounts(overview: &Overview, shown: Shown) -> String {
     let mut text = String::new();
     for account in &overview.accounts {
-        if full || account.standing != Standing::Complete || !account.unexplained.is_empty() {
+        let noteworthy = match account.standing {
+            Standing::Incomplete => true,
+            Standing::NotReady => shown != Shown::Incomplete,
+            Standing::Complete | Standing::Ignored => {
+                shown == Shown::Noteworthy && !account.unexplained.is_empty()
+            }
+        };
+        if noteworthy || shown == Shown::Everything {
             show_account(&mut text, account);
             text.push('\n');
         }

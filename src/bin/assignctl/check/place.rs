@@ -1,0 +1,213 @@
+//! Where in a table's text a row and a field stand. Pure; judges nothing.
+
+use std::ops::Range;
+
+use account_assigner::table::Part;
+use jsonc_parser::{
+    CollectOptions, CommentCollectionStrategy, ParseOptions,
+    ast::{ObjectProp, Value},
+    common::Ranged,
+    parse_to_ast,
+};
+
+/// A text, and what it says if it is JSON.
+pub struct Text<'t> {
+    text: &'t str,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    value: Option<Value<'t>>,
+}
+
+/// Some whole lines of a text, or a part of one where it is very long.
+pub struct Window {
+    pub bytes: Range<usize>,
+    /// Number of its first line, from 1.
+    pub line: usize,
+}
+
+/// Lines farther away are not shown beside each other.
+const NEAR: usize = 12;
+/// So much of a long line is shown on either side of what is wrong in it.
+const BESIDE: usize = 200;
+
+impl<'t> Text<'t> {
+    pub fn new(text: &'t str) -> Text<'t> {
+        let collect = CollectOptions { comments: CommentCollectionStrategy::Off, tokens: false };
+        let strict = ParseOptions {
+            allow_comments: false,
+            allow_loose_object_property_names: false,
+            allow_trailing_commas: false,
+            allow_missing_commas: false,
+            allow_single_quoted_strings: false,
+            allow_hexadecimal_numbers: false,
+            allow_unary_plus_numbers: false,
+            allow_bare_decimal_point_numbers: false,
+            allow_non_finite_numbers: false,
+            allow_extended_string_escapes: false,
+        };
+        // The table's own reader bounds the depth; what it refuses is not read a second time.
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let parsed = is_json.then(|| parse_to_ast(text, &collect, &strict).ok()).flatten();
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
+        Text { text, lines, value: parsed.and_then(|parsed| parsed.value) }
+    }
+
+    pub fn get(&self, bytes: &Range<usize>) -> &'t str {
+        self.text.get(bytes.clone()).unwrap_or_default()
+    }
+
+    /// Both from 1; the column in characters.
+    pub fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let line = self.line(at);
+        (line + 1, self.get(&(self.lines[line]..at)).chars().count() + 1)
+    }
+
+    /// Of the line that holds the byte, from 0.
+    fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at).saturating_sub(1)
+    }
+
+    fn line_end(&self, line: usize) -> usize {
+        self.lines.get(line + 1).map_or(self.text.len(), |next| next - 1)
+    }
+
+    pub fn is_near(&self, one: &Range<usize>, other: &Range<usize>) -> bool {
+        self.line(one.start).abs_diff(self.line(other.start)) <= NEAR
+            && one.start.abs_diff(other.start) <= NEAR * BESIDE
+    }
+
+    /// The lines that hold all of these.
+    pub fn window<'s>(&self, spans: impl Iterator<Item = &'s Range<usize>>) -> Window {
+        let (start, end) =
+            spans.fold((usize::MAX, 0), |(start, end), span| (start.min(span.start), end.max(span.end)));
+        let (first, last) = (self.line(start), self.line(end));
+        let begin = self.boundary(self.lines[first].max(start.saturating_sub(BESIDE)));
+        let end = self.boundary(self.line_end(last).min(end + BESIDE));
+        Window { bytes: begin..end, line: first + 1 }
+    }
+
+    fn boundary(&self, mut at: usize) -> usize {
+        while at > 0 && !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+
+    /// Where the text ceases to be JSON.
+    pub fn syntax_error(&self) -> Option<Range<usize>> {
+        let error = serde_json::from_str::<serde::de::IgnoredAny>(self.text).err()?;
+        let line = error.line().checked_sub(1)?;
+        let at =
+            self.boundary((self.lines.get(line)? + error.column().saturating_sub(1)).min(self.text.len()));
+        let next = self.text[at..].chars().next().map_or(0, char::len_utf8);
+        Some(at..at + next)
+    }
+
+    /// The field of a row, counted from 1, or of the table; where it is absent, what should have it.
+    pub fn find(&self, row: Option<usize>, field: &str, part: Part) -> Option<Range<usize>> {
+        let mut value = self.value.as_ref()?;
+        if let Some(row) = row {
+            let rows = &last(value, "assignments")?.value;
+            value = rows.as_array()?.elements.get(row - 1)?;
+            if field.is_empty() || part == Part::Absence && !field.contains('.') {
+                let shown = last(value, "id").map_or(value, |property| &property.value);
+                return Some(self.first_line(bytes(shown.range())));
+            }
+        }
+        let found = descend(value, field, part).or_else(|| {
+            let (before, _) = field.rsplit_once('.')?;
+            descend(value, before, Part::Name)
+        });
+        Some(self.first_line(found.unwrap_or_else(|| bytes(value.range()))))
+    }
+
+    /// The part of a range that lies in its first line.
+    fn first_line(&self, range: Range<usize>) -> Range<usize> {
+        let end = self.line_end(self.line(range.start));
+        range.start..range.end.min(end)
+    }
+}
+
+/// The last field of this name: of two, it is the one too many.
+fn last<'v, 't>(value: &'v Value<'t>, name: &str) -> Option<&'v ObjectProp<'t>> {
+    value.as_object()?.properties.iter().rev().find(|property| property.name.as_str() == name)
+}
+
+/// Follows a path such as `accounts.tags.a.b[0]`. Keys may have dots and brackets of their own and are cut where they
+/// are long, so each key that the path can begin with is tried.
+fn descend(value: &Value<'_>, path: &str, part: Part) -> Option<Range<usize>> {
+    if path.is_empty() {
+        return Some(bytes(value.range()));
+    }
+    if let Some(rest) = path.strip_prefix('[') {
+        let (index, rest) = rest.split_once(']')?;
+        let element = value.as_array()?.elements.get(index.parse::<usize>().ok()?)?;
+        return descend(element, rest.strip_prefix('.').unwrap_or(rest), part);
+    }
+    value.as_object()?.properties.iter().rev().find_map(|property| {
+        let name: String = property.name.as_str().chars().take(80).collect();
+        let rest = path.strip_prefix(&name)?;
+        match (rest.chars().next(), part) {
+            (None, Part::Name) => Some(bytes(property.name.range())),
+            (None, _) => descend(&property.value, rest, part),
+            (Some('.'), _) => descend(&property.value, &rest[1..], part),
+            (Some('['), _) => descend(&property.value, rest, part),
+            (Some(_), _) => None,
+        }
+    })
+}
+
+fn bytes(range: jsonc_parser::common::Range) -> Range<usize> {
+    range.start..range.end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_is_found_where_it_stands() {
+        let text = r#"{ "assignments": [
+  { "id": "é", "group": "a", "group": "b" },
+  { "id": "b",
+    "accounts": { "tags": { "a.b": "1", "a": { "b": "2" }, "x[0]": "3" }, "ous": ["A", "B"],
+      "except": {
+      } } }
+], "more": 1 }"#;
+        let cases: &[(Option<usize>, &str, Part, &str, (usize, usize))] = &[
+            (Some(1), "group", Part::Name, r#""group""#, (2, 29)),
+            (Some(1), "group", Part::Value, r#""b""#, (2, 38)),
+            (Some(1), "permissionSet", Part::Absence, r#""é""#, (2, 11)),
+            (Some(1), "", Part::Value, r#""é""#, (2, 11)),
+            (Some(2), "accounts.ous[1]", Part::Value, r#""B""#, (4, 88)),
+            (Some(2), "accounts.tags.a.b", Part::Value, r#""2""#, (4, 47)),
+            (Some(2), "accounts.tags.x[0]", Part::Value, r#""3""#, (4, 68)),
+            (Some(2), "accounts.except", Part::Value, "{", (5, 17)),
+            (Some(2), "accounts.except.ids", Part::Absence, r#""except""#, (5, 7)),
+            (None, "more", Part::Name, r#""more""#, (7, 4)),
+            (None, "assignments", Part::Absence, "[", (1, 18)),
+        ];
+        let found = Text::new(text);
+        for (row, field, part, expected, place) in cases {
+            let span = found.find(*row, field, *part).unwrap();
+            assert_eq!(found.get(&span), *expected, "{row:?} {field}");
+            assert_eq!(found.line_and_column(span.start), *place, "{row:?} {field}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_json_is_wrong_where_reading_ended() {
+        let cases = [
+            ("{ \"a\": 1,\n  \"é\" 2 }", "2", (2, 7)),
+            ("{ \"a\": [1, 2 }", "}", (1, 14)),
+            ("{ \"a\": 1", "", (1, 8)),
+        ];
+        for (text, expected, place) in cases {
+            let found = Text::new(text);
+            let span = found.syntax_error().unwrap();
+            assert_eq!((found.get(&span), found.line_and_column(span.start)), (expected, place), "{text}");
+        }
+        assert_eq!(Text::new("{}").syntax_error(), None);
+    }
+}
