@@ -96,7 +96,7 @@ impl Difference {
         let _ = writeln!(text, "### Effect on access: {} → {}\n", code(before), code(after));
         let _ = writeln!(
             text,
-            "{} {} ({}, as of {read_at}).\n",
+            "{}, {} ({}, as of {read_at}).\n",
             count("**+", added),
             count("**−", removed),
             show::plural(*accounts, "account")

@@ -51,12 +51,9 @@ fn show_account(text: &mut String, access: &AccountAccess) {
     } else if access.grants.is_empty() {
         let _ = writeln!(text, "  {FAINT}no row matches it{FAINT:#}");
     }
-    let lines: Vec<Line> = access
-        .grants
-        .iter()
-        .map(Line::of_grant)
-        .chain(access.unexplained.iter().map(Line::of_held))
-        .collect();
+    let held = |held| Line::of_held(held, access.standing);
+    let lines: Vec<Line> =
+        access.grants.iter().map(Line::of_grant).chain(access.unexplained.iter().map(held)).collect();
     let width = |column: fn(&Line) -> &String| {
         lines.iter().map(|line| column(line).chars().count()).max().unwrap_or(0)
     };
@@ -105,13 +102,17 @@ impl Line {
         }
     }
 
-    fn of_held(held: &Held) -> Line {
+    fn of_held(held: &Held, standing: Standing) -> Line {
+        let why = match standing {
+            Standing::Complete | Standing::Incomplete => "no row explains it",
+            Standing::Ignored | Standing::NotReady => "is there all the same",
+        };
         Line {
             mark: '~',
             style: WARNING,
             permission_set: permission_set(&held.permission_set),
             principal: principal(&held.principal),
-            why: "no row explains it".to_owned(),
+            why: why.to_owned(),
             more: Vec::new(),
         }
     }

@@ -1,0 +1,166 @@
+use std::{
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use snapbox::{assert_data_eq, str};
+use stand_in::{Fault, FaultKind, Organization};
+
+use crate::world::{World, path};
+
+/// Of the sample organization and the table of the repository.
+const WANTED: u64 = 8;
+
+#[test]
+fn apply_creates_what_the_plan_shows_and_nothing_the_second_time() {
+    let world = World::with_drift();
+    assert_data_eq!(
+        world.stdout(&["apply", "--ou", "Workloads", "--yes"], 0),
+        str![[r#"
+payments  444455556666  Workloads/Prod
+  + ReadOnlyAccess       group auditors         row audit-everywhere
+  + AdministratorAccess  group platform-admins  row prod-admins
+
+vault  555566667777  Workloads/Prod
+  + ReadOnlyAccess  group auditors  row audit-everywhere
+
+2 accounts: 2 incomplete
+3 wanted grants: 3 to create
+2 accounts: 2 complete
+3 wanted grants: 3 created
+
+"#]]
+    );
+    let applied = world.json(&["apply", "--all", "--yes"], 0);
+    assert_eq!(
+        (&applied["outcome"], &applied["counts"]["created"], &applied["counts"]["present"]),
+        (&json!("ready"), &json!(WANTED - 4), &json!(4))
+    );
+    let grant = &applied["accounts"][0]["grants"][1];
+    assert_eq!((&grant["status"], &grant["rules"]), (&json!("created"), &json!(["students"])));
+    assert!(grant["requestId"].is_string() && grant["seconds"].is_number(), "{grant}");
+    let again = world.json(&["apply", "--all", "--yes"], 0);
+    assert_eq!(again["counts"]["present"], json!(WANTED));
+    assert_eq!(world.creates(), WANTED - 1);
+    let touched = world.stand_in.creations().iter().any(|one| one.assignment.account == "123456789012");
+    assert!(!touched, "the management account is never a target");
+}
+
+#[test]
+fn nothing_is_created_where_nobody_said_yes() {
+    let world = World::new();
+    let refused = world.run(&["apply", "--all"]).stdin("yes\n").assert().code(2);
+    let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(error.contains("--yes"), "{error}");
+    let refused = world.run(&["apply", "--all", "--yes"]).env("DRY_RUN", "true").assert().code(2);
+    let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(error.contains("DRY_RUN"), "{error}");
+    let bad = World::file(r#"{ "assignments": [ { "id": "a", "permissionSet": "P", "group": "g" }, {} ] }"#);
+    world.run(&["apply", "--all", "--yes", "--table", path(&bad)]).assert().code(2);
+    assert_eq!(world.creates(), 0);
+}
+
+#[test]
+fn one_failure_does_not_stop_the_others_and_is_told_with_its_remedy() {
+    let world = World::new();
+    let reason = "Received a 403 status error: Access denied by IAM.".to_owned();
+    let denied = Fault::on("CreateAccountAssignment", FaultKind::FailedStatus { reason: Some(reason) });
+    world.stand_in.set_faults(vec![denied.times(1)]);
+    let applied = world.json(&["apply", "--all", "--yes"], 1);
+    assert_eq!(
+        (&applied["outcome"], &applied["counts"]["created"], &applied["counts"]["failed"]),
+        (&json!("incomplete"), &json!(WANTED - 1), &json!(1))
+    );
+    let accounts = applied["accounts"].as_array().unwrap().iter();
+    let grants = accounts.flat_map(|account| account["grants"].as_array().unwrap());
+    let failed = grants.into_iter().find(|grant| grant["status"] == "failed").unwrap();
+    assert!(failed["remedy"].as_str().unwrap().contains("service control policy"), "{failed}");
+}
+
+#[test]
+fn what_is_gone_by_the_time_it_is_created_is_unresolved() {
+    let world = World::new();
+    world.stand_in.set_faults(vec![Fault::on("CreateAccountAssignment", FaultKind::NotFound)]);
+    let applied = world.json(&["apply", "--account", "222233334444", "--yes"], 1);
+    assert_eq!(applied["counts"]["unresolved"], json!(1));
+}
+
+fn start(world: &World, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_assignctl"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .envs(world.environment())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until so many creations were asked for.
+fn until_creations(world: &World, count: usize) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while world.stand_in.creations().len() < count {
+        assert!(Instant::now() < end, "no {count} creations were asked for");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn text(output: &Output) -> (String, String) {
+    (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn a_signal_starts_nothing_new_and_says_what_is_pending() {
+    for name in ["-INT", "-TERM"] {
+        let world = World::with(Organization::sample(), Duration::from_secs(1));
+        let child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "2"]);
+        until_creations(&world, 2);
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        let (stdout, stderr) = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("Nothing new is started"), "{stderr}");
+        assert!(stdout.contains("2 created, 6 pending"), "{stdout}");
+        assert!(stdout.contains("it was not created when it was stopped"), "{stdout}");
+        let again = world.json(&["apply", "--all", "--yes"], 0);
+        assert_eq!((&again["counts"]["created"], &again["counts"]["present"]), (&json!(6), &json!(2)));
+        assert_eq!(world.creates(), WANTED);
+    }
+}
+
+#[test]
+fn a_second_signal_waits_no_longer_and_the_next_run_waits_for_what_was_under_way() {
+    let world = World::with(Organization::sample(), Duration::from_secs(20));
+    let child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "2"]);
+    until_creations(&world, 2);
+    signal(&child, "-INT");
+    // Two signals at the same moment would count as one.
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    let (stdout, stderr) = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stdout.contains("8 pending") && stdout.contains("IN_PROGRESS when it was stopped"), "{stdout}");
+}
+
+#[test]
+fn a_run_that_was_killed_is_gone_on_with_and_nothing_is_asked_for_twice() {
+    let world = World::with(Organization::sample(), Duration::from_secs(2));
+    let mut child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "3"]);
+    until_creations(&world, 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let again = world.json(&["apply", "--all", "--yes"], 0);
+    assert_eq!(again["outcome"], "ready");
+    assert_eq!(world.creates(), WANTED);
+    assert_eq!(world.stand_in.assignments().len() as u64, WANTED);
+}

@@ -1,0 +1,274 @@
+use serde_json::json;
+use snapbox::{assert_data_eq, cmd::OutputAssert, str};
+
+use crate::world::{World, assignctl, path};
+
+const BAD: &str = r#"{
+  "assignments": [
+    { "id": "One", "permisionSet": "ReadOnlyAccess", "group": "auditors" },
+    {
+      "id": "two",
+      "permissionSet": "Has Space",
+      "group": "a",
+      "user": "b",
+      "accounts": { "ous": ["ou-x"], "tags": { "k": 1 }, "nmaes": ["x"] }
+    },
+    { "id": "two", "permissionSet": "P", "group": "g" }
+  ]
+}
+"#;
+
+const DOUBTFUL: &str = r#"{
+  "assignments": [
+    { "id": "prod-admins", "permissionSet": "AdministratorAccess", "group": "platform-admins",
+      "accounts": {
+        "ous": ["Workloads/Prod"],
+        "except": { "tags": { "isolated": "true" } }
+      }
+    },
+    { "id": "all-admins", "permissionSet": "AdministratorAccess", "group": "platform-admins" },
+    { "id": "never", "permissionSet": "Billing", "group": "nobody",
+      "accounts": {
+        "ids": ["123456789012", "999999999999"],
+        "except": { "ids": ["999999999999", "123456789012"] }
+      }
+    },
+    { "id": "again", "permissionSet": "AdministratorAccess", "group": "platform-admins",
+      "accounts": { "ous": ["Security"] } }
+  ]
+}
+"#;
+
+/// In a directory of its own, so that the output names the file and no path of a machine.
+fn check(text: &str, arguments: &[&str]) -> OutputAssert {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("table.json"), text).unwrap();
+    assignctl(&["check", "--table", "table.json"]).args(arguments).current_dir(directory.path()).assert()
+}
+
+#[test]
+fn every_fault_is_shown_in_its_place_with_what_would_be_right() {
+    check(BAD, &[]).code(2).stdout_eq(str![[r#"
+error: row 1 (One), id: is "One"
+ --> table.json:3:13
+  |
+3 |     { "id": "One", "permisionSet": "ReadOnlyAccess", "group": "auditors" },
+  |             ^^^^^
+  |
+  = help: write up to 64 of a-z, 0-9 and -, the first not -
+
+error: row 1 (One), permissionSet: is missing
+ --> table.json:3:13
+  |
+3 |     { "id": "One", "permisionSet": "ReadOnlyAccess", "group": "auditors" },
+  |             ^^^^^
+  |
+  = help: add it
+
+error: row 1 (One), permisionSet: is unknown
+ --> table.json:3:20
+  |
+3 |     { "id": "One", "permisionSet": "ReadOnlyAccess", "group": "auditors" },
+  |             -----  ^^^^^^^^^^^^^^
+  |             |
+  |             in this row
+  |
+  = help: did you mean `permissionSet`? the fields here are id, description, permissionSet, group, user, accounts
+
+error: row 2 (two): both `group` and `user` are given
+ --> table.json:5:13
+  |
+5 |       "id": "two",
+  |             ^^^^^
+  |
+  = help: keep one; write a second row for the other
+
+error: row 2 (two), permissionSet: is "Has Space"
+ --> table.json:6:24
+  |
+5 |       "id": "two",
+  |             ----- in this row
+6 |       "permissionSet": "Has Space",
+  |                        ^^^^^^^^^^^
+  |
+  = help: write the permission set's name (up to 32 of letters, digits and _+=,.@-) or its ARN
+
+error: row 2 (two), accounts.ous[0]: is "ou-x", which begins like an id but is none
+ --> table.json:9:29
+  |
+5 |       "id": "two",
+  |             ----- in this row
+...
+9 |       "accounts": { "ous": ["ou-x"], "tags": { "k": 1 }, "nmaes": ["x"] }
+  |                             ^^^^^^
+  |
+  = help: correct the id; an OU whose name begins so is given by its id
+
+error: row 2 (two), accounts.tags.k: is a number
+ --> table.json:9:53
+  |
+5 |       "id": "two",
+  |             ----- in this row
+...
+9 |       "accounts": { "ous": ["ou-x"], "tags": { "k": 1 }, "nmaes": ["x"] }
+  |                                                     ^
+  |
+  = help: write a glob for the tag's value
+
+error: row 2 (two), accounts.nmaes: is unknown
+ --> table.json:9:58
+  |
+5 |       "id": "two",
+  |             ----- in this row
+...
+9 |       "accounts": { "ous": ["ou-x"], "tags": { "k": 1 }, "nmaes": ["x"] }
+  |                                                          ^^^^^^^
+  |
+  = help: did you mean `names`? the fields here are ids, names, ous, tags, except
+
+error: row 3 (two), id: is also the id of row 2
+  --> table.json:11:13
+   |
+11 |     { "id": "two", "permissionSet": "P", "group": "g" }
+   |             ^^^^^
+   |
+   = help: give each row an id of its own, since reports name rows by it
+
+table.json is refused, with 9 faults
+
+"#]]);
+}
+
+#[test]
+fn a_text_that_is_no_json_is_shown_where_it_breaks_off() {
+    check("{ \"assignments\": [\n  { \"id\": \"a\" \"group\": 1 }\n] }\n", &[]).code(2).stdout_eq(str![[
+        r#"
+error: table: not JSON: expected `,` or `}` at line 2 column 15
+ --> table.json:2:15
+  |
+2 |   { "id": "a" "group": 1 }
+  |               ^
+  |
+  = help: correct the text at that place
+
+table.json is refused, with 1 fault
+
+"#
+    ]]);
+    for text in ["", "[]", "null", "{}", "\u{feff}{}", "{ \"assignments\": [", &"[".repeat(100_000)] {
+        let refused = check(text, &[]).code(2);
+        assert!(refused.get_output().stderr.is_empty(), "{text:.20}");
+    }
+}
+
+#[test]
+fn a_doubtful_row_is_a_warning_which_only_strict_turns_into_an_exit_code() {
+    check(DOUBTFUL, &[]).success().stdout_eq(str![[r#"
+warning: row 1 (prod-admins), accounts.except: is undone: the accounts that it takes out get the same grant from row "all-admins"
+ --> table.json:6:19
+  |
+3 |     { "id": "prod-admins", "permissionSet": "AdministratorAccess", "group": "platform-admins",
+  |             ------------- in this row
+...
+6 |         "except": { "tags": { "isolated": "true" } }
+  |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+ ::: table.json:9:13
+  |
+9 |     { "id": "all-admins", "permissionSet": "AdministratorAccess", "group": "platform-admins" },
+  |             ^^^^^^^^^^^^ the other row
+  |
+  = help: give the other row the same `except`, or narrow it
+
+warning: row 3 (never), accounts.except: takes out every account that the row selects
+  --> table.json:13:19
+   |
+10 |     { "id": "never", "permissionSet": "Billing", "group": "nobody",
+   |             ------- in this row
+...
+13 |         "except": { "ids": ["999999999999", "123456789012"] }
+   |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   |
+   = help: narrow it, or delete the row
+
+warning: row 4 (again): grants nothing that row "all-admins" does not grant
+  --> table.json:16:13
+   |
+16 |     { "id": "again", "permissionSet": "AdministratorAccess", "group": "platform-admins",
+   |             ^^^^^^^
+   |
+  ::: table.json:9:13
+   |
+ 9 |     { "id": "all-admins", "permissionSet": "AdministratorAccess", "group": "platform-admins" },
+   |             ^^^^^^^^^^^^ the other row
+   |
+   = help: delete one of the two rows
+
+table.json is sound, with 3 warnings: 4 rows
+
+"#]]);
+    check(DOUBTFUL, &["--strict"]).code(1);
+}
+
+#[test]
+fn with_an_organization_more_rows_are_doubtful() {
+    let world = World::new();
+    let (snapshot, table) = (world.snapshot(), World::file(DOUBTFUL));
+    let arguments = ["check", "--snapshot", path(&snapshot), "--table", path(&table), "--json"];
+    let told = assignctl(&arguments).assert().success();
+    let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
+    let warnings: Vec<_> = told["warnings"].as_array().unwrap().iter().collect();
+    let found: Vec<String> = warnings
+        .iter()
+        .map(|one| format!("{} {} {}", one["id"], one["kind"], one["field"]).replace('"', ""))
+        .collect();
+    assert_data_eq!(
+        found.join("\n"),
+        str![[r#"
+prod-admins shadowed-except accounts.except
+never never-matches accounts.except
+never never-matches accounts.ids[0]
+never never-matches accounts.except.ids[1]
+never never-matches null
+never unknown group
+never unknown accounts.ids[1]
+never unknown accounts.except.ids[0]
+again duplicate-grant null
+"#]]
+    );
+}
+
+#[test]
+fn json_has_the_place_of_every_fault() {
+    let refused = check(BAD, &["--json"]).code(2);
+    let told: serde_json::Value = serde_json::from_slice(&refused.get_output().stdout).unwrap();
+    assert_eq!((&told["sound"], told["faults"].as_array().unwrap().len()), (&json!(false), 9));
+    let unknown = told["faults"].as_array().unwrap().iter().find(|fault| fault["field"] == "accounts.nmaes");
+    assert_eq!(
+        unknown,
+        Some(&json!({ "row": 2, "id": "two", "field": "accounts.nmaes", "problem": "is unknown", "line": 9,
+            "column": 58, "remedy": "did you mean `names`? the fields here are ids, names, ous, tags, except" }))
+    );
+}
+
+#[test]
+fn the_table_of_the_repository_is_sound_and_has_no_doubtful_row() {
+    let told = assignctl(&["check", "--strict", "--json"]).assert().success();
+    let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
+    assert_eq!(
+        told,
+        json!({ "table": "assignments.json", "sound": true, "rows": 4, "faults": [], "warnings": [] })
+    );
+}
+
+#[test]
+fn a_table_with_thousands_of_faults_or_of_rows_for_one_grant_is_judged_all_the_same() {
+    let rows = |row: &str, count: usize| format!(r#"{{ "assignments": [{}] }}"#, vec![row; count].join(","));
+    let refused = check(&rows("{}", 5_000), &["--json"]).code(2);
+    let told: serde_json::Value = serde_json::from_slice(&refused.get_output().stdout).unwrap();
+    assert_eq!(told["faults"].as_array().unwrap().len(), 1_001);
+    let row = r#"{ "id": "N", "permissionSet": "P", "group": "g", "accounts": { "ids": ["111122223333"] } }"#;
+    let many: Vec<String> = (0..5_000).map(|n| row.replace('N', &n.to_string())).collect();
+    check(&format!(r#"{{ "assignments": [{}] }}"#, many.join(",\n")), &[]).success();
+    check(&" ".repeat(5 << 20), &[]).code(2);
+}

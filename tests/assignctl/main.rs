@@ -1,0 +1,115 @@
+//! The operator's command as a person or a script runs it: the binary, over the wire, against the stand-in.
+
+#![cfg(feature = "assignctl")]
+
+mod apply;
+mod check;
+mod plan;
+mod world;
+
+use snapbox::{assert_data_eq, str};
+
+use crate::world::{World, assignctl};
+
+#[test]
+fn help_names_every_verb_with_examples_and_exit_codes() {
+    let help = assignctl(&["--help"]).assert().success();
+    let text = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
+    for word in
+        ["check", "plan", "apply", "snapshot", "table", "doctor", "report", "Examples:", "Exit status"]
+    {
+        assert!(text.contains(word), "{word} is not in {text}");
+    }
+    for verb in ["check", "plan", "apply", "snapshot", "doctor", "report"] {
+        let help = assignctl(&[verb, "--help"]).assert().success();
+        let text = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
+        assert!(text.contains(&format!("assignctl {verb}")), "{verb} has no example: {text}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_of_this_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let made = assignctl(&["completions", shell]).assert().success();
+        let text = String::from_utf8_lossy(&made.get_output().stdout).into_owned();
+        assert!(text.contains("assignctl") && text.contains("snapshot"), "{shell}: {text}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("man");
+    assignctl(&["man"]).arg(&pages).assert().success();
+    for page in ["assignctl.1", "assignctl-plan.1", "assignctl-table-push.1"] {
+        let text = std::fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}: {text}");
+    }
+}
+
+#[test]
+fn colours_are_for_a_terminal_or_on_demand_and_never_against_no_color() {
+    let table = World::file(r#"{ "assignments": [{}] }"#);
+    let coloured = |environment: &[(&str, &str)]| {
+        let command = assignctl(&["check", "--table"]).arg(table.path()).envs(environment.iter().copied());
+        command.output().unwrap().stdout.contains(&0x1b)
+    };
+    assert!(!coloured(&[]));
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[("NO_COLOR", "1")]));
+}
+
+#[test]
+fn wrong_use_is_told_with_what_to_do_and_exit_code_2() {
+    let world = World::new();
+    let cases: &[&[&str]] = &[
+        &["plan", "--account", "1234"],
+        &["plan", "--ou", "ou-x"],
+        &["plan", "--ou", "No/Such"],
+        &["plan", "--event", "no-such-file.json"],
+        &["plan", "--event", "Cargo.toml"],
+        &["plan", "--event", "events/env.json"],
+        &["plan", "--snapshot", "assignments.json"],
+        &["plan", "--explain", "111122223333", "--against", "assignments.json"],
+        &["apply"],
+        &["apply", "--all"],
+        &["apply", "--all", "--yes", "--max-outstanding", "16"],
+        &["check", "--table", "no-such-file.json"],
+        &["check", "--table", "src"],
+        &["plan", "--table", "dynamodb:a/b"],
+        &["plan", "--timeout", "0"],
+        &["paint"],
+    ];
+    for arguments in cases {
+        let failed = world.run(arguments).assert().code(2);
+        let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+        assert!(error.contains("error: "), "{arguments:?}: {error}");
+        assert!(error.contains("next: ") || error.contains("--help"), "{arguments:?}: {error}");
+    }
+    assert_eq!(world.creates(), 0);
+}
+
+#[test]
+fn a_failure_is_json_where_json_was_asked_for() {
+    let world = World::new();
+    let failed = world.run(&["plan", "--account", "999999999999", "--json"]).assert().code(1);
+    assert_data_eq!(
+        String::from_utf8_lossy(&failed.get_output().stdout).into_owned(),
+        str![[r#"
+{"error":{"message":"account 999999999999 is not in the organization, or cannot be seen in it yet","next":"see `aws organizations describe-account`, or wait","type":"AccountNotReady"}}
+
+"#]]
+    );
+}
+
+#[test]
+fn an_endpoint_that_nobody_listens_at_is_told_before_long() {
+    let world = World::new();
+    let failed = world.run(&["plan"]).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").assert().code(1);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains("Connection refused") && error.contains("next: "), "{error}");
+}
+
+#[test]
+fn a_bad_setting_of_the_environment_is_told() {
+    let world = World::new();
+    let failed = world.run(&["plan"]).env("MAX_OUTSTANDING", "many").assert().code(1);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains("MAX_OUTSTANDING"), "{error}");
+}
