@@ -34,8 +34,9 @@ template: .venv/.installed
 	SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint --config-env move-account
 	.venv/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml move-account.yaml
 
-# Apart, so that the function is built with its own features and nothing of the stand-in's.
+# Apart, so that the function is built with its own features and nothing of the others'.
 moto: .venv/.installed
+	cargo build --locked --features assignctl --bin assignctl
 	cargo build --locked
 	cargo build --locked --package stand-in
 	.venv/bin/python -m pytest -q tests/on_moto

@@ -1,9 +1,13 @@
 //! Where the config table comes from: the only place naming `aws_sdk_dynamodb`, and the only one reading files.
 //!
 //! The table is read anew for every event and never remembered, so that an edit is seen by the next one. It is
-//! read whole and never written.
+//! read whole. The function never writes it; the operator's command does, in `write`.
+
+#[cfg(feature = "assignctl")]
+mod write;
 
 use std::{
+    collections::HashMap,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,9 +16,13 @@ use std::{
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 
+#[cfg(feature = "assignctl")]
+pub use write::{Change, Item, Refusal, Unwritten};
+
 use crate::{
     aws::{self, Tally, Watch, call_error},
     error::Error,
+    failure::CallError,
     table::{self, Json, MAX_BYTES, MAX_ROWS, Place, Table},
 };
 
@@ -61,19 +69,24 @@ impl Source {
             Source::File(path) => {
                 table::parse(&read(path).map_err(|fault| Error::InvalidConfig(vec![fault]))?)
             }
-            Source::DynamoDb { table, client } => table::parse_items(scan(client, table).await?),
+            Source::DynamoDb { table, client } => {
+                table::parse_items(scan(client, table, |item| json(AttributeValue::M(item))).await?)
+            }
         };
         table.map_err(|faults| Error::InvalidTable { table: self.place().to_string(), faults })
     }
 }
 
 /// Every item, by consistent reads. Stops after one more than a table may have.
-async fn scan(client: &Client, table: &str) -> Result<Vec<Json>, Error> {
+async fn scan<T>(
+    client: &Client,
+    table: &str,
+    read: impl Fn(HashMap<String, AttributeValue>) -> T,
+) -> Result<Vec<T>, CallError> {
     let mut items = Vec::new();
     let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
     while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| call_error("dynamodb:Scan", error))?;
-        items.push(Json::Object(item.into_iter().map(|(name, value)| (name, json(value))).collect()));
+        items.push(read(item.map_err(|error| call_error("dynamodb:Scan", error))?));
         if items.len() > MAX_ROWS {
             break;
         }

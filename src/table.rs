@@ -11,7 +11,7 @@ mod write;
 use std::{collections::BTreeMap, path::PathBuf};
 
 pub use json::Json;
-pub use parse::{Fault, MAX_BYTES, MAX_ROWS, Part, RowPlace, Wrong, parse, parse_items};
+pub use parse::{FIELDS, Fault, MAX_BYTES, MAX_ROWS, Part, RowPlace, Wrong, parse, parse_items};
 
 use crate::ids::AccountId;
 

@@ -16,6 +16,9 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Most rows in a table.
 pub const MAX_ROWS: usize = 10_000;
 
+/// The fields of a row.
+pub const FIELDS: [&str; 6] = ["id", "description", "permissionSet", "group", "user", "accounts"];
+
 /// Limits of single values, in characters.
 pub mod shape {
     /// The longest display name of a group; a user name is shorter.
@@ -147,8 +150,7 @@ fn written_id(item: &Json) -> Option<String> {
 }
 
 fn row(item: &Json, faults: &mut Faults) -> Option<Row> {
-    let known = ["id", "description", "permissionSet", "group", "user", "accounts"];
-    let mut fields = Fields::open("", item, &known, faults);
+    let mut fields = Fields::open("", item, &FIELDS, faults);
     let id = fields.required("id", faults).and_then(|id| row_id(id, faults));
     let description = fields.text("description", faults);
     let permission_set = fields.required("permissionSet", faults).and_then(|set| permission_set(set, faults));

@@ -290,3 +290,86 @@ fn the_schema_and_the_parser_agree() {
     let embedded = include_bytes!("../../assignments.json");
     assert!(validator.is_valid(&serde_json::from_slice(embedded).unwrap()));
 }
+
+/// What an operator's command writes, it and the function read as the same table.
+#[cfg(feature = "assignctl")]
+mod written {
+    use proptest::{collection, option, prelude::*, sample::select, string::string_regex};
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        string_regex("[ -~ä→\u{1F980}]{1,12}").unwrap()
+    }
+
+    fn glob() -> impl Strategy<Value = glob::Pattern> {
+        string_regex(r"([a-zA-Z ä*?/-]|\[[!a-z]z\]|\[\[\]){1,8}")
+            .unwrap()
+            .prop_filter_map("no glob", |text| glob::Pattern::new(&text).ok())
+    }
+
+    fn permission_set() -> impl Strategy<Value = PermissionSet> {
+        let arn = "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78";
+        prop_oneof![
+            string_regex("[A-Za-z0-9_+=,.@-]{1,32}").unwrap().prop_map(PermissionSet::Name),
+            Just(PermissionSet::Arn(arn.into())),
+        ]
+    }
+
+    fn principal() -> impl Strategy<Value = Principal> {
+        let named = prop_oneof![
+            text().prop_map(Named::Name),
+            Just(Named::Id("906756a2c4-5f2a0e1b-1111-2222-3333-444455556666".into())),
+        ];
+        (named, any::<bool>())
+            .prop_map(|(named, user)| if user { Principal::User(named) } else { Principal::Group(named) })
+    }
+
+    fn organizational_unit() -> impl Strategy<Value = OrganizationalUnit> {
+        let path = collection::vec(string_regex("[A-Zä ][a-z ]{0,5}").unwrap(), 1..3);
+        prop_oneof![
+            select(vec!["ou-ab12-33333333", "r-ab12"]).prop_map(|id| OrganizationalUnit::Id(id.into())),
+            path.prop_map(OrganizationalUnit::Path),
+        ]
+    }
+
+    fn selector() -> impl Strategy<Value = Selector> {
+        let id = string_regex("[0-9]{12}").unwrap().prop_map(|id| AccountId::parse(&id).unwrap());
+        let (ids, names) = (collection::vec(id, 0..3), collection::vec(glob(), 0..3));
+        let ous = collection::vec(organizational_unit(), 0..3);
+        let tags = collection::btree_map(text(), glob(), 0..3);
+        (ids, names, ous, tags).prop_map(|(ids, names, ous, tags)| Selector { ids, names, ous, tags })
+    }
+
+    fn accounts() -> impl Strategy<Value = Accounts> {
+        // An `except` of nothing cannot be read, and so is in no table.
+        let except =
+            option::of(selector()).prop_map(|except| except.filter(|one| *one != Selector::default()));
+        (selector(), except).prop_map(|(only, except)| Accounts { only, except })
+    }
+
+    fn table() -> impl Strategy<Value = Table> {
+        let row = (option::of(text()), permission_set(), principal(), accounts());
+        collection::vec(row, 0..6).prop_map(|rows| Table {
+            rows: rows
+                .into_iter()
+                .enumerate()
+                .map(|(index, (description, permission_set, principal, accounts))| Row {
+                    id: format!("row-{index}"),
+                    description,
+                    permission_set,
+                    principal,
+                    accounts,
+                })
+                .collect(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_that_is_written_is_read_as_the_same(table in table()) {
+            let text = serde_json::to_vec_pretty(&table).unwrap();
+            prop_assert_eq!(parse(&text), Ok(table));
+        }
+    }
+}

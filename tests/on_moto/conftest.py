@@ -4,16 +4,20 @@ The emulator is the one that aws-sam-cli carries; it needs no container. moto is
 and where it differs the seeding here makes up for it, with a comment.
 """
 
+import http.server
 import importlib.util
 import json
 import os
 import platform
+import pty
+import select
 import signal
 import socket
 import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
@@ -235,6 +239,130 @@ def deploy(aws, binary, emulator, tmp_path):
         process.wait()
     if log.exists():
         print(log.read_text(errors="replace"))
+
+
+@dataclass
+class Assignctl:
+    """The operator's command, in a directory of its own."""
+
+    path: Path
+    directory: Path
+    environment: dict[str, str]
+
+    def __call__(self, *arguments, **environment):
+        """Runs it where nobody can answer."""
+        return subprocess.run(
+            [self.path, *map(str, arguments)],
+            cwd=self.directory,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def document(self, *arguments, **environment):
+        """With `--json`: the exit status, and the one document on standard output."""
+        done = self("--json", *arguments, **environment)
+        return done.returncode, json.loads(done.stdout)
+
+    def asked(self, *arguments, answer="y", meanwhile=lambda: None):
+        """Runs it on a terminal, and answers its question after `meanwhile()`. The exit status, and what it said."""
+        terminal, its_end = pty.openpty()
+        process = subprocess.Popen(
+            [self.path, *map(str, arguments)],
+            cwd=self.directory,
+            env={**self.environment, "NO_COLOR": "1", "TERM": "dumb"},
+            stdin=its_end,
+            stdout=its_end,
+            stderr=its_end,
+            start_new_session=True,
+        )
+        os.close(its_end)
+        said, answered, until = b"", False, time.monotonic() + 60
+        try:
+            while time.monotonic() < until:
+                ready, _, _ = select.select([terminal], [], [], 1)
+                try:
+                    more = os.read(terminal, 65536) if ready else None
+                except OSError:
+                    # Linux says so that the other end is closed.
+                    break
+                if more == b"":
+                    break
+                said += more or b""
+                if not answered and b"[y/N]" in said:
+                    meanwhile()
+                    os.write(terminal, f"{answer}\n".encode())
+                    answered = True
+            return process.wait(timeout=10), said.decode().replace("\r\n", "\n")
+        finally:
+            process.kill()
+            process.wait()
+            os.close(terminal)
+
+
+@pytest.fixture
+def assignctl(aws, tmp_path):
+    """`assignctl("table", "pull")` runs it with the organization in moto."""
+    path = Path(os.environ.get("ASSIGNCTL_BINARY", REPOSITORY / "target/debug/assignctl"))
+    if not path.is_file():
+        pytest.fail(
+            f"there is no {path}: run `cargo build --features assignctl --bin assignctl`, or name it in "
+            "ASSIGNCTL_BINARY",
+            pytrace=False,
+        )
+    directory = tmp_path / "assignctl"
+    directory.mkdir()
+    environment = {**CREDENTIALS, "PATH": os.environ["PATH"], "HOME": str(directory), "AWS_ENDPOINT_URL": aws.url}
+    return Assignctl(path.resolve(), directory, environment)
+
+
+@pytest.fixture
+def before_moto(aws):
+    """`before_moto(answer)` is the URL of a server in front of moto.
+
+    It calls `answer(operation)` for every request, such as `TransactWriteItems`. `None` lets the request
+    through; a status and a body answer in place of moto.
+    """
+    running = []
+
+    def start(answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                target = self.headers.get("x-amz-target", "")
+                query = urllib.parse.parse_qs(body.decode(errors="replace")) if not target else {}
+                operation = target.rpartition(".")[2] or query.get("Action", [self.path])[0]
+                status, content = answer(operation) or self.let_through(body)
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST
+
+            def let_through(self, body):
+                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                request = urllib.request.Request(aws.url + self.path, body or None, headers, method=self.command)
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as got:
+                        return got.status, got.read()
+                except urllib.error.HTTPError as error:
+                    return error.code, error.read()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
 
 
 @dataclass

@@ -1,0 +1,50 @@
+//! What a file was pulled from: the rows of the DynamoDB table as they were, in a small file beside it.
+//!
+//! A push tells by it which rows somebody else changed since. It belongs to one working copy, and into no repository.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Rows;
+use crate::session::Session;
+
+#[derive(Serialize, Deserialize)]
+struct Memory {
+    table: String,
+    /// Tables of the same name in two Regions are two tables.
+    region: Option<String>,
+    rows: Rows,
+}
+
+/// What this table was; or, for a person, why there is none.
+pub fn recall(file: &Path, table: &str, region: Option<&String>) -> Result<Rows, String> {
+    let text = path(file).and_then(|path| std::fs::read(path).ok());
+    let text = text.ok_or_else(|| format!("{} was not pulled here", file.display()))?;
+    let memory: Memory = serde_json::from_slice(&text)
+        .map_err(|error| format!("what {} was pulled from cannot be read ({error})", file.display()))?;
+    if memory.table == table && memory.region.as_ref() == region {
+        Ok(memory.rows)
+    } else {
+        let region = memory.region.unwrap_or_default();
+        Err(format!("{} was pulled from the DynamoDB table {} in {region}", file.display(), memory.table))
+    }
+}
+
+/// A memory that cannot be written only makes the next push less careful.
+pub fn remember(session: &Session, file: &Path, table: &str, region: Option<String>, rows: Rows) {
+    let Some(path) = path(file) else { return };
+    let memory = Memory { table: table.to_owned(), region, rows };
+    let text = serde_json::to_vec_pretty(&memory).unwrap_or_default();
+    if let Err(failure) = session.write(&path, &text) {
+        session.note(&format!("note: {}; the next push cannot tell what changed since now", failure.message));
+    }
+}
+
+/// `.assignments.json.pulled`. A device or a pipe has none.
+fn path(file: &Path) -> Option<PathBuf> {
+    if std::fs::metadata(file).is_ok_and(|file| !file.is_file()) {
+        return None;
+    }
+    Some(file.with_file_name(format!(".{}.pulled", file.file_name()?.to_string_lossy())))
+}

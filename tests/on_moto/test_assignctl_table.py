@@ -1,0 +1,450 @@
+"""`assignctl table push` and `pull`, between a file and a DynamoDB table in moto."""
+
+import json
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+NAME = "assignments"
+TABLE = ("--table", f"dynamodb:{NAME}", "table")
+
+ROWS = [
+    {"id": "students", "permissionSet": "PowerUserAccess", "group": "students", "accounts": {"ous": ["Education"]}},
+    {"id": "auditors", "description": "Auditors", "permissionSet": "ReadOnlyAccess", "group": "auditors"},
+    {
+        "id": "on-call",
+        "permissionSet": "AdministratorAccess",
+        "user": "teacher@example.com",
+        "accounts": {"names": ["pay*"], "tags": {"course": "*"}, "except": {"ids": ["111122223333"]}},
+    },
+]
+
+
+class Items:
+    """The DynamoDB table, as anybody else may edit it."""
+
+    def __init__(self, client):
+        self.client = client
+        client.create_table(
+            TableName=NAME,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        )
+
+    def put(self, *rows):
+        for row in rows:
+            self.client.put_item(TableName=NAME, Item={n: TypeSerializer().serialize(v) for n, v in row.items()})
+
+    def delete(self, id):
+        self.client.delete_item(TableName=NAME, Key={"id": {"S": id}})
+
+    def rows(self):
+        pages = self.client.get_paginator("scan").paginate(TableName=NAME)
+        items = [item for page in pages for item in page["Items"]]
+        rows = [{name: TypeDeserializer().deserialize(value) for name, value in item.items()} for item in items]
+        return {row["id"]: row for row in rows}
+
+
+@pytest.fixture
+def items(aws):
+    items = Items(aws.client("dynamodb"))
+    aws.calls.clear()
+    return items
+
+
+@pytest.fixture
+def file(assignctl):
+    """`file(rows)` writes the file that is pushed."""
+    path = assignctl.directory / "mine.json"
+
+    def write(rows):
+        path.write_text(json.dumps({"assignments": rows}))
+        return path
+
+    return write
+
+
+def by_id(rows):
+    return {row["id"]: row for row in rows}
+
+
+def row(n, **fields):
+    return {"id": f"row-{n:03}", "permissionSet": "ReadOnlyAccess", "group": "auditors", **fields}
+
+
+def push(assignctl, *arguments, **environment):
+    return assignctl(*TABLE, "push", "mine.json", *arguments, **environment)
+
+
+def test_a_file_is_pushed_into_an_empty_table_and_a_second_push_has_nothing_to_do(aws, assignctl, items, file):
+    file(ROWS)
+    done = push(assignctl, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert '+ auditors  description: "Auditors"  permissionSet: "ReadOnlyAccess"  group: "auditors"' in done.stdout
+    assert "3 rows: 3 added, 0 changed, 0 removed" in done.stdout
+    assert items.rows() == by_id(ROWS)
+    aws.calls.clear()
+    again = push(assignctl)
+    assert again.returncode == 0, again.stderr
+    assert "nothing to do" in again.stdout
+    assert aws.count("TransactWriteItems") == 0
+
+
+def test_the_difference_names_every_field_that_changes_and_nothing_is_written_without_an_answer(
+    aws, assignctl, items, file
+):
+    items.put(*ROWS)
+    edited = {**ROWS[0], "accounts": {"ous": ["Education", "Workloads"]}, "description": "New"}
+    file([edited, ROWS[2], row(1)])
+    done = push(assignctl)
+    assert done.returncode == 2, done.stdout
+    assert "--yes" in done.stderr
+    assert "was not pulled here" in done.stderr
+    assert done.stdout.splitlines() == [
+        '+ row-001  permissionSet: "ReadOnlyAccess"  group: "auditors"',
+        "~ students",
+        '    accounts.ous: ["Education"] → ["Education","Workloads"]',
+        '    description: (not there) → "New"',
+        '- auditors  description: "Auditors"  permissionSet: "ReadOnlyAccess"  group: "auditors"',
+        "3 rows: 1 added, 1 changed, 1 removed",
+    ]
+    code, document = assignctl.document(*TABLE, "push", "mine.json")
+    assert (code, document["outcome"]) == (1, "different")
+    assert document["counts"] == {"added": 1, "changed": 1, "removed": 1}
+    assert document["difference"]["changed"][0]["fields"][0] == {
+        "field": "accounts.ous",
+        "old": ["Education"],
+        "new": ["Education", "Workloads"],
+    }
+    assert items.rows() == by_id(ROWS)
+    assert aws.count("TransactWriteItems") == 0
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes")
+    assert (code, document["outcome"]) == (0, "written")
+    assert items.rows() == by_id([edited, ROWS[2], row(1)])
+    code, document = assignctl.document(*TABLE, "push", "mine.json")
+    assert (code, document["outcome"]) == (0, "unchanged")
+
+
+def test_only_a_yes_is_a_yes(assignctl, items, file):
+    file(ROWS)
+    code, said = assignctl.asked(*TABLE, "push", "mine.json", answer="")
+    assert code == 1, said
+    assert "nothing was written" in said
+    assert items.rows() == {}
+    code, said = assignctl.asked(*TABLE, "push", "mine.json", answer="y")
+    assert code == 0, said
+    assert items.rows() == by_id(ROWS)
+
+
+EDITS = {
+    "a field that the push changes": lambda items: items.put({**ROWS[0], "group": "auditors"}),
+    "a field that was not there": lambda items: items.put({**ROWS[0], "description": "Mine"}),
+    "a row that the push removes": lambda items: items.put({**ROWS[1], "description": "Mine"}),
+    "a row that the push changes, gone": lambda items: items.delete("students"),
+    "a row that the push removes, gone": lambda items: items.delete("auditors"),
+    "a row that the push adds": lambda items: items.put(row(1, description="Mine")),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_somebody_edits_while_the_difference_is_looked_at_is_never_overwritten(assignctl, items, file, edit):
+    items.put(*ROWS)
+    file([{**ROWS[0], "permissionSet": "ReadOnlyAccess"}, ROWS[2], row(1)])
+    theirs = {}
+
+    def meanwhile():
+        EDITS[edit](items)
+        theirs.update(items.rows())
+
+    code, said = assignctl.asked(*TABLE, "push", "mine.json", meanwhile=meanwhile)
+    assert code == 1, said
+    assert "1 row changed" in said
+    assert "nothing was written" in said
+    assert "run it again to see the new difference" in said
+    assert items.rows() == theirs
+
+
+def test_what_changed_since_the_pull_is_refused_and_force_overwrites_it(assignctl, items):
+    items.put(*ROWS)
+    pulled = assignctl(*TABLE, "pull", "mine.json")
+    assert pulled.returncode == 0, pulled.stderr
+    path = assignctl.directory / "mine.json"
+    mine = json.loads(path.read_text())
+    for one in mine["assignments"]:
+        one["description"] = "Mine"
+    path.write_text(json.dumps(mine))
+    items.put({**ROWS[0], "description": "Theirs"})
+    items.delete("auditors")
+    theirs = items.rows()
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes")
+    assert (code, document["error"]["type"]) == (1, "TableChanged")
+    assert "2 rows changed" in document["error"]["message"]
+    assert "auditors, students" in document["error"]["message"]
+    assert "--force" in document["error"]["next"]
+    assert items.rows() == theirs
+    done = push(assignctl, "--yes", "--force")
+    assert done.returncode == 0, done.stderr
+    assert "auditors, students" in done.stderr
+    assert items.rows() == by_id(mine["assignments"])
+    # The push is remembered as the pull was: the next edit is told again.
+    items.put({**ROWS[0], "description": "Theirs again"})
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes")
+    assert (code, document["error"]["type"]) == (1, "TableChanged")
+
+
+def test_an_edit_of_a_row_that_the_push_leaves_alone_is_no_conflict(assignctl, items):
+    items.put(*ROWS)
+    assert assignctl(*TABLE, "pull", "mine.json").returncode == 0
+    path = assignctl.directory / "mine.json"
+    mine = json.loads(path.read_text())
+    theirs = {**ROWS[0], "description": "Both say so"}
+    for one in mine["assignments"]:
+        one.update(theirs if one["id"] == "students" else {"description": "Mine"})
+    path.write_text(json.dumps(mine))
+    items.put(theirs)
+    done = push(assignctl, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "2 rows: 0 added, 2 changed" in done.stdout
+
+
+def test_a_memory_of_another_table_or_a_broken_one_protects_nothing_and_says_so(assignctl, items, file):
+    items.put(*ROWS)
+    file(ROWS[:2])
+    memory = assignctl.directory / ".mine.json.pulled"
+    for text, told in [
+        ("{", "cannot be read"),
+        (json.dumps({"table": "another", "region": "eu-west-1", "rows": {}}), "from the DynamoDB table another"),
+        (json.dumps({"table": NAME, "region": "us-east-1", "rows": {}}), "in us-east-1"),
+    ]:
+        memory.write_text(text)
+        done = push(assignctl)
+        assert told in done.stderr
+        assert "TableChanged" not in done.stderr
+
+
+@pytest.mark.parametrize("rows", [[], [row(1)]], ids=["no rows", "no row that is there"])
+def test_a_push_that_leaves_nothing_is_refused_without_force(assignctl, items, file, rows):
+    items.put(*ROWS)
+    file(rows)
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes")
+    assert (code, document["error"]["type"]) == (2, "EmptyTable")
+    assert items.rows() == by_id(ROWS)
+    done = push(assignctl, "--yes", "--force")
+    assert done.returncode == 0, done.stderr
+    assert items.rows() == by_id(rows)
+
+
+def test_a_bad_file_is_refused_whole_with_every_fault_before_anything_is_read(aws, assignctl, items, file):
+    file([{**ROWS[0], "group": ""}, {**ROWS[1], "acounts": {}}])
+    done = push(assignctl, "--yes")
+    assert done.returncode == 2
+    for fault in ["(students), group", "(auditors), acounts"]:
+        assert fault in done.stderr
+    assert aws.calls == []
+
+
+def test_a_row_too_large_for_dynamodb_is_named_before_anything_is_written(aws, assignctl, items, file):
+    file([*ROWS, row(1, description="ä" * 205_000)])
+    done = push(assignctl, "--yes")
+    assert done.returncode == 2
+    assert "400 KB: row-001" in done.stderr
+    assert aws.count("TransactWriteItems") == 0
+
+
+def test_a_bad_table_is_mended_by_a_push_and_sets_of_strings_count_as_lists(assignctl, items, file):
+    items.put({**ROWS[1], "group": 7, "count": 3}, {**ROWS[0], "accounts": {"ous": {"Workloads", "Education"}}})
+    file([ROWS[1], {**ROWS[0], "accounts": {"ous": ["Workloads", "Education"]}}])
+    code, document = assignctl.document(*TABLE, "push", "mine.json")
+    assert code == 1
+    assert document["difference"]["added"] == document["difference"]["removed"] == []
+    assert document["difference"]["changed"] == [
+        {"id": "auditors", "fields": [{"field": "count", "old": 3}, {"field": "group", "old": 7, "new": "auditors"}]}
+    ]
+    done = push(assignctl, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "is not sound" in done.stderr
+    assert "(auditors), group" in done.stderr
+    assert items.rows()["auditors"] == ROWS[1]
+
+
+def test_many_rows_are_written_in_several_transactions_and_puts_come_before_deletes(aws, assignctl, items, file):
+    items.put(*(row(n) for n in range(20)))
+    rows = [row(n, description="edited") for n in range(10, 260)]
+    file(rows)
+    done = push(assignctl, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "260 rows: 240 added, 10 changed, 10 removed" in done.stdout
+    assert items.rows() == by_id(rows)
+    assert aws.count("TransactWriteItems") == 3
+
+
+def test_where_a_later_transaction_is_refused_the_earlier_ones_are_undone(aws, assignctl, items, file):
+    before = [row(n) for n in range(20)]
+    items.put(*before)
+    file([row(n, description="edited") for n in range(10, 260)])
+    theirs = row(0, description="Theirs")
+    # Rows to remove are in the last transaction.
+    code, said = assignctl.asked(*TABLE, "push", "mine.json", meanwhile=lambda: items.put(theirs))
+    assert code == 1, said
+    assert "1 row changed" in said
+    assert "row-000; nothing was written" in said
+    assert items.rows() == by_id([theirs, *before[1:]])
+    assert aws.count("TransactWriteItems") == 3 + 2
+
+
+def test_what_cannot_be_undone_is_told(assignctl, items, file, before_moto):
+    before = [row(n) for n in range(20)]
+    items.put(*before)
+    file([row(n, description="edited") for n in range(10, 260)])
+    transactions = []
+
+    def answer(operation):
+        if operation != "TransactWriteItems":
+            return None
+        transactions.append(operation)
+        if len(transactions) == 3:
+            # While the third is under way, somebody edits what is to be removed, and what was written just now.
+            items.put(row(0, description="Theirs"), row(100, description="Theirs"))
+        return None
+
+    code, document = assignctl.document(
+        *TABLE, "push", "mine.json", "--yes", AWS_ENDPOINT_URL=before_moto(answer)
+    )
+    assert (code, document["error"]["type"]) == (1, "TableChanged")
+    assert "row-000; 1 row written before and not undone: row-100" in document["error"]["message"]
+    expected = by_id(before)
+    expected["row-000"], expected["row-100"] = row(0, description="Theirs"), row(100, description="Theirs")
+    assert items.rows() == expected
+
+
+def test_an_answer_that_denies_a_later_transaction_undoes_and_says_what_to_allow(assignctl, items, file, before_moto):
+    file([row(n) for n in range(150)])
+    transactions = []
+
+    def answer(operation):
+        if operation == "TransactWriteItems":
+            transactions.append(operation)
+            if len(transactions) == 2:
+                return 400, b'{"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"}'
+        return None
+
+    code, document = assignctl.document(
+        *TABLE, "push", "mine.json", "--yes", AWS_ENDPOINT_URL=before_moto(answer)
+    )
+    assert (code, document["error"]["type"]) == (1, "WriteFailed")
+    assert "nothing was written" in document["error"]["message"]
+    assert "dynamodb:PutItem" in document["error"]["next"]
+    assert items.rows() == {}
+
+
+def test_without_a_clear_answer_nothing_is_claimed(assignctl, items, file, before_moto):
+    file([row(n) for n in range(150)])
+    transactions = []
+
+    def answer(operation):
+        if operation == "TransactWriteItems":
+            transactions.append(operation)
+            if len(transactions) >= 2:
+                return 500, b'{"__type": "InternalServerError", "message": "no"}'
+        return None
+
+    code, document = assignctl.document(
+        *TABLE, "push", "mine.json", "--yes", AWS_ENDPOINT_URL=before_moto(answer)
+    )
+    assert code == 1
+    assert "100 rows written before and not undone" in document["error"]["message"]
+    assert "50 rows of which nobody knows whether" in document["error"]["message"]
+    assert len(items.rows()) == 100
+
+
+@pytest.mark.parametrize("arguments", [("push", "mine.json"), ("pull", "mine.json"), ("pull",)])
+def test_only_a_dynamodb_table_is_pushed_to_and_pulled_from(aws, assignctl, file, arguments):
+    file(ROWS)
+    done = assignctl("--table", "assignments.json", "table", *arguments)
+    assert done.returncode == 2
+    assert "--table dynamodb:NAME" in done.stderr
+    assert aws.calls == []
+
+
+def test_a_table_that_is_not_there_is_told(assignctl, file):
+    file(ROWS)
+    done = push(assignctl, "--yes")
+    assert done.returncode == 2
+    assert "there is no DynamoDB table assignments in eu-west-1" in done.stderr
+
+
+def test_a_table_with_another_key_is_no_config_table(aws, assignctl, file):
+    file(ROWS)
+    client = aws.client("dynamodb")
+    client.create_table(
+        TableName=NAME,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
+    )
+    client.put_item(TableName=NAME, Item={"LockID": {"S": "a"}})
+    done = push(assignctl, "--yes", "--force")
+    assert done.returncode != 0
+    assert "the partition key is not `id`" in done.stderr
+
+
+def test_a_table_is_pulled_to_standard_output_and_to_a_new_file_and_pushed_back_is_the_same(assignctl, items):
+    items.put(*ROWS)
+    printed = assignctl(*TABLE, "pull")
+    assert printed.returncode == 0, printed.stderr
+    document = json.loads(printed.stdout)
+    assert document["$schema"] == "./assignments.schema.json"
+    assert by_id(document["assignments"]) == by_id(ROWS)
+    done = assignctl(*TABLE, "pull", "mine.json")
+    assert done.returncode == 0, done.stderr
+    assert (assignctl.directory / "mine.json").read_text() == printed.stdout
+    assert "nothing to do" in push(assignctl, "--yes").stdout
+    assert "nothing to do" in assignctl(*TABLE, "pull", "mine.json").stdout
+
+
+def test_a_file_is_overwritten_after_a_yes_and_keeps_its_order_and_its_schema(assignctl, items):
+    path = assignctl.directory / "mine.json"
+    before = json.dumps({"$schema": "../schema.json", "assignments": [ROWS[2], row(1), ROWS[1]]})
+    path.write_text(before)
+    items.put(*ROWS, row(0))
+    done = assignctl(*TABLE, "pull", "mine.json")
+    assert (done.returncode, path.read_text()) == (2, before)
+    assert "- row-001" in done.stdout
+    code, document = assignctl.document(*TABLE, "pull", "mine.json")
+    assert (code, document["outcome"]) == (1, "different")
+    assert document["counts"] == {"added": 2, "changed": 0, "removed": 1}
+    code, said = assignctl.asked(*TABLE, "pull", "mine.json", answer="n")
+    assert (code, path.read_text()) == (1, before), said
+    code, said = assignctl.asked(*TABLE, "pull", "mine.json")
+    assert code == 0, said
+    after = json.loads(path.read_text())
+    assert after["$schema"] == "../schema.json"
+    assert [one["id"] for one in after["assignments"]] == ["on-call", "auditors", "row-000", "students"]
+
+
+def test_a_file_that_is_no_table_is_not_overwritten_without_yes(assignctl, items):
+    path = assignctl.directory / "mine.json"
+    path.write_text('{"assignments": [{"id": "A"}]}')
+    items.put(*ROWS)
+    done = assignctl(*TABLE, "pull", "mine.json")
+    assert done.returncode == 2
+    assert "(A), id" in done.stderr
+    assert "--yes" in done.stderr
+    assert path.read_text() == '{"assignments": [{"id": "A"}]}'
+    done = assignctl(*TABLE, "pull", "mine.json", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert by_id(json.loads(path.read_text())["assignments"]) == by_id(ROWS)
+
+
+def test_a_bad_table_is_not_pulled_and_every_fault_is_told(assignctl, items, file):
+    path = file(ROWS)
+    before = path.read_text()
+    items.put({**ROWS[0], "group": 7}, {**ROWS[1], "acounts": {}})
+    for arguments in [("mine.json", "--yes"), ()]:
+        done = assignctl(*TABLE, "pull", *arguments)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        for fault in ["(students), group", "(auditors), acounts"]:
+            assert fault in done.stderr
+    assert path.read_text() == before
