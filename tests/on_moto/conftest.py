@@ -386,6 +386,15 @@ class StandIn:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or "null")
 
+    def put(self, name, body):
+        request = urllib.request.Request(
+            f"{self.url}/stand-in/{name}",
+            json.dumps(body).encode(),
+            {"content-type": "application/json"},
+            method="PUT",
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
     def assign(self, assignments):
         """Gives each account its assignments: (account, permission set, group)."""
         sso = self.client("sso-admin")
