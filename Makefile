@@ -1,6 +1,9 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template moto tools deny
+.PHONY: demo test format lint unit doc template moto pictures tools deny
+
+# The operator's command is an optional feature; everything is tested with it, and the function as deployed without.
+WITH_ASSIGNCTL = --features account-assigner/assignctl
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
@@ -11,13 +14,14 @@ format:
 	cargo fmt --all --check
 
 lint:
-	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --workspace --all-targets $(WITH_ASSIGNCTL) -- --deny warnings
+	cargo clippy --locked --lib --bins -- --deny warnings
 
 unit:
-	cargo test --locked --workspace
+	cargo test --locked --workspace $(WITH_ASSIGNCTL)
 
 doc:
-	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace $(WITH_ASSIGNCTL) --no-deps --document-private-items
 
 # Linters, moto, the runtime interface emulator and cargo-lambda, at the versions of the requirements.
 .venv/.installed: tests/requirements.txt
@@ -36,10 +40,14 @@ template: .venv/.installed
 
 # Apart, so that the function is built with its own features and nothing of the others'.
 moto: .venv/.installed
-	cargo build --locked --features assignctl --bin assignctl
+	cargo build --locked $(WITH_ASSIGNCTL) --bin assignctl
 	cargo build --locked
 	cargo build --locked --package stand-in
 	.venv/bin/python -m pytest -q tests/on_moto
+
+# The pictures of the README, from what the command prints today.
+pictures:
+	SNAPSHOTS=overwrite cargo test --locked $(WITH_ASSIGNCTL) --test assignctl pictures
 
 # What the function is built from. The advisory database is fetched by `cargo deny`, so this is not part of `make test`.
 deny:

@@ -4,6 +4,7 @@
 
 mod apply;
 mod check;
+mod pictures;
 mod plan;
 mod world;
 

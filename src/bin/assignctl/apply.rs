@@ -55,6 +55,9 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<ExitC
         let max_outstanding = max_outstanding.map_or(aws.config.max_outstanding, usize::from);
         let limits = Limits { max_outstanding, until: session.until };
         create(session, &aws, &mut overview, in_progress, limits).await?;
+        if !session.json {
+            session.print("\n");
+        }
     }
     if session.json {
         session.print_json(&overview);

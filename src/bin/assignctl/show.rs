@@ -59,10 +59,8 @@ fn show_account(text: &mut String, access: &AccountAccess) {
     };
     let (sets, principals) = (width(|line| &line.permission_set), width(|line| &line.principal));
     for Line { mark, style, permission_set, principal, why, more } in lines {
-        let _ = writeln!(
-            text,
-            "  {style}{mark} {permission_set:sets$}  {principal:principals$}{style:#}  {FAINT}{why}{FAINT:#}"
-        );
+        let _ =
+            writeln!(text, "  {style}{mark} {permission_set:sets$}  {principal:principals$}{style:#}  {why}");
         for line in more {
             let _ = writeln!(text, "      {line}");
         }

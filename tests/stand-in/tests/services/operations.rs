@@ -73,6 +73,8 @@ fn sound_requests(stand_in: &StandIn) -> Vec<(&'static str, Value, &'static str)
         ("GetGroupId", unique("displayName", "auditors"), "/GroupId"),
         ("GetUserId", unique("userName", "oncall@example.com"), "/UserId"),
         ("GetUserId", unique("emails.value", "oncall@example.com"), "/UserId"),
+        ("ListGroups", json!({ "IdentityStoreId": "d-1234567890" }), "/Groups/3/DisplayName"),
+        ("ListUsers", json!({ "IdentityStoreId": "d-1234567890" }), "/Users/0/UserName"),
     ]
 }
 
@@ -280,6 +282,7 @@ async fn lists_come_in_pages_that_join_without_gaps() {
             3,
             3,
         ),
+        ("ListGroups", json!({ "IdentityStoreId": "d-1234567890", "MaxResults": 3 }), "Groups", 4, 2),
         ("ListAccounts", json!({}), "Accounts", 8, 2),
         ("ListAccounts", json!({ "MaxResults": 3 }), "Accounts", 8, 4),
     ];

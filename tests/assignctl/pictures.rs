@@ -1,0 +1,55 @@
+//! The pictures of the README, made from what the command prints, so that they stay true.
+//!
+//! `make pictures` makes them anew; a picture that does not show what the command prints fails here.
+
+use snapbox::{Data, assert_data_eq, cmd::Command, file};
+
+use crate::world::{World, assignctl};
+
+/// A terminal in which the command was just run.
+fn terminal(line: &str, command: Command) -> String {
+    let output = command.env("CLICOLOR_FORCE", "1").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let text = format!("\u{1b}[1m$ {line}\u{1b}[0m\n{}\n", text.trim_end());
+    anstyle_svg::Term::new().render_svg(&text) + "\n"
+}
+
+fn is(picture: String, expected: Data) {
+    assert_data_eq!(Data::text(picture).raw(), expected.raw());
+}
+
+#[test]
+fn check() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = r#"{
+  "assignments": [
+    { "id": "auditors", "permisionSet": "ReadOnlyAccess", "group": "auditors" },
+    {
+      "id": "students",
+      "permissionSet": "PowerUserAccess",
+      "group": "students",
+      "accounts": { "ous": ["ou-55555555"], "names": "class-*" }
+    }
+  ]
+}
+"#;
+    std::fs::write(directory.path().join("assignments.json"), table).unwrap();
+    let command = assignctl(&["check"]).current_dir(directory.path());
+    is(terminal("assignctl check", command), file!["../../docs/check.svg"]);
+}
+
+#[test]
+fn plan() {
+    let world = World::with_drift();
+    let command = world.run(&["plan"]);
+    is(terminal("assignctl plan", command), file!["../../docs/plan.svg"]);
+    let command = world.run(&["plan", "--explain", "111122223333"]);
+    is(terminal("assignctl plan --explain 111122223333", command), file!["../../docs/explain.svg"]);
+}
+
+#[test]
+fn apply() {
+    let world = World::with_drift();
+    let command = world.run(&["apply", "--ou", "Workloads", "--yes"]);
+    is(terminal("assignctl apply --ou Workloads --yes", command), file!["../../docs/apply.svg"]);
+}
