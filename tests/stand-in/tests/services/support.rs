@@ -38,7 +38,7 @@ pub fn create(account: &str) -> Value {
 
 pub fn target(operation: &str) -> String {
     let prefix = match operation {
-        "GetGroupId" | "GetUserId" => "AWSIdentityStore",
+        "GetGroupId" | "GetUserId" | "ListGroups" | "ListUsers" => "AWSIdentityStore",
         "DescribeAccount"
         | "DescribeOrganization"
         | "DescribeOrganizationalUnit"
