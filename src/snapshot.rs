@@ -122,16 +122,28 @@ pub struct Reading {
     pub notes: Vec<String>,
 }
 
+/// Names, and what they mean.
+struct Known {
+    permission_sets: BTreeMap<String, String>,
+    groups: BTreeMap<String, String>,
+    users: BTreeMap<String, String>,
+    directory: Directory,
+    notes: Vec<String>,
+}
+
 impl Reader<'_> {
     /// # Errors
     /// Where something is missing without which a plan would be wrong.
     pub async fn read(&self) -> Result<Reading, Error> {
         (self.watch)(Step::Names);
         self.center.find_instance().await?;
-        let ((permission_sets, groups, users, directory, mut notes), accounts) =
-            tokio::try_join!(self.read_names(), self.read_accounts())?;
-        let (present, method) =
-            self.read_assignments(&accounts, &directory, &groups, &users, &mut notes).await?;
+        let (mut known, accounts) = tokio::try_join!(self.read_names(), self.read_accounts())?;
+        let (present, method) = self.read_assignments(&accounts, &mut known).await?;
+        let Known { permission_sets, groups, users, directory, notes } = known;
+        let entries = |account: &Account| {
+            let held = present.of(&account.id);
+            (!held.is_empty()).then(|| (account.id.clone(), held.iter().map(Entry::from).collect()))
+        };
         let snapshot = Snapshot {
             version: VERSION,
             taken_at: now(),
@@ -140,64 +152,44 @@ impl Reader<'_> {
             permission_sets,
             groups,
             users,
-            assignments: accounts
-                .iter()
-                .map(|account| {
-                    (account.id.clone(), present.of(&account.id).iter().map(Entry::from).collect())
-                })
-                .filter(|(_, entries): &(_, Vec<Entry>)| !entries.is_empty())
-                .collect(),
+            assignments: accounts.iter().filter_map(entries).collect(),
             accounts,
         };
         Ok(Reading { snapshot, directory, notes })
     }
 
-    #[allow(clippy::type_complexity, reason = "taken apart at once by the one caller")]
-    async fn read_names(
-        &self,
-    ) -> Result<
-        (
-            BTreeMap<String, String>,
-            BTreeMap<String, String>,
-            BTreeMap<String, String>,
-            Directory,
-            Vec<String>,
-        ),
-        Error,
-    > {
-        let permission_sets = self.names.every_permission_set(self.center);
-        let (permission_sets, groups, users) =
-            tokio::join!(permission_sets, self.center.groups(), self.center.users());
+    async fn read_names(&self) -> Result<Known, Error> {
+        let (permission_sets, groups, users) = tokio::join!(
+            self.names.every_permission_set(self.center),
+            self.center.groups(),
+            self.center.users()
+        );
         let permission_sets = permission_sets?;
         let grants: Vec<Grant<'_>> = self.tables.iter().flat_map(|table| plan::every_grant(table)).collect();
         let directory = self.names.directory(self.center, &grants).await;
-        for found in directory.principals.values() {
-            if let Err(Obstacle::Failed(error)) = found {
-                return Err(error.clone().into());
+        let (mut groups_of_tables, mut users_of_tables) = (BTreeMap::new(), BTreeMap::new());
+        for (principal, found) in &directory.principals {
+            match (principal, found) {
+                (_, Err(Obstacle::Failed(error))) => return Err(error.clone().into()),
+                (Principal::Group(Named::Name(name)), Ok(id)) => {
+                    _ = groups_of_tables.insert(id.id().to_owned(), name.clone());
+                }
+                (Principal::User(Named::Name(name)), Ok(id)) => {
+                    _ = users_of_tables.insert(id.id().to_owned(), name.clone());
+                }
+                _ => {}
             }
         }
         let mut notes = Vec::new();
-        let mut or_those_of_the_table = |listed: Result<_, CallError>, what: &str, mine: NamesOf| match listed
-        {
-            Ok(names) => names,
-            Err(error) => {
+        let mut or = |listed: Result<_, CallError>, of_tables, what| {
+            listed.unwrap_or_else(|error| {
                 notes.push(format!("{error}; only {what} of the table are known by name"));
-                directory.principals.iter().filter_map(mine).collect()
-            }
+                of_tables
+            })
         };
-        let groups = or_those_of_the_table(groups, "groups", |(principal, id)| match (principal, id) {
-            (Principal::Group(Named::Name(name)), Ok(PrincipalId::Group(id))) => {
-                Some((id.clone(), name.clone()))
-            }
-            _ => None,
-        });
-        let users = or_those_of_the_table(users, "users", |(principal, id)| match (principal, id) {
-            (Principal::User(Named::Name(name)), Ok(PrincipalId::User(id))) => {
-                Some((id.clone(), name.clone()))
-            }
-            _ => None,
-        });
-        Ok((permission_sets, groups, users, directory, notes))
+        let groups = or(groups, groups_of_tables, "groups");
+        let users = or(users, users_of_tables, "users");
+        Ok(Known { permission_sets, groups, users, directory, notes })
     }
 
     async fn read_accounts(&self) -> Result<Vec<Account>, Error> {
@@ -248,11 +240,9 @@ impl Reader<'_> {
     async fn read_assignments(
         &self,
         accounts: &[Account],
-        directory: &Directory,
-        groups: &BTreeMap<String, String>,
-        users: &BTreeMap<String, String>,
-        notes: &mut Vec<String>,
+        known: &mut Known,
     ) -> Result<(Present, Method), CallError> {
+        let Known { groups, users, directory, notes, .. } = known;
         let principals: BTreeSet<PrincipalId> = groups
             .keys()
             .map(|id| PrincipalId::Group(id.clone()))
@@ -292,8 +282,6 @@ impl Reader<'_> {
         Ok((present, Method::Accounts))
     }
 }
-
-type NamesOf = fn((&Principal, &Result<PrincipalId, Obstacle>)) -> Option<(String, String)>;
 
 impl Snapshot {
     /// # Errors

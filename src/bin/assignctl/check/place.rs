@@ -175,7 +175,7 @@ mod tests {
       "except": {
       } } }
 ], "more": 1 }"#;
-        let cases: &[(Option<usize>, &str, Part, &str, (usize, usize))] = &[
+        let cases = [
             (Some(1), "group", Part::Name, r#""group""#, (2, 29)),
             (Some(1), "group", Part::Value, r#""b""#, (2, 38)),
             (Some(1), "permissionSet", Part::Absence, r#""é""#, (2, 11)),
@@ -190,9 +190,9 @@ mod tests {
         ];
         let found = Text::new(text);
         for (row, field, part, expected, place) in cases {
-            let span = found.find(*row, field, *part).unwrap();
-            assert_eq!(found.get(&span), *expected, "{row:?} {field}");
-            assert_eq!(found.line_and_column(span.start), *place, "{row:?} {field}");
+            let span = found.find(row, field, part).unwrap();
+            assert_eq!(found.get(&span), expected, "{row:?} {field}");
+            assert_eq!(found.line_and_column(span.start), place, "{row:?} {field}");
         }
     }
 
