@@ -49,6 +49,9 @@ pub struct Snapshot {
     /// User names by id.
     pub users: BTreeMap<String, String>,
     assignments: BTreeMap<AccountId, Vec<Entry>>,
+    /// What could not be read and is not needed for a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// An assignment in the file.
@@ -118,8 +121,6 @@ pub struct Reading {
     pub snapshot: Snapshot,
     /// The names of the tables, empty without one.
     pub directory: Directory,
-    /// What could not be read and is not needed for a plan.
-    pub notes: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -148,8 +149,9 @@ impl Reader<'_> {
                 .filter(|(_, entries): &(_, Vec<Entry>)| !entries.is_empty())
                 .collect(),
             accounts,
+            notes,
         };
-        Ok(Reading { snapshot, directory, notes })
+        Ok(Reading { snapshot, directory })
     }
 
     #[allow(clippy::type_complexity, reason = "taken apart at once by the one caller")]
