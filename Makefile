@@ -1,11 +1,11 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template moto tools deny
+.PHONY: demo test format lint unit doc template moto browser tools deny
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-test: format lint unit doc template moto
+test: format lint unit doc template moto browser
 
 format:
 	cargo fmt --all --check
@@ -39,6 +39,12 @@ moto: .venv/.installed
 	cargo build --locked
 	cargo build --locked --package stand-in
 	.venv/bin/python -m pytest -q tests/on_moto
+
+# The report of `assignctl` in Chromium, from Debian's packages where it is missing; poppler reads what it prints.
+browser: .venv/.installed
+	command -v chromium && command -v pdftotext || tests/browser/install
+	cargo build --locked --features assignctl --bin assignctl
+	.venv/bin/python -m pytest -q tests/browser
 
 # What the function is built from. The advisory database is fetched by `cargo deny`, so this is not part of `make test`.
 deny:
