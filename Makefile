@@ -1,6 +1,6 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template moto pictures tools deny
+.PHONY: demo test format lint unit doc template moto browser pictures tools deny
 
 # The operator's command is an optional feature; everything is tested with it, and the function as deployed without.
 WITH_ASSIGNCTL = --features account-assigner/assignctl
@@ -8,7 +8,7 @@ WITH_ASSIGNCTL = --features account-assigner/assignctl
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-test: format lint unit doc template moto
+test: format lint unit doc template moto browser
 
 format:
 	cargo fmt --all --check
@@ -44,6 +44,12 @@ moto: .venv/.installed
 	cargo build --locked
 	cargo build --locked --package stand-in
 	.venv/bin/python -m pytest -q tests/on_moto
+
+# The report of `assignctl` in Chromium, from Debian's packages where it is missing; poppler reads what it prints.
+browser: .venv/.installed
+	command -v chromium && command -v pdftotext || tests/browser/install
+	cargo build --locked $(WITH_ASSIGNCTL) --bin assignctl
+	.venv/bin/python -m pytest -q tests/browser
 
 # The pictures of the README, from what the command prints today.
 pictures:

@@ -49,6 +49,9 @@ pub struct Snapshot {
     /// User names by id.
     pub users: BTreeMap<String, String>,
     assignments: BTreeMap<AccountId, Vec<Entry>>,
+    /// What could not be read and is not needed for a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// An assignment in the file.
@@ -118,8 +121,6 @@ pub struct Reading {
     pub snapshot: Snapshot,
     /// The names of the tables, empty without one.
     pub directory: Directory,
-    /// What could not be read and is not needed for a plan.
-    pub notes: Vec<String>,
 }
 
 /// Names, and what they mean.
@@ -154,8 +155,9 @@ impl Reader<'_> {
             users,
             assignments: accounts.iter().filter_map(entries).collect(),
             accounts,
+            notes,
         };
-        Ok(Reading { snapshot, directory, notes })
+        Ok(Reading { snapshot, directory })
     }
 
     async fn read_names(&self) -> Result<Known, Error> {

@@ -228,23 +228,28 @@ pub struct Doctor {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    group(ArgGroup::new("to").args(["html", "csv"]).required(true).multiple(true)),
-    after_help = "\
-Without a selection the report is of every account.
+#[command(after_help = "\
+Without a selection the report is of every account. With --json the overview goes to standard output, as `plan`
+prints it, and no file is needed.
+
+The CSV file has one line a grant or assignment; its status is present, missing, unexplained, unresolved, failed, or
+outside (in an account to which the table does not apply). A cell that a spreadsheet would take for a formula, because
+it begins with = + - @ or a tab or line break, has a ' before it.
 
 Examples:
   assignctl report --html access.html
   assignctl report --snapshot org.json --html access.html --csv access.csv
-  assignctl report --ou Workloads/Prod --html prod.html"
-)]
+  assignctl report --ou Workloads/Prod --html prod.html
+
+Exit status: 0 the report is written, whatever it says of differences between AWS and the table; `assignctl plan` exits
+with 1 if something is missing.")]
 pub struct Report {
     #[command(flatten)]
     pub selection: Selection,
-    /// A self-contained page.
+    /// A self-contained page: filters in a browser, prints as a list.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
-    /// One line a grant.
+    /// One line a grant or assignment.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub csv: Option<PathBuf>,
     /// Works offline, from what `assignctl snapshot` wrote.

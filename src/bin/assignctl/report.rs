@@ -1,7 +1,106 @@
+//! `assignctl report`: who can reach which account with which permission set, and why, as a page and as a CSV file for
+//! auditors. Drift is marked in it and is no failure of it.
+
+mod matrix;
+mod page;
+
 use std::process::ExitCode;
 
-use crate::{arguments, failure::Failure, session::Session};
+use account_assigner::{report::PrincipalReport, snapshot::Selection, table::OrganizationalUnit};
 
-pub async fn run(_session: &Session, _arguments: arguments::Report) -> Result<ExitCode, Failure> {
-    todo!()
+use self::{
+    matrix::{Column, Entry, Line, Matrix},
+    page::Page,
+};
+use crate::{arguments, failure::Failure, overview::Overview, session::Session, show};
+
+pub async fn run(session: &Session, arguments: arguments::Report) -> Result<ExitCode, Failure> {
+    let arguments::Report { selection, html, csv, snapshot } = arguments;
+    if html.is_none() && csv.is_none() && !session.json {
+        return Err(Failure::wrong("no file to write", "add --html FILE or --csv FILE, or --json"));
+    }
+    let selection = Selection::from(selection);
+    let table = session.table(&session.table).await?;
+    let facts = session.facts(snapshot.as_deref(), &selection, &[&table]).await?;
+    let overview = Overview::new(&facts.snapshot, &facts.directory, &table, &session.table);
+    let matrix = Matrix::new(&overview);
+    // Both before either is written.
+    let page = html.map(|path| {
+        let page = Page::new(&overview, &matrix, &table, &facts.snapshot, asked_for(&selection));
+        Ok::<_, Failure>((path, page.render().map_err(unwritten)?))
+    });
+    let lines = csv.map(|path| Ok::<_, Failure>((path, to_csv(&matrix).map_err(unwritten)?)));
+    for (path, content) in [page.transpose()?, lines.transpose()?].into_iter().flatten() {
+        session.write(&path, &content)?;
+        session.note(&format!("{} written", path.display()));
+    }
+    if session.json {
+        session.print_json(&overview);
+    } else {
+        session.note(show::summary(&overview.counts).trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unwritten(error: impl std::fmt::Display) -> Failure {
+    Failure::wrong(
+        format!("the report could not be made: {error}"),
+        "this is a fault of assignctl; report it",
+    )
+}
+
+fn asked_for(selection: &Selection) -> Option<String> {
+    let accounts = selection.accounts.iter().map(|id| format!("account {id}"));
+    let ous = selection.ous.iter().map(|ou: &OrganizationalUnit| format!("OU {ou} and below"));
+    let asked: Vec<String> = accounts.chain(ous).collect();
+    (!asked.is_empty()).then(|| asked.join(", "))
+}
+
+/// One line a grant or assignment.
+fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "accountId",
+        "accountName",
+        "ou",
+        "permissionSet",
+        "permissionSetArn",
+        "principalType",
+        "principal",
+        "principalId",
+        "rows",
+        "status",
+        "reason",
+    ])?;
+    for Line { access, cells } in matrix.lines() {
+        for (Column { name, arn }, cell) in matrix.columns.iter().zip(cells) {
+            for Entry { mark, principal: PrincipalReport { kind, name: principal, id }, rows, reason } in cell
+            {
+                let rows = rows.join(" ");
+                let record = [
+                    access.account.id.as_str(),
+                    &access.account.name,
+                    &access.account.ou,
+                    if Some(*name) == *arn { "" } else { name },
+                    arn.unwrap_or_default(),
+                    kind,
+                    principal.as_deref().unwrap_or_default(),
+                    id.as_deref().unwrap_or_default(),
+                    &rows,
+                    mark.word(),
+                    reason.or(access.reason.as_deref()).unwrap_or_default(),
+                ];
+                writer.write_record(record.map(unlike_a_formula).each_ref().map(AsRef::<str>::as_ref))?;
+            }
+        }
+    }
+    Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
+}
+
+/// Spreadsheets take a cell that begins like this for a formula, and names come from others.
+fn unlike_a_formula(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}").into(),
+        _ => text.into(),
+    }
 }

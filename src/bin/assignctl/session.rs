@@ -189,8 +189,8 @@ impl Session {
         let read = tokio::time::timeout_at(self.until, reader.read()).await;
         bar.finish_and_clear();
         let late = || Error::ServiceUnavailable("the time ran out while AWS was read".to_owned());
-        let Reading { snapshot, directory, notes } = read.map_err(|_| late())??;
-        notes.iter().for_each(|note| self.note(&format!("note: {note}")));
+        let Reading { snapshot, directory } = read.map_err(|_| late())??;
+        snapshot.notes.iter().for_each(|note| self.note(&format!("note: {note}")));
         somebody(selection, &snapshot)?;
         Ok(Facts { snapshot, directory })
     }

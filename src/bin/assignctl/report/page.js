@@ -1,0 +1,205 @@
+"use strict";
+{
+  const find = document.getElementById("find");
+  const set = document.getElementById("set");
+  const drift = document.getElementById("drift");
+  const marks = document.getElementById("marks");
+  const count = document.getElementById("count");
+  const filtered = document.getElementById("filtered");
+  const none = document.getElementById("none");
+  const table = document.getElementById("matrix");
+
+  const FIELDS = ["account", "ou", "set", "who", "row", "mark"];
+  const OF_ACCOUNT = ["account", "ou"];
+  const OF_ENTRY = ["set", "who", "row", "mark"];
+
+  const lower = (element) => (element ? element.textContent.toLowerCase() : "");
+  const ofAll = (shown, all, one, many) =>
+    `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} ${all === 1 ? one : many}`;
+
+  // What is searched, read once.
+  const sets = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
+  const accounts = [];
+  const groups = [];
+  for (const body of table.tBodies) {
+    let group = null;
+    for (const row of body.rows) {
+      if (row.className === "group") {
+        group = { row, shown: 0 };
+        groups.push(group);
+      } else {
+        accounts.push(accountOf(row, group));
+      }
+    }
+  }
+  const entriesOfAll = accounts.reduce((sum, { entries }) => sum + entries.length, 0);
+
+  function accountOf(row, group) {
+    const [head, ...cells] = row.cells;
+    const entries = [];
+    const filled = [];
+    cells.forEach((cell, column) => {
+      if (!cell.firstChild || !cell.dataset.set) return;
+      filled.push({ cell, shown: 0 });
+      for (const item of cell.firstChild.children) {
+        const kind = item.querySelector(":scope > i") ? "user " : "";
+        entries.push({
+          item,
+          column,
+          place: filled.length - 1,
+          set: sets[column].toLowerCase(),
+          who: kind + lower(item.querySelector(":scope > span")),
+          row: lower(item.querySelector(":scope > small")),
+          mark: item.className,
+          drift: item.className !== "present" && item.className !== "outside",
+        });
+      }
+    });
+    const name = lower(head.querySelector("b")) + " " + lower(head.querySelector("code"));
+    return { row, group, account: name, ou: lower(head.querySelector("span")), entries, filled };
+  }
+
+  // Words, or "several words", each for any field or for the one before its colon.
+  function termsOf(text) {
+    const terms = [];
+    for (const word of text.toLowerCase().match(/(?:[a-z]+:)?(?:"[^"]*"?|\S+)/g) || []) {
+      const colon = word.indexOf(":");
+      const field = FIELDS.includes(word.slice(0, colon)) ? word.slice(0, colon) : null;
+      const sought = (field ? word.slice(colon + 1) : word).replaceAll('"', "");
+      if (sought) terms.push({ field, sought });
+    }
+    return terms;
+  }
+
+  const has = (fields, one, { field, sought }) =>
+    field
+      ? fields.includes(field) && one[field].includes(sought)
+      : fields.some((field) => one[field].includes(sought));
+
+  // Columns in which nothing is shown are hidden by rules: cheaper than an attribute on each of their cells.
+  const hiddenColumns = new CSSStyleSheet();
+  document.adoptedStyleSheets = [hiddenColumns];
+
+  function filter() {
+    const terms = termsOf(find.value);
+    const isFiltered = terms.length > 0 || set.value !== "" || drift.checked;
+    const used = new Set();
+    let accountsShown = 0;
+    let entriesShown = 0;
+    for (const group of groups) group.shown = 0;
+    for (const { row, group, entries, filled, ...account } of accounts) {
+      // What the account itself does not say, its entries must.
+      const open = terms.filter((term) => !has(OF_ACCOUNT, account, term));
+      const matches = (entry) =>
+        (!drift.checked || entry.drift) &&
+        (!set.value || sets[entry.column] === set.value) &&
+        open.every((term) => has(OF_ENTRY, entry, term));
+      const matching = entries.filter(matches);
+      const shown = matching.length > 0 || (open.length === 0 && !drift.checked && !set.value);
+      if (row.hidden === shown) row.hidden = !shown;
+      if (!shown) continue;
+      accountsShown += 1;
+      entriesShown += matching.length;
+      if (group) group.shown += 1;
+      for (const one of filled) one.shown = 0;
+      const kept = new Set(matching);
+      for (const entry of entries) {
+        const keep = kept.has(entry);
+        if (entry.item.hidden === keep) entry.item.hidden = !keep;
+        if (!keep) continue;
+        used.add(entry.column);
+        filled[entry.place].shown += 1;
+      }
+      for (const { cell, shown } of filled) {
+        if (cell.classList.contains("none") === shown > 0) cell.classList.toggle("none", shown === 0);
+      }
+    }
+    for (const { row, shown } of groups) row.hidden = shown === 0;
+    const unused = isFiltered ? sets.map((_, column) => column).filter((column) => !used.has(column)) : [];
+    const selector = unused.map((column) => `#matrix tr > :nth-child(${column + 2})`).join(",");
+    hiddenColumns.replaceSync(selector ? `${selector} { display: none }` : "");
+    table.style.setProperty("--columns", sets.length - unused.length);
+    table.classList.toggle("marks", marks.checked);
+    none.hidden = accountsShown > 0;
+    count.textContent =
+      ofAll(accountsShown, accounts.length, "account", "accounts") +
+      ", " +
+      ofAll(entriesShown, entriesOfAll, "entry", "entries");
+    // A sheet of paper must say what is not on it.
+    const by = [
+      find.value.trim() && `“${find.value.trim()}”`,
+      set.value && `permission set ${set.value}`,
+      drift.checked && "only drift",
+    ].filter(Boolean);
+    filtered.hidden = !isFiltered;
+    filtered.textContent = isFiltered ? `Filtered by ${by.join(", ")}: ${count.textContent}.` : "";
+    remember();
+  }
+
+  // The view is in the address, so that it can be kept and sent.
+  let remembering = 0;
+  function remember() {
+    clearTimeout(remembering);
+    remembering = setTimeout(() => {
+      const state = new URLSearchParams();
+      if (find.value.trim()) state.set("find", find.value.trim());
+      if (set.value) state.set("set", set.value);
+      if (drift.checked) state.set("drift", "1");
+      if (marks.checked) state.set("marks", "1");
+      const hash = String(state);
+      if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
+    }, 300);
+  }
+
+  function recall() {
+    const state = new URLSearchParams(location.hash.slice(1));
+    find.value = state.get("find") || "";
+    set.value = state.get("set") || "";
+    if (set.selectedIndex < 0) set.value = "";
+    drift.checked = state.has("drift");
+    marks.checked = state.has("marks");
+    filter();
+  }
+
+  function clear() {
+    find.value = "";
+    set.value = "";
+    drift.checked = false;
+    filter();
+  }
+
+  // However fast one types, once a frame is enough.
+  let due = 0;
+  function soon() {
+    cancelAnimationFrame(due);
+    due = requestAnimationFrame(filter);
+  }
+
+  for (const control of [find, set, drift, marks]) control.addEventListener("input", soon);
+  document.getElementById("bar").addEventListener("submit", (event) => event.preventDefault());
+  document.getElementById("clear").addEventListener("click", () => {
+    clear();
+    find.focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.isComposing) {
+      event.preventDefault();
+      clear();
+    } else if (event.key === "/" && event.target !== find && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      find.focus();
+      find.select();
+    }
+  });
+  // With the marks only, the pointer tells what a cell holds.
+  table.addEventListener("mouseover", (event) => {
+    const cell = event.target.closest("td[data-set]");
+    if (!cell) return;
+    const items = [...cell.querySelectorAll("li:not([hidden])")].map((item) => item.textContent);
+    cell.title = marks.checked ? `${cell.dataset.set}\n${items.join("\n")}` : "";
+  });
+  addEventListener("hashchange", recall);
+
+  document.getElementById("bar").hidden = false;
+  recall();
+}

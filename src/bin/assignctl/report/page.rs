@@ -1,0 +1,219 @@
+//! The matrix as one self-contained page. It asks nothing of any network: the policy in its head names the one style
+//! and the one script that are in it, and forbids all else.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Write},
+};
+
+use account_assigner::{
+    report::PrincipalReport,
+    snapshot::Snapshot,
+    table::{Row, Table},
+};
+use askama::{
+    Template,
+    filters::{Escaper, Html},
+};
+use aws_smithy_types::base64;
+use sha2::{Digest, Sha256};
+
+use super::matrix::{Column, Entry, Mark, Matrix};
+use crate::overview::Overview;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+#[derive(Template)]
+#[template(path = "page.html", config = "src/bin/assignctl/report/askama.toml")]
+pub struct Page<'o> {
+    overview: &'o Overview,
+    matrix: &'o Matrix<'o>,
+    /// Which accounts were asked for, where not all were.
+    asked_for: Option<String>,
+    /// What could not be read.
+    notes: &'o [String],
+    legend: Vec<(Mark, usize)>,
+    drifting: usize,
+    permission_sets: Vec<Usage<'o>>,
+    rows: Vec<Wanting<'o>>,
+    style: String,
+    style_hash: String,
+    script: &'static str,
+    script_hash: String,
+}
+
+/// A permission set, and how much it is used.
+struct Usage<'o> {
+    column: Column<'o>,
+    accounts: usize,
+    entries: usize,
+}
+
+/// A row of the table, and how many accounts it matches.
+struct Wanting<'o> {
+    row: &'o Row,
+    selector: String,
+    accounts: usize,
+}
+
+impl<'o> Page<'o> {
+    pub fn new(
+        overview: &'o Overview,
+        matrix: &'o Matrix<'o>,
+        table: &'o Table,
+        snapshot: &'o Snapshot,
+        asked_for: Option<String>,
+    ) -> Page<'o> {
+        // What stands at the foot of every sheet of paper.
+        let footer = format!("Access to AWS accounts, as AWS had it at {}", overview.read_at);
+        let style = format!(
+            "{STYLE}:root {{ --columns: {} }}\n@page {{ @bottom-left {{ content: {} }} }}\n",
+            matrix.columns.len(),
+            quoted(&footer)
+        );
+        Page {
+            overview,
+            matrix,
+            asked_for,
+            notes: &snapshot.notes,
+            legend: Mark::ALL.into_iter().map(|mark| (mark, matrix.count(mark))).collect(),
+            drifting: matrix.lines().filter(|line| line.cells.iter().flatten().any(Entry::is_drift)).count(),
+            permission_sets: permission_sets(matrix, snapshot),
+            rows: rows(overview, table),
+            style_hash: hash(&style),
+            style,
+            script_hash: hash(SCRIPT),
+            script: SCRIPT,
+        }
+    }
+
+    pub fn render(&self) -> Result<Vec<u8>, askama::Error> {
+        let mut page = Vec::new();
+        self.write_into(&mut page).map_err(|error| askama::Error::Custom(error.into()))?;
+        Ok(page)
+    }
+}
+
+/// Those of the matrix and those that nobody has.
+fn permission_sets<'o>(matrix: &Matrix<'o>, snapshot: &'o Snapshot) -> Vec<Usage<'o>> {
+    let used = matrix.columns.iter().enumerate().map(|(place, column)| {
+        let cells = matrix.lines().map(|line| line.cells[place].len());
+        let (accounts, entries) =
+            cells.fold((0, 0), |(some, all), count| (some + usize::from(count > 0), all + count));
+        Usage { column: *column, accounts, entries }
+    });
+    let known: BTreeSet<&str> = matrix.columns.iter().filter_map(|column| column.arn).collect();
+    let unused = snapshot.permission_sets.iter().filter(|(arn, _)| !known.contains(arn.as_str()));
+    let unused =
+        unused.map(|(arn, name)| Usage { column: Column { name, arn: Some(arn) }, accounts: 0, entries: 0 });
+    let mut all: Vec<Usage<'o>> = used.chain(unused).collect();
+    all.sort_by_key(|usage| usage.column);
+    all
+}
+
+fn rows<'o>(overview: &Overview, table: &'o Table) -> Vec<Wanting<'o>> {
+    let mut accounts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for access in &overview.accounts {
+        for rule in access.grants.iter().flat_map(|grant| &grant.rules) {
+            accounts.entry(rule).or_default().insert(access.account.id.as_str());
+        }
+    }
+    let wanting = |row: &'o Row| Wanting {
+        row,
+        // Strings, numbers and lists cannot fail to be written.
+        selector: serde_json::to_string(&row.accounts).unwrap_or_default(),
+        accounts: accounts.get(row.id.as_str()).map_or(0, BTreeSet::len),
+    };
+    table.rows.iter().map(wanting).collect()
+}
+
+impl Entry<'_> {
+    fn is_drift(&self) -> bool {
+        self.mark.is_drift()
+    }
+
+    fn is_user(&self) -> bool {
+        self.principal.kind == "USER"
+    }
+
+    /// The id of one that has no name, such as a group that was deleted.
+    fn who(&self) -> &str {
+        let PrincipalReport { name, id, .. } = self.principal;
+        name.as_deref().or(id.as_deref()).unwrap_or_default()
+    }
+}
+
+impl Column<'_> {
+    /// `ReadOnlyAccess` as `Read`, `Only`, `Access`: a narrow column breaks it there.
+    fn words(&self) -> Vec<&str> {
+        let starts =
+            self.name.char_indices().zip(self.name.chars().skip(1)).filter_map(|((at, one), next)| {
+                (one.is_lowercase() && next.is_uppercase()).then_some(at + one.len_utf8())
+            });
+        let mut words = Vec::new();
+        let mut rest = 0;
+        for start in starts {
+            words.push(&self.name[rest..start]);
+            rest = start;
+        }
+        words.push(&self.name[rest..]);
+        words
+    }
+}
+
+fn hash(text: &str) -> String {
+    format!("sha256-{}", base64::encode(Sha256::digest(text)))
+}
+
+/// A CSS string, in which nothing but letters, digits and spaces stands for itself.
+fn quoted(text: &str) -> String {
+    let mut string = String::from('"');
+    for character in text.chars() {
+        let _ = match character {
+            ' ' | '0'..='9' | 'a'..='z' | 'A'..='Z' => write!(string, "{character}"),
+            other => write!(string, "\\{:x} ", u32::from(other)),
+        };
+    }
+    string + "\""
+}
+
+/// How the page shows texts of others: no markup, and what would be invisible, or would turn the order of what is
+/// read, is spelt out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown;
+
+impl Escaper for Shown {
+    fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(is_invisible) {
+            Html.write_escaped_str(&mut dest, &rest[..at])?;
+            let mut others = rest[at..].chars();
+            if let Some(invisible) = others.next() {
+                write!(dest, "{}", invisible.escape_default())?;
+            }
+            rest = others.as_str();
+        }
+        Html.write_escaped_str(dest, rest)
+    }
+}
+
+fn is_invisible(character: char) -> bool {
+    let formats = matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    formats || character.is_control()
+}

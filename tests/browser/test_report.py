@@ -1,0 +1,242 @@
+"""The page of `assignctl report` in Debian's Chromium: 1,000 accounts by 30 permission sets, by keyboard only.
+
+No test depends on speed; how long things took is printed (`pytest -s`).
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import organization
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+REPOSITORY = Path(__file__).parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+
+ACCOUNTS = 1_000
+PERMISSION_SETS = 30
+# Of different OUs, so that both kinds of drift are in sight together.
+MISSING = [3, 100, 197]
+UNEXPLAINED = [0, 111, 222, 333]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """The page of an organization that the table mostly explains."""
+    directory = tmp_path_factory.mktemp("report")
+    snapshot = organization.snapshot(ACCOUNTS, PERMISSION_SETS, missing_in=MISSING, unexplained_in=UNEXPLAINED)
+    (directory / "org.json").write_text(json.dumps(snapshot))
+    (directory / "assignments.json").write_text(json.dumps(organization.table(PERMISSION_SETS)))
+    command = [TARGET / "debug/assignctl", "report", "--snapshot", "org.json", "--html", "access.html"]
+    subprocess.run(command, cwd=directory, check=True, timeout=120)
+    return directory / "access.html"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    # Each run has a profile of its own, which `launch` makes and removes.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, report):
+    """The report, opened. Whatever the page complains of or asks a network for fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    complaints, requests = [], []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(report.as_uri())
+    yield page
+    assert complaints == []
+    assert {url.partition("#")[0] for url in requests} == {report.as_uri()}
+    context.close()
+
+
+def count(page, accounts, entries=None):
+    """Waits until so many accounts are said to be shown, and checks that they are."""
+    text = f"{accounts:,} of {ACCOUNTS + 1:,} accounts"
+    expect(page.locator("#count")).to_contain_text(text + (f", {entries:,} of" if entries is not None else ""))
+    shown = page.locator("#matrix tbody tr:not(.group):not([hidden])")
+    assert shown.count() == accounts
+    if entries is not None:
+        assert page.locator("#matrix tbody tr:not([hidden]) li:not([hidden])").count() == entries
+
+
+def columns(page):
+    return page.evaluate(
+        "[...document.querySelectorAll('#matrix thead th')].filter((th) => th.offsetWidth).map((th) => th.textContent)"
+    )
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.id")
+
+
+def test_everything_is_there_at_once_and_filters_by_keyboard(page):
+    count(page, ACCOUNTS + 1)
+    everything = columns(page)
+    page.keyboard.press("/")
+    assert focused(page) == "find"
+
+    # What an account says of itself: all that it has is shown.
+    page.keyboard.type("0123")
+    count(page, 1)
+    assert page.locator("tr:not([hidden]) th b", has_text="-0123").count() == 1
+    page.keyboard.press("Escape")
+    count(page, ACCOUNTS + 1)
+    assert focused(page) == "find", "the next word can be typed at once"
+    assert columns(page) == everything
+
+    # Who has it: only that is shown, and no column without it.
+    page.keyboard.type("contractors")
+    count(page, len(UNEXPLAINED), len(UNEXPLAINED))
+    assert columns(page) == ["Account", organization.permission_set(1)]
+
+    # Words combine, over account and entry alike, and so do all filters.
+    page.keyboard.type(" ou:education")
+    some = [number for number in UNEXPLAINED if organization.ou_of(number) == "Education"]
+    count(page, len(some), len(some))
+    page.keyboard.press("Escape")
+    page.keyboard.type("row:audit-everywhere mark:missing")
+    count(page, len(MISSING), len(MISSING))
+    page.keyboard.press("Escape")
+    page.keyboard.type("who:user")
+    count(page, 1, 1)
+    expect(page.locator("#matrix tr.group")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.type("nothing is called so")
+    count(page, 0, 0)
+    expect(page.locator("#none")).to_be_visible()
+    page.keyboard.press("Escape")
+    count(page, ACCOUNTS + 1)
+    expect(page.locator("#none")).to_be_hidden()
+
+
+def test_only_drift_shows_each_difference_by_sign_and_word(page):
+    page.keyboard.press("/")
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    assert focused(page) == "drift"
+    page.keyboard.press("Space")
+    drifting = len(MISSING) + len(UNEXPLAINED)
+    count(page, drifting, drifting)
+    marks = page.locator("#matrix tr:not([hidden]) li:not([hidden]) > b").all_inner_texts()
+    assert sorted(mark.strip() for mark in marks) == ["+ missing"] * len(MISSING) + ["~ unexplained"] * len(UNEXPLAINED)
+    page.keyboard.press("/")
+    page.keyboard.type("contractors")
+    count(page, len(UNEXPLAINED), len(UNEXPLAINED))
+    page.keyboard.press("Escape")
+    count(page, ACCOUNTS + 1)
+
+
+def test_a_view_can_be_sent_as_an_address(page, report):
+    page.keyboard.press("/")
+    page.keyboard.type("contractors")
+    expect(page).to_have_url(report.as_uri() + "#find=contractors")
+    page.goto("about:blank")
+    page.goto(report.as_uri() + "#find=who%3Ateam-5&drift=1&marks=1")
+    count(page, 0)
+    page.goto("about:blank")
+    page.goto(report.as_uri() + "#find=contractors&marks=1")
+    count(page, len(UNEXPLAINED), len(UNEXPLAINED))
+    assert page.locator("#marks").is_checked()
+
+
+def test_heads_stay_in_sight_and_what_has_the_focus_shows_it(page):
+    page.evaluate("scrollTo(2000, 5000)")
+    assert page.evaluate("[scrollX > 1000, scrollY > 1000]") == [True, True]
+    head = page.locator("#matrix thead th").first.bounding_box()
+    bar = page.locator("#bar").bounding_box()
+    assert (head["x"], bar["x"], bar["y"]) == (0, 0, 0)
+    assert abs(head["y"] - bar["height"]) < 2
+    page.keyboard.press("/")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_a_screen_reader_finds_a_table_with_heads_and_labelled_controls(page):
+    page.keyboard.press("/")
+    page.keyboard.type("contractors")
+    count(page, len(UNEXPLAINED))
+    tree = page.locator("main").aria_snapshot()
+    for part in ['table "Accounts by permission sets', "rowgroup", 'columnheader "Account"', "rowheader", "cell"]:
+        assert part in tree, tree
+    controls = page.locator("#bar").aria_snapshot()
+    for part in ['searchbox "Find"', 'combobox "Permission set"', 'checkbox "only drift"', 'button "Clear"', "status"]:
+        assert part in controls, controls
+
+
+def test_on_paper_each_account_lists_what_it_has(page, tmp_path):
+    page.keyboard.press("/")
+    page.keyboard.type("ou:workloads/prod who:team-0")
+    count(page, ACCOUNTS // len(organization.OUS))
+    page.emulate_media(media="print")
+    expect(page.locator("#bar")).to_be_hidden()
+    expect(page.locator("#filtered")).to_contain_text("ou:workloads/prod")
+    assert page.locator("#matrix td:visible").count() == ACCOUNTS // len(organization.OUS)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "something is beside the sheet"
+    pdf = tmp_path / "access.pdf"
+    page.pdf(path=pdf, prefer_css_page_size=True)
+    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True, text=True).stdout
+    sheets = text.split("\f")[:-1]
+    assert len(sheets) > 1
+    for number, sheet in enumerate(sheets, 1):
+        assert f"{number} of {len(sheets)}" in sheet and "as AWS had it at 2025-01-31T12:00:00Z" in sheet
+    assert "Permission set, who has it" in sheets[0] and "Permission set, who has it" in sheets[1]
+    assert re.search(rf"prod-0003 +{organization.permission_set(0)} +\+ missing +team-0 +audit-", text)
+
+
+def test_without_scripts_everything_is_there(chromium, report):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    expect(page.locator("#bar")).to_be_hidden()
+    assert page.locator("#matrix tbody tr:not(.group)").count() == ACCOUNTS + 1
+    context.close()
+
+
+def test_how_it_looks_and_how_long_it_takes(page, report):
+    pictures = TARGET / "report"
+    pictures.mkdir(parents=True, exist_ok=True)
+    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    page.screenshot(path=pictures / "light.png")
+    assert (pictures / "light.png").stat().st_size > 10_000
+    figures = [f"{report.stat().st_size / 1e6:.1f} MB, loaded in {loaded:.0f} ms"]
+    for text in ["team-5", "", "prod", ""]:
+        took = page.evaluate(
+            """async (text) => {
+                const find = document.getElementById("find");
+                const start = performance.now();
+                find.value = text;
+                find.dispatchEvent(new Event("input"));
+                await new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)));
+                return performance.now() - start;
+            }""",
+            text,
+        )
+        figures.append(f"{text!r} filtered in {took:.0f} ms")
+    print(*figures, f"pictures in {pictures}", sep="\n")
+    for name, scheme, address in [("dark", "dark", "#drift=1"), ("marks", "light", "#marks=1")]:
+        page.emulate_media(color_scheme=scheme)
+        page.goto("about:blank")
+        page.goto(report.as_uri() + address)
+        page.screenshot(path=pictures / f"{name}.png")
