@@ -51,9 +51,11 @@ browser: .venv/.installed
 	cargo build --locked $(WITH_ASSIGNCTL) --bin assignctl
 	.venv/bin/python -m pytest -q tests/browser
 
-# The pictures of the README, from what the command prints today.
+# The pictures of the README, from what the command prints and the browser shows today.
 pictures:
 	SNAPSHOTS=overwrite cargo test --locked $(WITH_ASSIGNCTL) --test assignctl pictures
+	$(MAKE) browser
+	cp target/report/light.png docs/report.png
 
 # What the function is built from. The advisory database is fetched by `cargo deny`, so this is not part of `make test`.
 deny:
