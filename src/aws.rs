@@ -187,7 +187,7 @@ fn is_throttle(response: &HttpResponse) -> bool {
 }
 
 /// Translates an SDK error, once, at the edge.
-pub(crate) fn call_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> CallError
+pub fn call_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

@@ -112,21 +112,59 @@ impl IdentityCenter {
     async fn instance(&self) -> Result<&Instance, Error> {
         self.instance
             .get_or_try_init(async || {
-                let mut found = Vec::new();
-                let mut pages = self.sso.list_instances().into_paginator().send();
-                while let Some(page) = pages.next().await {
-                    let page = page.map_err(|error| call_error("sso:ListInstances", error))?;
-                    found.extend(page.instances.unwrap_or_default().into_iter().filter_map(|instance| {
-                        Some(Instance {
-                            arn: instance.instance_arn?,
-                            identity_store: instance.identity_store_id?,
-                        })
-                    }));
-                }
+                let found = self.list_instances().await?;
                 choose(found, self.wanted_instance.as_deref())
                     .map_err(|fault| Error::InvalidConfig(vec![fault]))
             })
             .await
+    }
+
+    async fn list_instances(&self) -> Result<Vec<Instance>, CallError> {
+        let mut found = Vec::new();
+        let mut pages = self.sso.list_instances().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call_error("sso:ListInstances", error))?;
+            found.extend(page.instances.unwrap_or_default().into_iter().filter_map(|instance| {
+                Some(Instance { arn: instance.instance_arn?, identity_store: instance.identity_store_id? })
+            }));
+        }
+        Ok(found)
+    }
+
+    /// ARNs of all instances that can be seen in this Region.
+    #[cfg(feature = "assignctl")]
+    pub async fn instance_arns(&self) -> Result<Vec<String>, CallError> {
+        Ok(self.list_instances().await?.into_iter().map(|instance| instance.arn).collect())
+    }
+
+    /// The id of the identity store behind the instance that was found.
+    #[cfg(feature = "assignctl")]
+    pub fn identity_store(&self) -> Option<&str> {
+        self.instance.get().map(|instance| instance.identity_store.as_str())
+    }
+
+    /// The Region that is asked.
+    #[cfg(feature = "assignctl")]
+    pub fn region(&self) -> Option<String> {
+        self.sso.config().region().map(ToString::to_string)
+    }
+
+    /// One group of the identity store, to see whether this identity may list them.
+    #[cfg(feature = "assignctl")]
+    pub async fn may_list_groups(&self) -> Result<(), CallError> {
+        const OPERATION: &str = "identitystore:ListGroups";
+        let store = &self.found(OPERATION)?.identity_store;
+        let answer = self.store.list_groups().identity_store_id(store).max_results(1).send().await;
+        answer.map(drop).map_err(|error| call_error(OPERATION, error))
+    }
+
+    /// As for groups.
+    #[cfg(feature = "assignctl")]
+    pub async fn may_list_users(&self) -> Result<(), CallError> {
+        const OPERATION: &str = "identitystore:ListUsers";
+        let store = &self.found(OPERATION)?.identity_store;
+        let answer = self.store.list_users().identity_store_id(store).max_results(1).send().await;
+        answer.map(drop).map_err(|error| call_error(OPERATION, error))
     }
 
     /// For calls that come after [`Self::find_instance`].

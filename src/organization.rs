@@ -3,6 +3,9 @@
 //!
 //! Reads only what the table asks for, writes nothing, and remembers nothing.
 
+#[cfg(feature = "assignctl")]
+mod probe;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -14,6 +17,9 @@ use aws_sdk_organizations::{
     types::{self, AccountState, AccountStatus},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+
+#[cfg(feature = "assignctl")]
+pub use probe::Member;
 
 use crate::{
     aws::{self, Tally, Watch, call_error},
@@ -133,7 +139,7 @@ impl Organization {
         }
     }
 
-    async fn management_account(&self) -> Result<String, CallError> {
+    pub async fn management_account(&self) -> Result<String, CallError> {
         const OPERATION: &str = "organizations:DescribeOrganization";
         let answer = self.client.describe_organization().send().await;
         let answer = answer.map_err(|error| call_error(OPERATION, error))?;

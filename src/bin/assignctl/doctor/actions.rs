@@ -1,0 +1,214 @@
+//! Each action that only reads, tried by calling it.
+
+use account_assigner::{
+    failure::{CallError, Cause},
+    organization::Member,
+    plan::PrincipalId,
+    table::{Needs, Table},
+};
+
+use super::{
+    Patient,
+    check::{Check, Group, Status, Topic, ask, topic},
+    identity::Caller,
+};
+
+/// Real things to call with, and to simulate with.
+#[derive(Debug, Default)]
+pub struct Samples {
+    pub account: Option<Member>,
+    pub permission_set: Option<String>,
+    /// The OU that holds the account.
+    pub unit: Option<String>,
+}
+
+/// A name and an id that nobody has: to be told so is to be allowed.
+const NOBODY: &str = "assignctl-doctor-looks-for-nobody";
+const NOBODYS_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+const ACTIONS: [&str; 16] = [
+    "sso:ListInstances",
+    "sso:ListPermissionSets",
+    "sso:DescribePermissionSet",
+    "sso:ListPermissionSetsProvisionedToAccount",
+    "sso:ListAccountAssignments",
+    "sso:ListAccountAssignmentsForPrincipal",
+    "sso:ListAccountAssignmentCreationStatus",
+    "identitystore:GetGroupId",
+    "identitystore:GetUserId",
+    "identitystore:ListGroups",
+    "identitystore:ListUsers",
+    "organizations:ListAccounts",
+    "organizations:DescribeAccount",
+    "organizations:ListTagsForResource",
+    "organizations:ListParents",
+    "organizations:DescribeOrganizationalUnit",
+];
+
+pub fn action(name: &str) -> Topic {
+    topic(Group::Actions, format!("action/{name}"), name)
+}
+
+pub fn topics() -> Vec<Topic> {
+    ACTIONS.into_iter().map(action).collect()
+}
+
+/// In the order of the list; and what was found on the way.
+pub async fn call(patient: &Patient<'_>, instance: bool) -> (Vec<Check>, Samples) {
+    let (center, organizations) = tokio::join!(of_center(patient, instance), of_organizations(patient));
+    let ((mut checks, permission_set), (others, account, unit)) = (center, organizations);
+    checks.extend(others);
+    let account_checks = with_account(patient, instance, account.as_ref(), permission_set.as_deref()).await;
+    checks.extend(account_checks);
+    let place = |check: &Check| ACTIONS.iter().position(|name| *name == check.title);
+    checks.sort_by_key(place);
+    (checks, Samples { account, permission_set, unit })
+}
+
+async fn of_center(patient: &Patient<'_>, instance: bool) -> (Vec<Check>, Option<String>) {
+    let Patient { session, center, .. } = patient;
+    let listed = tried(patient, "sso:ListInstances", Status::Failed, center.instance_arns()).await;
+    if !instance {
+        let names = ACTIONS[1..11].iter().filter(|name| !needs_account(name));
+        let checks = names.map(|name| action(name).depends_on("Identity Center instance"));
+        return (std::iter::once(listed).chain(checks).collect(), None);
+    }
+    let sets = ask(session, "sso:ListPermissionSets", center.list_permission_sets()).await;
+    let set = sets.as_ref().ok().and_then(|sets| sets.first()).cloned();
+    let describe = async {
+        let name = "sso:DescribePermissionSet";
+        match &set {
+            Some(arn) => tried(patient, name, Status::Failed, center.permission_set_name(arn)).await,
+            None => nothing_to_ask_for(name, "a permission set"),
+        }
+    };
+    let for_principal = async {
+        let name = "sso:ListAccountAssignmentsForPrincipal";
+        let management = patient.management.as_ref();
+        let in_management = patient.caller.as_ref().map(|Caller { account, .. }| Some(account) == management);
+        if in_management == Some(false) {
+            let detail = "AWS answers it in the management account only; account by account is read instead";
+            return action(name).unknown(detail, "nothing has to be done");
+        }
+        let nobody = PrincipalId::Group(NOBODYS_ID.into());
+        // Without it the same is read account by account.
+        tried(patient, name, Status::Warning, center.assignments_of(&nobody)).await
+    };
+    let (describe, for_principal, statuses, group, user, groups, users) = tokio::join!(
+        describe,
+        for_principal,
+        // Without it what is under way is not known, and a creation may be asked for twice, which does no harm.
+        tried(patient, "sso:ListAccountAssignmentCreationStatus", Status::Warning, center.some_creations()),
+        tried(patient, "identitystore:GetGroupId", Status::Failed, center.group_id(NOBODY)),
+        tried(patient, "identitystore:GetUserId", Status::Failed, center.user_id(NOBODY)),
+        // Without these, plans and reports show ids in place of names that the table does not have.
+        tried(patient, "identitystore:ListGroups", Status::Warning, center.may_list_groups()),
+        tried(patient, "identitystore:ListUsers", Status::Warning, center.may_list_users()),
+    );
+    let sets = result("sso:ListPermissionSets", Status::Failed, sets.map(drop));
+    (vec![listed, sets, describe, for_principal, statuses, group, user, groups, users], set)
+}
+
+fn needs_account(name: &str) -> bool {
+    matches!(name, "sso:ListPermissionSetsProvisionedToAccount" | "sso:ListAccountAssignments")
+}
+
+async fn of_organizations(patient: &Patient<'_>) -> (Vec<Check>, Option<Member>, Option<String>) {
+    let Patient { session, organization, table, management, .. } = patient;
+    let listed =
+        ask(session, "organizations:ListAccounts", organization.some_member(management.as_deref())).await;
+    let account = listed.as_ref().ok().cloned().flatten();
+    let mut checks = vec![result("organizations:ListAccounts", Status::Failed, listed.map(drop))];
+    let names = &ACTIONS[12..];
+    let Some(member) = account else {
+        checks.extend(names.iter().map(|name| nothing_to_ask_for(name, "an account of the organization")));
+        return (checks, None, None);
+    };
+    let needs = table.as_ref().map_or(Needs { organizational_unit_names: true, tags: true }, Table::needs);
+    let where_needed = |needed| if needed { Status::Failed } else { Status::Warning };
+    let (describe, tags, parent) = tokio::join!(
+        tried(
+            patient,
+            "organizations:DescribeAccount",
+            Status::Failed,
+            organization.may_describe(&member.id)
+        ),
+        tried(
+            patient,
+            "organizations:ListTagsForResource",
+            where_needed(needs.tags),
+            organization.tags(&member.id)
+        ),
+        ask(session, "organizations:ListParents", organization.parent(&member.id)),
+    );
+    let unit = parent.as_ref().ok().filter(|id| id.starts_with("ou-")).cloned();
+    let name = "organizations:DescribeOrganizationalUnit";
+    let unit_check = match (&unit, &parent) {
+        (Some(unit), _) => {
+            let denied = where_needed(needs.organizational_unit_names);
+            tried(patient, name, denied, organization.may_describe_unit(unit)).await
+        }
+        (None, Ok(_)) => nothing_to_ask_for(name, "an account in an OU"),
+        (None, Err(_)) => action(name).depends_on("organizations:ListParents"),
+    };
+    // It is asked only where DescribeAccount does not tell the OUs.
+    let parents = result("organizations:ListParents", Status::Warning, parent.map(drop));
+    checks.extend([describe, tags, parents, unit_check]);
+    (checks, Some(member), unit)
+}
+
+async fn with_account(
+    patient: &Patient<'_>,
+    instance: bool,
+    account: Option<&Member>,
+    permission_set: Option<&str>,
+) -> Vec<Check> {
+    let (provisioned, assignments) =
+        ("sso:ListPermissionSetsProvisionedToAccount", "sso:ListAccountAssignments");
+    if !instance {
+        return [provisioned, assignments]
+            .into_iter()
+            .map(|name| action(name).depends_on("Identity Center instance"))
+            .collect();
+    }
+    let Some(Member { id, .. }) = account else {
+        return [provisioned, assignments]
+            .into_iter()
+            .map(|name| nothing_to_ask_for(name, "an account of the organization"))
+            .collect();
+    };
+    let center = &patient.center;
+    let of_set = async {
+        match permission_set {
+            Some(arn) => tried(patient, assignments, Status::Failed, center.assigned(id, arn)).await,
+            None => nothing_to_ask_for(assignments, "a permission set"),
+        }
+    };
+    let (provisioned, assignments) = tokio::join!(
+        tried(patient, provisioned, Status::Failed, center.provisioned_permission_sets(id)),
+        of_set
+    );
+    vec![provisioned, assignments]
+}
+
+async fn tried<T>(
+    patient: &Patient<'_>,
+    name: &'static str,
+    denied: Status,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Check {
+    result(name, denied, ask(patient.session, name, call).await.map(drop))
+}
+
+fn result(name: &str, denied: Status, answer: Result<(), CallError>) -> Check {
+    match answer {
+        // Whoever is told that something does not exist was allowed to ask.
+        Ok(()) | Err(CallError { cause: Cause::NotFound, .. }) => action(name).ok("called"),
+        Err(error) => action(name).not_answered(&error, denied),
+    }
+}
+
+fn nothing_to_ask_for(name: &str, what: &str) -> Check {
+    action(name)
+        .unknown(format!("not called: {what} is needed for it, and none was found"), "see the checks above")
+}

@@ -1,0 +1,244 @@
+//! The deployed stack: its functions and its queues, read with the template's names.
+
+use std::collections::BTreeMap;
+
+use account_assigner::{
+    aws::call_error,
+    failure::{CallError, Cause},
+};
+use aws_config::SdkConfig;
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use super::{
+    Patient,
+    check::{Check, Group, Status, Topic, ask, topic},
+    settings::{self, Deployed, Expected},
+};
+use crate::session::Session;
+
+/// A function by its output, its id here, and what it is called.
+const FUNCTIONS: [(&str, &str, &str); 2] = [
+    ("FunctionName", "function", "function for vended accounts"),
+    ("BackfillFunctionName", "backfill-function", "function of the backfill"),
+];
+
+/// A queue likewise.
+const QUEUES: [(&str, &str, &str); 2] = [
+    ("UndeliveredEventsQueueUrl", "undelivered-events", "queue of undelivered events"),
+    ("FailedInvocationsQueueUrl", "failed-invocations", "queue of failed invocations"),
+];
+
+pub fn deployed(id: impl Into<String>, title: impl Into<String>) -> Topic {
+    topic(Group::Deployment, id, title)
+}
+
+fn of_stack(stack: &str) -> Topic {
+    deployed("stack", format!("stack {stack}"))
+}
+
+fn of_settings(id: &str, title: &str) -> Topic {
+    deployed(format!("{id}-settings"), format!("settings of the {title}"))
+}
+
+fn of_limits() -> Topic {
+    deployed("limits", "limits of both functions")
+}
+
+pub fn topics(stack: &str) -> Vec<Topic> {
+    let mut topics = vec![of_stack(stack)];
+    for (_, id, title) in FUNCTIONS {
+        topics.extend([deployed(id, title), of_settings(id, title)]);
+    }
+    topics.push(of_limits());
+    topics.extend(QUEUES.map(|(_, id, title)| deployed(id, title)));
+    topics
+}
+
+/// What was found of the stack.
+pub struct Stack {
+    checks: Vec<Check>,
+    functions: Vec<(&'static str, &'static str, Deployed)>,
+    queues: Vec<Check>,
+    /// Whether there is anything to judge.
+    found: bool,
+}
+
+pub async fn look(patient: &Patient<'_>, stack: &str) -> Stack {
+    let Patient { session, sdk, .. } = patient;
+    let (check, outputs) = outputs(session, sdk, stack).await;
+    let found = outputs.is_some();
+    let mut looked = Stack { checks: vec![check], functions: Vec::new(), queues: Vec::new(), found };
+    let Some(outputs) = outputs else {
+        looked.checks.extend(topics(stack).into_iter().skip(1).map(|topic| topic.depends_on("stack")));
+        return looked;
+    };
+    let (lambda, sqs) = (aws_sdk_lambda::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
+    let lacks = |topic: Topic, output: &str| {
+        topic.unknown(
+            format!("the stack {stack} has no output {output}"),
+            "name the stack of this repository's template.yaml by --stack, or deploy its present version",
+        )
+    };
+    let functions = async {
+        let mut checks = Vec::new();
+        let mut functions = Vec::new();
+        for (output, id, title) in FUNCTIONS {
+            let topic = deployed(id, title);
+            let Some(name) = outputs.get(output) else {
+                checks.push(lacks(topic, output));
+                checks.push(of_settings(id, title).depends_on(title));
+                continue;
+            };
+            match function(session, &lambda, name).await {
+                Ok(found) => {
+                    checks.push(settings::state(topic, &found));
+                    functions.push((id, title, found));
+                }
+                Err(error) => {
+                    checks.push(not_looked_at(topic, &error));
+                    checks.push(of_settings(id, title).depends_on(title));
+                }
+            }
+        }
+        (checks, functions)
+    };
+    let queues = async {
+        let mut checks = Vec::new();
+        for (output, id, title) in QUEUES {
+            let topic = deployed(id, title);
+            checks.push(match outputs.get(output) {
+                None => lacks(topic, output),
+                Some(url) => match queue(session, &sqs, url).await {
+                    Ok(messages) => settings::queue(topic, id, url, messages),
+                    Err(error) => not_looked_at(topic, &error),
+                },
+            });
+        }
+        checks
+    };
+    let ((checks, functions), queues) = tokio::join!(functions, queues);
+    looked.checks.extend(checks);
+    Stack { functions, queues, ..looked }
+}
+
+/// The settings, when it is known what they should agree with.
+pub fn judge(patient: &Patient<'_>, stack: Stack) -> Vec<Check> {
+    let Stack { mut checks, functions, queues, found } = stack;
+    let expected = Expected {
+        table: &patient.session.table,
+        instance: patient.center.instance_arn(),
+        instance_region: patient.center.region(),
+        management: patient.management.as_deref(),
+    };
+    for (id, title, function) in &functions {
+        let check = settings::settings(of_settings(id, title), function, &expected);
+        // After the function that it is of.
+        let place = checks.iter().position(|check| check.id == *id).map_or(checks.len(), |place| place + 1);
+        checks.insert(place, check);
+    }
+    if found {
+        let deployed: Vec<&Deployed> = functions.iter().map(|(_, _, function)| function).collect();
+        checks.push(match deployed.len() == FUNCTIONS.len() {
+            true => settings::limits(of_limits(), &deployed),
+            false => of_limits().depends_on("function"),
+        });
+    }
+    checks.extend(queues);
+    checks
+}
+
+/// That this identity may not look says nothing of the deployment.
+fn not_looked_at(topic: Topic, error: &CallError) -> Check {
+    if error.cause == Cause::NotFound
+        || error.code.as_deref().is_some_and(|code| code.contains("NonExistent"))
+    {
+        return topic.failed(error.to_string(), "it was deleted: deploy the stack again");
+    }
+    topic.not_answered(error, Status::Unknown)
+}
+
+async fn outputs(
+    session: &Session,
+    sdk: &SdkConfig,
+    stack: &str,
+) -> (Check, Option<BTreeMap<String, String>>) {
+    const OPERATION: &str = "cloudformation:DescribeStacks";
+    let topic = of_stack(stack);
+    let client = aws_sdk_cloudformation::Client::new(sdk);
+    let call = async {
+        let answer = client.describe_stacks().stack_name(stack).send().await;
+        answer.map_err(|error| call_error(OPERATION, error))
+    };
+    let deploy = "deploy it, or name it by --stack; it is looked for in this Region";
+    let found = match ask(session, OPERATION, call).await {
+        Ok(answer) => answer.stacks.unwrap_or_default().into_iter().next(),
+        Err(error) if error.message.contains("does not exist") => None,
+        Err(error) => return (topic.not_answered(&error, Status::Unknown), None),
+    };
+    let Some(found) = found else {
+        return (topic.unknown("there is no stack of this name", deploy), None);
+    };
+    let status = found.stack_status.as_ref().map_or("", |status| status.as_str()).to_owned();
+    let outputs = found.outputs.unwrap_or_default().into_iter();
+    let outputs = outputs.filter_map(|output| output.output_key.zip(output.output_value)).collect();
+    (settings::stack(topic, &status, found.stack_status_reason.as_deref()), Some(outputs))
+}
+
+async fn function(
+    session: &Session,
+    client: &aws_sdk_lambda::Client,
+    name: &str,
+) -> Result<Deployed, CallError> {
+    const OPERATION: &str = "lambda:GetFunctionConfiguration";
+    let call = async {
+        let answer = client.get_function_configuration().function_name(name).send().await;
+        answer.map_err(|error| call_error(OPERATION, error))
+    };
+    let concurrency = async {
+        let answer = client.get_function_concurrency().function_name(name).send().await;
+        answer.map_err(|error| call_error("lambda:GetFunctionConcurrency", error))
+    };
+    let (found, concurrency) = tokio::join!(
+        ask(session, OPERATION, call),
+        ask(session, "lambda:GetFunctionConcurrency", concurrency)
+    );
+    let found = found?;
+    let environment =
+        found.environment.unwrap_or_else(|| aws_sdk_lambda::types::EnvironmentResponse::builder().build());
+    Ok(Deployed {
+        // arn:aws:lambda:<region>:<account>:function:<name>
+        region: found.function_arn.as_deref().and_then(|arn| arn.split(':').nth(3)).map(str::to_owned),
+        name: name.to_owned(),
+        state: found.state.map(|state| state.as_str().to_owned()),
+        state_reason: found.state_reason,
+        last_update: found.last_update_status.map(|status| status.as_str().to_owned()),
+        last_update_reason: found.last_update_status_reason,
+        timeout: found.timeout,
+        memory: found.memory_size,
+        environment: match environment.error {
+            Some(error) => Err(error.message.unwrap_or_else(|| "they cannot be read".to_owned())),
+            None => Ok(environment.variables.unwrap_or_default().into_iter().collect()),
+        },
+        reserved: concurrency
+            .map(|answer| answer.reserved_concurrent_executions)
+            .map_err(|error| error.to_string()),
+    })
+}
+
+/// How many messages are in it, those included that somebody is just looking at.
+async fn queue(session: &Session, client: &aws_sdk_sqs::Client, url: &str) -> Result<Option<u64>, CallError> {
+    const OPERATION: &str = "sqs:GetQueueAttributes";
+    let names = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    ];
+    let call = async {
+        let call = client.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
+        call.send().await.map_err(|error| call_error(OPERATION, error))
+    };
+    let attributes = ask(session, OPERATION, call).await?.attributes.unwrap_or_default();
+    // A number that is missing must not count as none.
+    let counts = names.iter().map(|name| attributes.get(name)?.parse::<u64>().ok());
+    Ok(counts.sum())
+}

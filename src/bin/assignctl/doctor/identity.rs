@@ -1,0 +1,227 @@
+//! Who asks, where, and for which organization.
+
+use account_assigner::{aws::call_error, config::Config, failure::Cause};
+use aws_config::SdkConfig;
+use aws_sdk_sts::config::ProvideCredentials;
+
+use super::{
+    Patient,
+    check::{Check, Group, MUCH_PATIENCE, PATIENCE, Status, Topic, ask, topic, within},
+};
+use crate::session::Session;
+
+/// The service principal that an administrator of Identity Center is registered for.
+const SERVICE: &str = "sso.amazonaws.com";
+
+/// The identity that makes the calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub account: String,
+    pub arn: String,
+}
+
+impl Caller {
+    /// `aws`, `aws-us-gov` and so on.
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or("aws")
+    }
+}
+
+/// Whether the caller's account may administer Identity Center, and as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Administrator {
+    Management,
+    Delegated,
+    Neither,
+    Unknown,
+}
+
+fn identity(id: &str, title: &str) -> Topic {
+    topic(Group::Identity, id, title)
+}
+
+/// What needs a Region and credentials.
+pub fn topics() -> Vec<Topic> {
+    vec![
+        identity("organization", "organization"),
+        identity("instance", "Identity Center instance"),
+        identity("administrator", "administrator of Identity Center"),
+    ]
+}
+
+/// The settings of the function, as far as this environment has them.
+pub fn settings() -> (Check, Option<Config>) {
+    let topic = identity("settings", "settings in this environment");
+    match Config::read(|name| std::env::var(name).ok()) {
+        Ok(config) => (topic.ok("sound, or not set"), Some(config)),
+        Err(faults) => (topic.failed(faults.join("\n"), "correct them, or unset them"), None),
+    }
+}
+
+/// A variable that is set to nothing names no Region.
+fn named(sdk: &SdkConfig) -> Option<&str> {
+    sdk.region().map(AsRef::as_ref).filter(|region: &&str| !region.is_empty())
+}
+
+pub fn region(sdk: &SdkConfig, config: Option<&Config>) -> Check {
+    let topic = identity("region", "Region");
+    match (named(sdk), config.and_then(|config| config.identity_center_region.as_ref())) {
+        (None, _) => topic.failed(
+            "none is set",
+            "set AWS_REGION, or a region in the profile: the Region in which the function is deployed",
+        ),
+        (Some(region), None) => topic.ok(region.to_string()),
+        (Some(region), Some(center)) => topic.ok(format!("{region}; Identity Center in {center}")),
+    }
+}
+
+pub async fn caller(session: &Session, sdk: &SdkConfig) -> (Check, Option<Caller>) {
+    const OPERATION: &str = "sts:GetCallerIdentity";
+    let topic = identity("credentials", "credentials");
+    let sign_in = "sign in (`aws sso login`), or set AWS_PROFILE or the keys of an identity";
+    if named(sdk).is_none() {
+        return (topic.depends_on("Region"), None);
+    }
+    if let Err(why) = has_credentials(session, sdk).await {
+        return (topic.failed(why, sign_in), None);
+    }
+    let client = aws_sdk_sts::Client::new(sdk);
+    let call =
+        async { client.get_caller_identity().send().await.map_err(|error| call_error(OPERATION, error)) };
+    match ask(session, OPERATION, call).await {
+        Ok(answer) => match (answer.account, answer.arn) {
+            (Some(account), Some(arn)) => {
+                (topic.ok(format!("{arn} in account {account}")), Some(Caller { account, arn }))
+            }
+            _ => (topic.unknown("the answer names no account and no ARN", "run it again"), None),
+        },
+        Err(error) if error.cause == Cause::Denied => (topic.failed(error.to_string(), sign_in), None),
+        Err(error) => (topic.not_answered(&error, Status::Failed), None),
+    }
+}
+
+/// Asked apart, since a call without credentials looks like one that nobody answered.
+async fn has_credentials(session: &Session, sdk: &SdkConfig) -> Result<(), String> {
+    let Some(provider) = sdk.credentials_provider() else { return Err("none are configured".into()) };
+    match within(session, PATIENCE, provider.provide_credentials()).await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => {
+            let mut told = error.to_string();
+            let mut inner = std::error::Error::source(&error);
+            while let Some(source) = inner {
+                told += &format!(": {source}");
+                inner = source.source();
+            }
+            Err(told)
+        }
+        None => Err("no answer in time from where they are kept".into()),
+    }
+}
+
+/// The management account, from Organizations or else from the settings.
+pub async fn organization(patient: &Patient<'_>) -> (Check, Option<String>) {
+    let topic = identity("organization", "organization");
+    let set = patient.management.clone();
+    let call = patient.organization.management_account();
+    match (ask(patient.session, "organizations:DescribeOrganization", call).await, set) {
+        (Ok(management), Some(set)) if set != management => (
+            topic.failed(
+                format!("its management account is {management}, but MANAGEMENT_ACCOUNT_ID is {set}"),
+                "correct MANAGEMENT_ACCOUNT_ID, or use credentials of that organization",
+            ),
+            Some(management),
+        ),
+        (Ok(management), _) => {
+            (topic.ok(format!("its management account is {management}")), Some(management))
+        }
+        (Err(error), Some(set)) => (topic.not_answered(&error, Status::Unknown), Some(set)),
+        (Err(error), None) if error.cause == Cause::Denied => (
+            topic.failed(
+                error.to_string(),
+                "use an account of the organization, and allow organizations:DescribeOrganization or set \
+                 MANAGEMENT_ACCOUNT_ID",
+            ),
+            None,
+        ),
+        (Err(error), None) => (topic.not_answered(&error, Status::Failed), None),
+    }
+}
+
+/// `true`: the instance is there.
+pub async fn instance(patient: &Patient<'_>) -> (Check, bool) {
+    let topic = identity("instance", "Identity Center instance");
+    let center = &patient.center;
+    let region = center.region().unwrap_or_default();
+    // First what there is: a call that is denied must not be taken for a Region without an instance.
+    if let Err(error) = ask(patient.session, "sso:ListInstances", center.instance_arns()).await {
+        return (topic.not_answered(&error, Status::Failed), false);
+    }
+    let found = within(patient.session, MUCH_PATIENCE, center.find_instance()).await;
+    match found {
+        Some(Ok(())) => {
+            let arn = center.instance_arn().unwrap_or_default();
+            (topic.ok(format!("{arn} in {region}")), true)
+        }
+        Some(Err(error)) => {
+            let remedy = format!(
+                "look in other Regions than {region}: `aws sso-admin list-instances --region REGION`, and set \
+                 IDENTITY_CENTER_REGION to the one that has it"
+            );
+            (topic.failed(error.to_string(), remedy), false)
+        }
+        None => (topic.unknown("no answer in time", "run it again later"), false),
+    }
+}
+
+pub async fn administrator(patient: &Patient<'_>) -> (Check, Administrator) {
+    let topic = identity("administrator", "administrator of Identity Center");
+    let Some(Caller { account, .. }) = &patient.caller else {
+        return (topic.depends_on("credentials"), Administrator::Unknown);
+    };
+    if patient.management.as_ref() == Some(account) {
+        return (topic.ok(format!("{account} is the management account")), Administrator::Management);
+    }
+    let Some(management) = &patient.management else {
+        return (topic.depends_on("organization"), Administrator::Unknown);
+    };
+    let delegated = || format!("{account} is a delegated administrator");
+    let neither = || {
+        (
+            format!(
+                "{account} is neither the management account ({management}) nor a delegated administrator"
+            ),
+            format!(
+                "use credentials of {management}, or register the account there: `aws organizations \
+                 register-delegated-administrator --account-id {account} --service-principal {SERVICE}`"
+            ),
+        )
+    };
+    let asked = |administers: bool, topic: Topic| {
+        if administers {
+            return (topic.ok(delegated()), Administrator::Delegated);
+        }
+        let (detail, remedy) = neither();
+        (topic.failed(detail, remedy), Administrator::Neither)
+    };
+    let (session, organization) = (patient.session, &patient.organization);
+    let list = organization.delegated_administrators(SERVICE);
+    let denied = match ask(session, "organizations:ListDelegatedAdministrators", list).await {
+        Ok(administrators) => return asked(administrators.contains(account), topic),
+        Err(error) => error,
+    };
+    let list = organization.delegated_services(account);
+    match ask(session, "organizations:ListDelegatedServicesForAccount", list).await {
+        Ok(services) => asked(services.iter().any(|service| service == SERVICE), topic),
+        Err(error) if error.code.as_deref() == Some("AccountNotRegisteredException") => asked(false, topic),
+        Err(_) => {
+            let detail = format!(
+                "{account} is not the management account ({management}), and may not ask whether it is a \
+                 delegated administrator: {denied}"
+            );
+            let remedy = format!(
+                "ask in {management}: `aws organizations list-delegated-administrators --service-principal {SERVICE}`"
+            );
+            (topic.unknown(detail, remedy), Administrator::Unknown)
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The table: is it sound, does every name in it mean something, and may its permission sets be assigned?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use account_assigner::{
+    ids::AccountId,
+    plan::{self, Grant, Obstacle},
+    table::{PermissionSet, Place, Table},
+};
+
+use super::{
+    Patient,
+    check::{Check, Group, MUCH_PATIENCE, Status, Topic, ask, topic, within},
+    identity::Administrator,
+};
+use crate::{session::Session, show::plural};
+
+fn of_table(id: &str, title: &str) -> Topic {
+    topic(Group::Table, id, title)
+}
+
+pub fn topics() -> Vec<Topic> {
+    vec![of_table("names", "names"), of_table("pinned", "permission sets of the management account")]
+}
+
+/// The third is whether a DynamoDB table may be read, where it is one.
+pub async fn table(session: &Session) -> (Check, Option<Table>, Option<Check>) {
+    let topic = of_table("table", "table");
+    let place = &session.table;
+    let read = within(session, MUCH_PATIENCE, session.table(place)).await;
+    let scan = match place {
+        Place::DynamoDb(_) => Some(super::actions::action("dynamodb:Scan")),
+        Place::Embedded | Place::File(_) => None,
+    };
+    let failure = match read {
+        Some(Ok(table)) => {
+            let check = topic.ok(format!("{place}: {}", plural(table.rows.len(), "row")));
+            return (check, Some(table), scan.map(|scan| scan.ok("called")));
+        }
+        None => {
+            let check = topic.unknown(format!("{place} was not read in time"), "run it again later");
+            return (check, None, scan.map(|scan| scan.depends_on("table")));
+        }
+        Some(Err(failure)) => failure,
+    };
+    let status = if failure.name == "ServiceUnavailable" { Status::Unknown } else { Status::Failed };
+    let (remedy, scan) = match (failure.name, place) {
+        ("InvalidTable", _) => (failure.next, scan.map(|scan| scan.ok("called"))),
+        (_, Place::DynamoDb(name)) => {
+            let remedy = format!(
+                "see that the table {name} is in this Region, and allow this identity dynamodb:Scan on it"
+            );
+            (remedy.clone(), scan.map(|scan| scan.is(status, failure.message.clone(), remedy)))
+        }
+        _ => ("name the table by --table FILE or --table dynamodb:NAME".to_owned(), None),
+    };
+    (topic.is(status, failure.message, remedy), None, scan)
+}
+
+/// The ARNs of the table's permission sets, as far as they are known, each with the rows that name it.
+pub type Sets = BTreeMap<String, BTreeSet<String>>;
+
+pub async fn resolve(patient: &Patient<'_>, instance: bool) -> (Check, Option<Sets>) {
+    let topic = of_table("names", "names");
+    let Some(table) = &patient.table else { return (topic.depends_on("table"), None) };
+    if !instance {
+        return (topic.depends_on("Identity Center instance"), None);
+    }
+    let grants = plan::every_grant(table);
+    let Patient { session, center, names, .. } = patient;
+    let looked_up = async { tokio::join!(names.directory(center, &grants), center.list_permission_sets()) };
+    let Some((directory, listed)) = within(session, MUCH_PATIENCE, looked_up).await else {
+        return (topic.unknown("they were not all looked up in time", "run it again later"), None);
+    };
+    let (mut sets, mut missing, mut unread) = (Sets::new(), Vec::new(), Vec::new());
+    let mut told = |obstacle: &Obstacle, grant: &Grant<'_>| {
+        let rows = rows(&grant.rules);
+        match obstacle {
+            Obstacle::Unknown(reason) => missing.push(format!("{rows}: {reason}")),
+            Obstacle::Failed(error) => unread.push(format!("{rows}: {error}")),
+        }
+    };
+    for one in directory.resolve(grants) {
+        if let Err(obstacle) = &one.principal {
+            told(obstacle, &one.grant);
+        }
+        match (&one.permission_set, one.grant.permission_set, &listed) {
+            (Err(obstacle), ..) => told(obstacle, &one.grant),
+            (Ok(arn), PermissionSet::Arn(_), Ok(listed)) if !listed.contains(arn) => {
+                told(&Obstacle::Unknown(format!("no permission set has the ARN {arn}")), &one.grant);
+            }
+            (Ok(arn), ..) => {
+                let rows = one.grant.rules.iter().map(|row| (*row).to_owned());
+                sets.entry(arn.clone()).or_default().extend(rows);
+            }
+        }
+    }
+    let check = if !missing.is_empty() {
+        missing.append(&mut unread);
+        topic.failed(missing.join("\n"), "create what they name, or correct the rows")
+    } else if !unread.is_empty() {
+        topic.unknown(unread.join("\n"), "see which action is denied below, or run it again later")
+    } else {
+        topic.ok(
+            "every permission set, group and user that is named exists; ids of principals were not looked up",
+        )
+    };
+    (check, Some(sets))
+}
+
+/// A permission set that is provisioned in the management account can be assigned by that account only.
+pub async fn pinned(patient: &Patient<'_>, sets: Option<Sets>, administrator: Administrator) -> Check {
+    let topic = of_table("pinned", "permission sets of the management account");
+    let Some(sets) = sets else { return topic.depends_on("names") };
+    let Some(management) = patient.management.as_deref().and_then(AccountId::parse) else {
+        return topic.depends_on("organization");
+    };
+    let call = patient.center.provisioned_permission_sets(&management);
+    let provisioned = match ask(patient.session, "sso:ListPermissionSetsProvisionedToAccount", call).await {
+        Ok(provisioned) => provisioned,
+        Err(error) => return topic.not_answered(&error, Status::Unknown),
+    };
+    let pinned: Vec<String> = sets
+        .iter()
+        .filter(|(arn, _)| provisioned.contains(arn))
+        .map(|(arn, ids)| format!("{arn} ({})", rows(&ids.iter().map(String::as_str).collect::<Vec<_>>())))
+        .collect();
+    judge_pinned(topic, &pinned, administrator)
+}
+
+fn judge_pinned(topic: Topic, pinned: &[String], administrator: Administrator) -> Check {
+    let are = format!(
+        "{} of the table are provisioned in the management account too: {}",
+        plural(pinned.len(), "permission set"),
+        pinned.join(", ")
+    );
+    let remedy = "run in the management account, or give these rows a permission set that the management account \
+                  does not use";
+    match administrator {
+        _ if pinned.is_empty() => topic.ok("none of the table's is provisioned there"),
+        Administrator::Management => topic.ok(format!("{are}; this account may assign them")),
+        Administrator::Delegated => {
+            topic.failed(format!("{are}; a delegated administrator cannot assign them"), remedy)
+        }
+        Administrator::Neither | Administrator::Unknown => {
+            topic.is(Status::Warning, format!("{are}; a delegated administrator cannot assign them"), remedy)
+        }
+    }
+}
+
+fn rows(ids: &[&str]) -> String {
+    const MOST: usize = 5;
+    let more = ids.len().saturating_sub(MOST);
+    let named = ids.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    let word = if ids.len() == 1 { "row" } else { "rows" };
+    if more > 0 { format!("{word} {named} and {more} more") } else { format!("{word} {named}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pinned_permission_set_stops_a_delegated_administrator_only() {
+        let one = ["arn (row a)".to_owned()];
+        let cases: [(&[String], Administrator, Status); 5] = [
+            (&[], Administrator::Delegated, Status::Ok),
+            (&one, Administrator::Management, Status::Ok),
+            (&one, Administrator::Delegated, Status::Failed),
+            (&one, Administrator::Neither, Status::Warning),
+            (&one, Administrator::Unknown, Status::Warning),
+        ];
+        for (pinned, administrator, expected) in cases {
+            let check = judge_pinned(of_table("pinned", "pinned"), pinned, administrator);
+            assert_eq!(check.status, expected, "{pinned:?} {administrator:?}");
+        }
+    }
+}

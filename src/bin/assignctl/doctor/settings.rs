@@ -1,0 +1,382 @@
+//! What a stack, its functions and its queues should be like. Pure.
+
+use std::collections::BTreeMap;
+
+use account_assigner::{config::Config, table::Place};
+
+use super::check::{Check, Status, Topic};
+
+/// Identity Center's quotas for the whole organization.
+const REQUESTS_PER_SECOND: u64 = 20;
+const OUTSTANDING: u64 = 15;
+/// A creation takes seconds, and minutes where Identity Center is busy.
+const SHORT_TIMEOUT: i32 = 60;
+
+const REDEPLOY: &str = "change the stack's parameters, and deploy it again";
+
+/// A function as Lambda describes it.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    pub name: String,
+    pub region: Option<String>,
+    pub state: Option<String>,
+    pub state_reason: Option<String>,
+    pub last_update: Option<String>,
+    pub last_update_reason: Option<String>,
+    /// Seconds.
+    pub timeout: Option<i32>,
+    /// Megabytes.
+    pub memory: Option<i32>,
+    /// Or why it is not known.
+    pub environment: Result<BTreeMap<String, String>, String>,
+    /// `None`: nothing is reserved. Or why it is not known.
+    pub reserved: Result<Option<i32>, String>,
+}
+
+impl Deployed {
+    fn config(&self) -> Result<Config, Vec<String>> {
+        let environment = self.environment.as_ref().map_err(|why| vec![why.clone()])?;
+        Config::read(|name| environment.get(name).cloned())
+    }
+}
+
+/// What the other checks found.
+pub struct Expected<'a> {
+    pub table: &'a Place,
+    pub instance: Option<&'a str>,
+    /// Where the instance was looked for.
+    pub instance_region: Option<String>,
+    pub management: Option<&'a str>,
+}
+
+pub fn stack(topic: Topic, status: &str, reason: Option<&str>) -> Check {
+    let told = reason.map_or(status.to_owned(), |reason| format!("{status}: {reason}"));
+    match status {
+        "ROLLBACK_COMPLETE" | "DELETE_COMPLETE" => topic.failed(told, "deploy it again"),
+        _ if status.contains("FAILED") => {
+            topic.failed(told, "see the stack's events for the cause, and deploy it again")
+        }
+        "UPDATE_ROLLBACK_COMPLETE" => topic.is(
+            Status::Warning,
+            format!("{told}; the last deployment was undone"),
+            "see the stack's events for the cause, and deploy it again",
+        ),
+        _ if status.ends_with("_COMPLETE") => topic.ok(told),
+        _ if status.ends_with("_IN_PROGRESS") => {
+            topic.is(Status::Warning, told, "wait for the deployment to end, and run it again")
+        }
+        _ => topic.unknown(told, "see the stack in the console"),
+    }
+}
+
+pub fn state(topic: Topic, function: &Deployed) -> Check {
+    let Deployed { name, state, state_reason, last_update, last_update_reason, timeout, memory, .. } =
+        function;
+    let because =
+        |reason: &Option<String>| reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+    let again = "deploy it again; `aws lambda get-function` tells more";
+    match (state.as_deref(), last_update.as_deref()) {
+        (Some("Failed"), _) => {
+            return topic.failed(format!("{name} is in state Failed{}", because(state_reason)), again);
+        }
+        (_, Some("Failed")) => {
+            return topic
+                .failed(format!("{name}: its last update failed{}", because(last_update_reason)), again);
+        }
+        (Some("Pending"), _) | (_, Some("InProgress")) => {
+            let detail = format!("{name} is being created or updated{}", because(state_reason));
+            return topic.is(Status::Warning, detail, "wait for it, and run this again");
+        }
+        // An idle function becomes active with its next event.
+        (Some("Active" | "Inactive"), Some("Successful") | None) => {}
+        (state, update) => {
+            let detail = format!("{name}: state {state:?}, last update {update:?}");
+            return topic.unknown(detail, "see the function in the console");
+        }
+    }
+    if let Ok(Some(0)) = function.reserved {
+        return topic.failed(
+            format!("{name} may not run: its reserved concurrency is 0"),
+            "set the parameter ReservedConcurrency (or BackfillConcurrency), and deploy the stack again",
+        );
+    }
+    let told = format!(
+        "{name}, {} s, {} MB{}",
+        timeout.unwrap_or_default(),
+        memory.unwrap_or_default(),
+        match &function.reserved {
+            Ok(Some(number)) => format!(", reserved concurrency {number}"),
+            Ok(None) => ", no reserved concurrency".to_owned(),
+            Err(_) => String::new(),
+        }
+    );
+    match timeout {
+        Some(timeout) if *timeout < SHORT_TIMEOUT => topic.is(
+            Status::Warning,
+            format!("{told}: an assignment can take longer than its timeout"),
+            "give it 300 seconds, as template.yaml does",
+        ),
+        _ => topic.ok(told),
+    }
+}
+
+pub fn settings(topic: Topic, function: &Deployed, expected: &Expected<'_>) -> Check {
+    if let Err(why) = &function.environment {
+        let remedy = "allow this identity to decrypt the function's environment, or see it in the console";
+        return topic.unknown(why, remedy);
+    }
+    let config = match function.config() {
+        Ok(config) => config,
+        Err(faults) => return topic.failed(faults.join("\n"), REDEPLOY),
+    };
+    let (mut failures, mut warnings) = (Vec::new(), Vec::new());
+    if let (Some(set), Some(found)) = (&config.instance_arn, expected.instance)
+        && set != found
+    {
+        failures.push(format!("IDENTITY_CENTER_INSTANCE_ARN is {set}, but the instance is {found}"));
+    }
+    let region = config.identity_center_region.as_ref().or(function.region.as_ref());
+    if let (Some(region), Some(found), Some(_)) = (region, &expected.instance_region, expected.instance)
+        && region != found
+    {
+        failures.push(format!("it looks for Identity Center in {region}, but the instance is in {found}"));
+    }
+    if let (Some(set), Some(management)) = (&config.management_account, expected.management)
+        && set.as_str() != management
+    {
+        failures.push(format!("MANAGEMENT_ACCOUNT_ID is {set}, but the management account is {management}"));
+    }
+    if config.dry_run {
+        warnings.push("DRY_RUN is true: it plans and creates nothing".to_owned());
+    }
+    let table = match (&config.table, expected.table) {
+        (Place::DynamoDb(its), Place::DynamoDb(ours)) if its == ours => {
+            format!("it reads the DynamoDB table {its}")
+        }
+        (Place::DynamoDb(its), _) => {
+            warnings.push(format!(
+                "it reads the DynamoDB table {its}, and not {}: give --table dynamodb:{its} to look at what it reads",
+                expected.table
+            ));
+            String::new()
+        }
+        (its, Place::DynamoDb(_)) => {
+            warnings.push(format!("it reads {its}, and not {}", expected.table));
+            String::new()
+        }
+        // Which one was compiled in cannot be seen from here.
+        (its, _) => format!("it reads {its}, as it was when it was built"),
+    };
+    if failures.is_empty() && warnings.is_empty() {
+        return topic.ok(table);
+    }
+    let status = if failures.is_empty() { Status::Warning } else { Status::Failed };
+    failures.append(&mut warnings);
+    topic.is(status, failures.join("\n"), REDEPLOY)
+}
+
+/// The quotas hold for the organization, so the functions share them, each as often as it may run at a time.
+pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
+    let (mut requests, mut outstanding, mut unbounded) = (0, 0, Vec::new());
+    for function in functions {
+        let Ok(config) = function.config() else { return topic.depends_on("settings") };
+        let at_a_time = match function.reserved {
+            Ok(Some(number)) => u64::try_from(number).unwrap_or_default(),
+            Ok(None) => {
+                unbounded.push(function.name.as_str());
+                1
+            }
+            Err(_) => 1,
+        };
+        requests += u64::from(config.max_requests_per_second) * at_a_time;
+        outstanding += config.max_outstanding as u64 * at_a_time;
+    }
+    let told = format!(
+        "{requests} requests a second of {REQUESTS_PER_SECOND}, {outstanding} outstanding creations of {OUTSTANDING}"
+    );
+    if requests > REQUESTS_PER_SECOND || outstanding > OUTSTANDING {
+        return topic.is(
+            Status::Warning,
+            format!("{told}: more than Identity Center's quotas, so it will throttle"),
+            "lower MaxRequestsPerSecond and MaxOutstanding, or those of the backfill, or the concurrency, and deploy \
+             the stack again",
+        );
+    }
+    if !unbounded.is_empty() {
+        return topic.is(
+            Status::Warning,
+            format!(
+                "{told}, by one invocation at a time; but no concurrency is reserved for {}, and two invocations \
+                 do not know of each other",
+                unbounded.join(" and ")
+            ),
+            "set the parameter ReservedConcurrency to 1, and deploy the stack again",
+        );
+    }
+    if let Some(why) = functions.iter().find_map(|function| function.reserved.as_ref().err()) {
+        return topic.unknown(
+            format!("{told}, by one invocation at a time; how many run at a time is not known: {why}"),
+            "allow this identity lambda:GetFunctionConcurrency",
+        );
+    }
+    topic.ok(told)
+}
+
+pub fn queue(topic: Topic, id: &str, url: &str, messages: Option<u64>) -> Check {
+    let Some(messages) = messages else {
+        return topic.unknown("the answer has no number of messages", "run it again");
+    };
+    if messages == 0 {
+        return topic.ok("empty");
+    }
+    let event = match id {
+        "undelivered-events" => "its body",
+        _ => "the `requestPayload` in its body (`responsePayload` says what failed)",
+    };
+    let number = if messages == 1 { "1 message".to_owned() } else { format!("{messages} messages") };
+    topic.failed(
+        number,
+        format!(
+            "look: `aws sqs receive-message --max-number-of-messages 10 --queue-url {url}`\n\
+             mend what the messages name, then redrive each: `aws lambda invoke` the function with {event}, or \
+             `assignctl apply --all` for all of them\n\
+             then empty it: `aws sqs purge-queue --queue-url {url}`"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::deployment::deployed;
+
+    fn function(environment: &[(&str, &str)]) -> Deployed {
+        let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Deployed {
+            name: "f".into(),
+            region: Some("eu-west-1".into()),
+            state: Some("Active".into()),
+            state_reason: None,
+            last_update: Some("Successful".into()),
+            last_update_reason: None,
+            timeout: Some(300),
+            memory: Some(256),
+            environment: Ok(pairs.collect()),
+            reserved: Ok(Some(1)),
+        }
+    }
+
+    const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-7223f7eef79824e1";
+    const OTHER: &str = "arn:aws:sso:::instance/ssoins-0000000000000000";
+
+    #[test]
+    fn settings_are_judged_by_what_was_found() {
+        let file = Place::File("assignments.json".into());
+        let dynamodb = Place::DynamoDb("rules".into());
+        let cases: Vec<(&[(&str, &str)], &Place, Status, &str)> = vec![
+            (&[], &file, Status::Ok, "embedded"),
+            (&[("ASSIGNMENTS_TABLE", "rules")], &dynamodb, Status::Ok, "rules"),
+            (&[("ASSIGNMENTS_TABLE", "rules")], &file, Status::Warning, "--table dynamodb:rules"),
+            (&[("ASSIGNMENTS_TABLE", "others")], &dynamodb, Status::Warning, "others"),
+            (&[], &dynamodb, Status::Warning, "embedded"),
+            (&[("DRY_RUN", "true")], &file, Status::Warning, "DRY_RUN"),
+            (&[("DRY_RUN", "yes")], &file, Status::Failed, "DRY_RUN must be"),
+            (&[("IDENTITY_CENTER_INSTANCE_ARN", INSTANCE)], &file, Status::Ok, ""),
+            (&[("IDENTITY_CENTER_INSTANCE_ARN", OTHER), ("DRY_RUN", "true")], &file, Status::Failed, OTHER),
+            (&[("IDENTITY_CENTER_REGION", "us-east-1")], &file, Status::Failed, "us-east-1"),
+            (&[("IDENTITY_CENTER_REGION", "eu-west-1")], &file, Status::Ok, ""),
+            (&[("MANAGEMENT_ACCOUNT_ID", "111122223333")], &file, Status::Failed, "111122223333"),
+            (&[("MANAGEMENT_ACCOUNT_ID", "123456789012")], &file, Status::Ok, ""),
+        ];
+        for (environment, table, status, told) in cases {
+            let expected = Expected {
+                table,
+                instance: Some(INSTANCE),
+                instance_region: Some("eu-west-1".into()),
+                management: Some("123456789012"),
+            };
+            let check = settings(deployed("s", "settings"), &function(environment), &expected);
+            assert_eq!(check.status, status, "{environment:?}: {check:?}");
+            assert!(check.detail.contains(told), "{environment:?}: {check:?}");
+            assert_eq!(check.remedy.is_some(), status != Status::Ok);
+        }
+    }
+
+    #[test]
+    fn what_was_not_found_is_no_fault_of_the_settings() {
+        let file = Place::File("assignments.json".into());
+        let expected = Expected {
+            table: &file,
+            instance: None,
+            instance_region: Some("eu-west-1".into()),
+            management: None,
+        };
+        let set = [("IDENTITY_CENTER_INSTANCE_ARN", OTHER), ("IDENTITY_CENTER_REGION", "us-east-1")];
+        assert_eq!(settings(deployed("s", "s"), &function(&set), &expected).status, Status::Ok);
+        let hidden = Deployed { environment: Err("no key".into()), ..function(&[]) };
+        assert_eq!(settings(deployed("s", "s"), &hidden, &expected).status, Status::Unknown);
+    }
+
+    #[test]
+    fn the_functions_share_the_quotas_as_often_as_they_run_at_a_time() {
+        let with = |outstanding: &str, requests: &str, reserved: Result<Option<i32>, String>| Deployed {
+            reserved,
+            ..function(&[("MAX_OUTSTANDING", outstanding), ("MAX_REQUESTS_PER_SECOND", requests)])
+        };
+        let one = || Ok(Some(1));
+        let cases = [
+            (with("6", "9", one()), with("4", "6", one()), Status::Ok),
+            (with("9", "10", one()), with("6", "10", one()), Status::Ok),
+            (with("9", "10", one()), with("7", "10", one()), Status::Warning),
+            (with("6", "15", one()), with("4", "6", one()), Status::Warning),
+            (with("6", "9", Ok(Some(2))), with("4", "6", one()), Status::Warning),
+            (with("6", "9", Ok(None)), with("4", "6", one()), Status::Warning),
+            (with("6", "9", Err("denied".into())), with("4", "6", one()), Status::Unknown),
+            (with("x", "9", one()), with("4", "6", one()), Status::Unknown),
+        ];
+        for (one, other, expected) in cases {
+            let check = limits(deployed("limits", "limits"), &[&one, &other]);
+            assert_eq!(check.status, expected, "{one:?} {other:?}: {check:?}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_well_only_where_lambda_says_so() {
+        let sound = || function(&[]);
+        let text = |text: &str| Some(text.to_owned());
+        let cases = [
+            (sound(), Status::Ok),
+            (Deployed { state: text("Inactive"), ..sound() }, Status::Ok),
+            (Deployed { state: text("Failed"), ..sound() }, Status::Failed),
+            (Deployed { state: text("Pending"), ..sound() }, Status::Warning),
+            (Deployed { state: None, ..sound() }, Status::Unknown),
+            (Deployed { last_update: text("Failed"), ..sound() }, Status::Failed),
+            (Deployed { last_update: text("InProgress"), ..sound() }, Status::Warning),
+            (Deployed { reserved: Ok(Some(0)), ..sound() }, Status::Failed),
+            (Deployed { timeout: Some(3), ..sound() }, Status::Warning),
+        ];
+        for (function, expected) in cases {
+            assert_eq!(state(deployed("f", "f"), &function).status, expected, "{function:?}");
+        }
+    }
+
+    #[test]
+    fn a_stack_and_a_queue_are_judged_by_their_state() {
+        for (status, expected) in [
+            ("CREATE_COMPLETE", Status::Ok),
+            ("UPDATE_COMPLETE", Status::Ok),
+            ("UPDATE_IN_PROGRESS", Status::Warning),
+            ("UPDATE_ROLLBACK_COMPLETE", Status::Warning),
+            ("ROLLBACK_COMPLETE", Status::Failed),
+            ("UPDATE_ROLLBACK_FAILED", Status::Failed),
+            ("", Status::Unknown),
+        ] {
+            assert_eq!(stack(deployed("stack", "stack"), status, None).status, expected, "{status}");
+        }
+        for (messages, expected) in
+            [(Some(0), Status::Ok), (Some(1), Status::Failed), (None, Status::Unknown)]
+        {
+            assert_eq!(queue(deployed("q", "q"), "q", "url", messages).status, expected, "{messages:?}");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Actions that cannot be tried without an effect, and those of another role: what IAM's policy simulator says.
+//!
+//! The simulator knows the identity's own policies. It does not know service control policies, nor conditions for which
+//! it is given no values.
+
+use account_assigner::{
+    aws::call_error,
+    failure::{CallError, Cause},
+    table::Place,
+};
+use aws_sdk_iam::{
+    Client,
+    types::{EvaluationResult, PolicyEvaluationDecisionType},
+};
+
+use super::{
+    Patient,
+    actions::Samples,
+    check::{Check, Group, Status, Topic, ask, topic},
+    identity::Caller,
+};
+
+/// What only shows by its effect.
+const WRITES: [&str; 2] = ["sso:CreateAccountAssignment", "sso:DescribeAccountAssignmentCreationStatus"];
+
+/// What the function of vended accounts needs besides.
+const READS: [&str; 13] = [
+    "sso:ListInstances",
+    "sso:ListPermissionSets",
+    "sso:DescribePermissionSet",
+    "sso:ListPermissionSetsProvisionedToAccount",
+    "sso:ListAccountAssignments",
+    "sso:ListAccountAssignmentCreationStatus",
+    "identitystore:GetGroupId",
+    "identitystore:GetUserId",
+    "organizations:DescribeAccount",
+    "organizations:ListTagsForResource",
+    "organizations:ListParents",
+    "organizations:DescribeOrganizationalUnit",
+    "dynamodb:Scan",
+];
+
+pub fn topics(role: Option<&str>) -> Vec<Topic> {
+    actions(role).into_iter().map(|name| simulated(name, role)).collect()
+}
+
+fn actions(role: Option<&str>) -> Vec<&'static str> {
+    let reads = role.map_or(&[][..], |_| &READS[..]);
+    WRITES.iter().chain(reads).copied().collect()
+}
+
+fn simulated(name: &str, role: Option<&str>) -> Topic {
+    match role {
+        None => topic(Group::Actions, format!("action/{name}"), name),
+        Some(role) => topic(Group::Actions, format!("role/{name}"), format!("{name} by {role}")),
+    }
+}
+
+pub async fn simulate(patient: &Patient<'_>, role: Option<&str>, samples: &Samples) -> Vec<Check> {
+    let client = Client::new(&patient.sdk);
+    let who = match role {
+        Some(role) => Ok(role.to_owned()),
+        None => principal(patient, &client).await,
+    };
+    let mut checks = Vec::new();
+    for name in actions(role) {
+        let topic = simulated(name, role);
+        let resources = match resources(name, patient, samples) {
+            Resources::These(resources) => resources,
+            Resources::Unknown(what) => {
+                let detail = format!("not simulated: {what} is needed for it, and none was found");
+                checks.push(topic.unknown(detail, "see the checks above"));
+                continue;
+            }
+            Resources::NotNeeded => continue,
+        };
+        checks.push(match &who {
+            Ok(who) => decided(patient, &client, who, name, &resources, topic).await,
+            Err(why) => topic.unknown(why, "give the role that does the work by --role ARN"),
+        });
+    }
+    checks
+}
+
+/// The principal whose policies count for this identity.
+async fn principal(patient: &Patient<'_>, client: &Client) -> Result<String, String> {
+    const OPERATION: &str = "iam:GetRole";
+    let Some(Caller { arn, .. }) = &patient.caller else {
+        return Err("not simulated: it is not known who asks".into());
+    };
+    match Principal::of(arn) {
+        Principal::Itself => Ok(arn.clone()),
+        Principal::Role { plain, name } => {
+            // A session's ARN does not tell the role's path.
+            let call = async {
+                client.get_role().role_name(&name).send().await.map_err(|error| call_error(OPERATION, error))
+            };
+            match ask(patient.session, OPERATION, call).await {
+                Ok(answer) => Ok(answer.role.map_or(plain, |role| role.arn)),
+                Err(_) if !name.starts_with("AWSReservedSSO_") => Ok(plain),
+                Err(error) => {
+                    Err(format!("not simulated: the ARN of the role {name} is not known ({error})"))
+                }
+            }
+        }
+        Principal::Other => Err(format!("not simulated: {arn} has no policies that IAM can simulate")),
+    }
+}
+
+/// Whose policies an ARN of sts:GetCallerIdentity stands for.
+#[derive(Debug, PartialEq, Eq)]
+enum Principal {
+    /// An IAM user.
+    Itself,
+    /// The role of a session, with the ARN that it has if it has no path.
+    Role { plain: String, name: String },
+    /// The root user, or a federated one.
+    Other,
+}
+
+impl Principal {
+    fn of(arn: &str) -> Principal {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let &[_, partition, service, _, account, resource] = parts.as_slice() else {
+            return Principal::Other;
+        };
+        match (service, resource.split('/').collect::<Vec<_>>().as_slice()) {
+            ("iam", ["user" | "role", _, ..]) => Principal::Itself,
+            ("sts", ["assumed-role", name, _]) => Principal::Role {
+                plain: format!("arn:{partition}:iam::{account}:role/{name}"),
+                name: (*name).to_owned(),
+            },
+            _ => Principal::Other,
+        }
+    }
+}
+
+enum Resources {
+    These(Vec<String>),
+    /// What is missing.
+    Unknown(&'static str),
+    NotNeeded,
+}
+
+/// What an action is simulated on: real things, because policies name them.
+fn resources(action: &str, patient: &Patient<'_>, samples: &Samples) -> Resources {
+    let partition = patient.caller.as_ref().map_or("aws", Caller::partition);
+    let instance = || patient.center.instance_arn().map(str::to_owned).ok_or("an Identity Center instance");
+    let set = || samples.permission_set.clone().ok_or("a permission set");
+    let member = || samples.account.as_ref().ok_or("an account of the organization");
+    let account = || member().map(|member| format!("arn:{partition}:sso:::account/{}", member.id));
+    let arn = || member().map(|member| member.arn.clone());
+    let unit = || {
+        // arn:aws:organizations::<management>:account/<organization>/<account>
+        let id = samples.unit.as_ref().ok_or("an account in an OU")?;
+        let arn = arn()?;
+        let place = arn.rsplit_once('/').map_or("", |(place, _)| place);
+        Ok(format!("{}/{id}", place.replace(":account/", ":ou/")))
+    };
+    let in_store = |kind: &str| {
+        let store = patient.center.identity_store().ok_or("an identity store")?;
+        let management = patient.management.as_deref().ok_or("a management account")?;
+        Ok(vec![
+            format!("arn:{partition}:identitystore::{management}:identitystore/{store}"),
+            format!("arn:{partition}:identitystore:::{kind}/00000000-0000-4000-8000-000000000000"),
+        ])
+    };
+    let all = |parts: &[&dyn Fn() -> Result<String, &'static str>]| parts.iter().map(|part| part()).collect();
+    let found: Result<Vec<String>, &'static str> = match action {
+        "sso:ListInstances" => Ok(vec!["*".into()]),
+        "sso:CreateAccountAssignment" | "sso:ListAccountAssignments" => all(&[&instance, &set, &account]),
+        "sso:DescribePermissionSet" => all(&[&instance, &set]),
+        "sso:ListPermissionSetsProvisionedToAccount" => all(&[&instance, &account]),
+        "identitystore:GetGroupId" => in_store("group"),
+        "identitystore:GetUserId" => in_store("user"),
+        "organizations:DescribeOrganizationalUnit" => all(&[&unit]),
+        "dynamodb:Scan" => match (&patient.session.table, &patient.caller, patient.sdk.region()) {
+            (Place::DynamoDb(name), Some(Caller { account, .. }), Some(region)) => {
+                Ok(vec![format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")])
+            }
+            _ => return Resources::NotNeeded,
+        },
+        _ if action.starts_with("organizations:") => all(&[&arn]),
+        _ => all(&[&instance]),
+    };
+    found.map_or_else(Resources::Unknown, Resources::These)
+}
+
+async fn decided(
+    patient: &Patient<'_>,
+    client: &Client,
+    who: &str,
+    action: &'static str,
+    resources: &[String],
+    topic: Topic,
+) -> Check {
+    const OPERATION: &str = "iam:SimulatePrincipalPolicy";
+    let call = async {
+        let call = client.simulate_principal_policy().policy_source_arn(who).action_names(action);
+        let call = call.set_resource_arns(Some(resources.to_vec())).send().await;
+        call.map_err(|error| call_error(OPERATION, error))
+    };
+    match ask(patient.session, OPERATION, call).await {
+        Ok(answer) => judge(topic, who, action, answer.evaluation_results()),
+        Err(CallError { cause: Cause::Denied, message, .. }) => topic.unknown(
+            format!("not simulated: {message}"),
+            format!("allow this identity {OPERATION} and iam:GetRole"),
+        ),
+        Err(error) if error.code.as_deref() == Some("NoSuchEntity") => {
+            topic.unknown(format!("not simulated: {error}"), "correct the ARN")
+        }
+        Err(error) => topic.not_answered(&error, Status::Unknown),
+    }
+}
+
+/// Allowed is what is allowed on every resource that the action needs.
+fn judge(topic: Topic, who: &str, action: &str, results: &[EvaluationResult]) -> Check {
+    let mut denied = Vec::new();
+    let mut missing: Vec<&str> = Vec::new();
+    for result in results {
+        let specific = result.resource_specific_results();
+        missing.extend(result.missing_context_values().iter().map(String::as_str));
+        for one in specific {
+            missing.extend(one.missing_context_values().iter().map(String::as_str));
+            if *one.eval_resource_decision() != PolicyEvaluationDecisionType::Allowed {
+                denied.push(format!(
+                    "{} on {}",
+                    one.eval_resource_decision().as_str(),
+                    one.eval_resource_name()
+                ));
+            }
+        }
+        if specific.is_empty() && *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
+            let resource = result.eval_resource_name().unwrap_or("*");
+            denied.push(format!("{} on {resource}", result.eval_decision().as_str()));
+        }
+    }
+    if results.is_empty() {
+        return topic.unknown("the simulator answered nothing", "run it again later");
+    }
+    if denied.is_empty() {
+        return topic.ok(format!("simulated for {who}"));
+    }
+    let detail = format!("simulated for {who}: {}", denied.join(", "));
+    if missing.is_empty() {
+        topic.failed(detail, format!("allow {action} there; template.yaml has the statement (EnsurePolicy)"))
+    } else {
+        missing.sort_unstable();
+        missing.dedup();
+        let detail = format!("{detail}; but a condition asks for {}", missing.join(", "));
+        topic.unknown(detail, "read the policy's conditions")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_stands_for_its_role_and_some_identities_for_nothing() {
+        let role = |plain: &str, name: &str| Principal::Role { plain: plain.into(), name: name.into() };
+        let cases = [
+            (
+                "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com",
+                role("arn:aws:iam::123456789012:role/Admin", "Admin"),
+            ),
+            (
+                "arn:aws-us-gov:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/me",
+                role(
+                    "arn:aws-us-gov:iam::123456789012:role/AWSReservedSSO_Admin_0123456789abcdef",
+                    "AWSReservedSSO_Admin_0123456789abcdef",
+                ),
+            ),
+            ("arn:aws:iam::123456789012:user/division/me", Principal::Itself),
+            ("arn:aws:iam::123456789012:root", Principal::Other),
+            ("arn:aws:sts::123456789012:federated-user/me", Principal::Other),
+            ("me", Principal::Other),
+        ];
+        for (arn, expected) in cases {
+            assert_eq!(Principal::of(arn), expected, "{arn}");
+        }
+    }
+
+    #[test]
+    fn an_action_is_allowed_only_where_it_is_on_every_resource() {
+        use aws_sdk_iam::types::ResourceSpecificResult;
+        let result = |decision: &str, on: &[(&str, &str)], missing: &[&str]| {
+            let specific = on.iter().map(|(resource, decision)| {
+                ResourceSpecificResult::builder()
+                    .eval_resource_name(*resource)
+                    .eval_resource_decision(PolicyEvaluationDecisionType::from(*decision))
+                    .build()
+                    .unwrap()
+            });
+            EvaluationResult::builder()
+                .eval_action_name("sso:CreateAccountAssignment")
+                .eval_decision(PolicyEvaluationDecisionType::from(decision))
+                .set_resource_specific_results(Some(specific.collect()))
+                .set_missing_context_values(Some(missing.iter().map(|name| (*name).to_owned()).collect()))
+                .build()
+                .unwrap()
+        };
+        let cases = [
+            (vec![], Status::Unknown),
+            (vec![result("allowed", &[], &[])], Status::Ok),
+            (vec![result("allowed", &[], &[]), result("implicitDeny", &[], &[])], Status::Failed),
+            (vec![result("allowed", &[("a", "allowed"), ("b", "explicitDeny")], &[])], Status::Failed),
+            (vec![result("allowed", &[("a", "allowed"), ("b", "allowed")], &[])], Status::Ok),
+            (vec![result("implicitDeny", &[], &["aws:SourceIp"])], Status::Unknown),
+        ];
+        for (results, expected) in cases {
+            let check = judge(simulated("sso:CreateAccountAssignment", None), "me", "a", &results);
+            assert_eq!(check.status, expected, "{results:?}");
+        }
+    }
+}
