@@ -39,7 +39,6 @@ pub struct Session {
 
 /// The clients of AWS, with the settings of the function where the environment has them.
 pub struct Aws {
-    pub sdk: SdkConfig,
     pub config: Config,
     pub organization: Organization,
     pub center: IdentityCenter,
@@ -107,7 +106,6 @@ impl Session {
             center: IdentityCenter::new(&config, &sdk, tally)?,
             names: Names::default(),
             config,
-            sdk,
         })
     }
 
