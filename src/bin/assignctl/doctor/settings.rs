@@ -273,7 +273,8 @@ mod tests {
     fn settings_are_judged_by_what_was_found() {
         let file = Place::File("assignments.json".into());
         let dynamodb = Place::DynamoDb("rules".into());
-        let cases: Vec<(&[(&str, &str)], &Place, Status, &str)> = vec![
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a Place, Status, &'a str);
+        let cases: Vec<Case<'_>> = vec![
             (&[], &file, Status::Ok, "embedded"),
             (&[("ASSIGNMENTS_TABLE", "rules")], &dynamodb, Status::Ok, "rules"),
             (&[("ASSIGNMENTS_TABLE", "rules")], &file, Status::Warning, "--table dynamodb:rules"),
