@@ -340,7 +340,7 @@ fn covers(outer: &Selector, inner: &Selector) -> bool {
         (outer, inner) => outer == inner,
     };
     each(&outer.ids, &inner.ids, |outer, inner| outer == inner)
-        && each(&outer.names, &inner.names, wider)
+        && (outer.names.iter().any(|name| name.as_str() == "*") || each(&outer.names, &inner.names, wider))
         && each(&outer.ous, &inner.ous, below)
         && outer.tags.iter().all(|(key, value)| inner.tags.get(key).is_some_and(|inner| wider(value, inner)))
 }
@@ -409,6 +409,7 @@ mod tests {
             (r#"{ "ous": ["A/B/C/D/E/F", "A"] }"#, None),
             (r#"{ "names": ["class-7"], "except": { "names": ["class-*"] } }"#, Some(Kind::NeverMatches)),
             (r#"{ "names": ["class-*"], "except": { "names": ["class-7"] } }"#, None),
+            (r#"{ "ous": ["A"], "except": { "names": ["*"] } }"#, Some(Kind::NeverMatches)),
             (r#"{ "names": ["class-*"], "except": { "names": ["prod"] } }"#, Some(Kind::IdleExcept)),
             (r#"{ "names": ["class-*"], "except": { "names": ["*-7"] } }"#, None),
             (
@@ -450,6 +451,11 @@ mod tests {
             ),
             (
                 r#"{ "except": { "names": ["x"] } }"#,
+                r#"{ "ous": ["A"], "except": { "names": ["y"] } }"#,
+                Some((1, Kind::ShadowedExcept, Some(0))),
+            ),
+            (
+                r#"{ "ous": ["B"], "except": { "names": ["x"] } }"#,
                 r#"{ "ous": ["A"], "except": { "names": ["y"] } }"#,
                 None,
             ),

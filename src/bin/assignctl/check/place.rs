@@ -176,12 +176,12 @@ mod tests {
       } } }
 ], "more": 1 }"#;
         let cases = [
-            (Some(1), "group", Part::Name, r#""group""#, (2, 29)),
-            (Some(1), "group", Part::Value, r#""b""#, (2, 38)),
+            (Some(1), "group", Part::Name, r#""group""#, (2, 30)),
+            (Some(1), "group", Part::Value, r#""b""#, (2, 39)),
             (Some(1), "permissionSet", Part::Absence, r#""é""#, (2, 11)),
             (Some(1), "", Part::Value, r#""é""#, (2, 11)),
             (Some(2), "accounts.ous[1]", Part::Value, r#""B""#, (4, 88)),
-            (Some(2), "accounts.tags.a.b", Part::Value, r#""2""#, (4, 47)),
+            (Some(2), "accounts.tags.a.b", Part::Value, r#""2""#, (4, 53)),
             (Some(2), "accounts.tags.x[0]", Part::Value, r#""3""#, (4, 68)),
             (Some(2), "accounts.except", Part::Value, "{", (5, 17)),
             (Some(2), "accounts.except.ids", Part::Absence, r#""except""#, (5, 7)),
@@ -201,7 +201,7 @@ mod tests {
         let cases = [
             ("{ \"a\": 1,\n  \"é\" 2 }", "2", (2, 7)),
             ("{ \"a\": [1, 2 }", "}", (1, 14)),
-            ("{ \"a\": 1", "", (1, 8)),
+            ("{ \"a\": 1", "1", (1, 8)),
         ];
         for (text, expected, place) in cases {
             let found = Text::new(text);
