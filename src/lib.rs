@@ -7,13 +7,18 @@
 //! ```text
 //! payload ─► event ─┬► source ─► organization ─► plan ─► ensure (names ─► apply) ─► report
 //!            (pure) │  (table)   (facts)        (pure)  (ids)   (create and poll)  (result or failure)
-//!                   └► source ─► survey (organization, names, identity_center) ─► accounts that lack something
+//!                   └► source ─► survey (organization, names, assignments ─► compare) ─► accounts that lack something
+//!
+//! assignctl ─► source ─► snapshot (organization, names, assignments) ─► compare ─► what it shows; apply
 //! ```
 //!
-//! Arrows point down only. [`Function`] calls the effects: [`source`], [`organization`], [`ensure`], [`survey`], and
-//! below these [`names`], [`apply`] and [`identity_center`]. All use the pure part, [`event`], [`table`], [`plan`],
-//! [`report`], [`failure`] and [`ids`], which has no async, clock, environment or SDK. SDK types stay in [`aws`],
-//! [`source`], [`organization`] and [`identity_center`].
+//! Arrows point down only. [`Function`], and the operator's command `assignctl`, call the effects: [`source`],
+//! [`organization`], [`ensure`], [`survey`], `snapshot`, and below these [`names`], [`assignments`], [`apply`] and
+//! [`identity_center`]. All use the pure part, [`event`], [`table`], [`plan`], [`directory`], [`compare`], [`report`],
+//! [`failure`] and [`ids`], which has no async, clock, environment or SDK. SDK types stay in [`aws`], [`source`],
+//! [`organization`] and [`identity_center`].
+//!
+//! What only the command needs is behind the feature `assignctl`, so that the function neither compiles nor carries it.
 //!
 //! What it never does: delete an assignment, touch the management account, take an account's place or name from
 //! an event, say `ready` while something is missing, or run past its deadline.

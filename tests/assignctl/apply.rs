@@ -27,6 +27,7 @@ vault  555566667777  Workloads/Prod
 
 2 accounts: 2 incomplete
 3 wanted grants: 3 to create
+
 2 accounts: 2 complete
 3 wanted grants: 3 created
 
