@@ -237,46 +237,32 @@ impl IdentityCenter {
         }
     }
 
-    /// The display name of every group, by id. A plan can do without, so few attempts must do.
+    /// The display name of every group, by id.
     #[cfg(feature = "assignctl")]
     pub async fn groups(&self) -> Result<BTreeMap<String, String>, CallError> {
-        const OPERATION: &str = "identitystore:ListGroups";
-        let store = &self.found(OPERATION)?.identity_store;
+        let store = &self.found("identitystore:ListGroups")?.identity_store;
+        let call = self.store.list_groups().identity_store_id(store).max_results(100);
+        let mut pages = call.into_paginator().items().send();
         let mut groups = BTreeMap::new();
-        let mut token = None;
-        loop {
-            let call = self.store.list_groups().identity_store_id(store).max_results(100);
-            let page =
-                call.set_next_token(token).customize().config_override(few_store_attempts()).send().await;
-            let page = page.map_err(|error| call_error(OPERATION, error))?;
-            let named = page.groups.into_iter();
-            groups.extend(named.map(|group| (group.group_id, group.display_name.unwrap_or_default())));
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(groups);
-            }
+        while let Some(group) = pages.next().await {
+            let group = group.map_err(|error| call_error("identitystore:ListGroups", error))?;
+            groups.insert(group.group_id, group.display_name.unwrap_or_default());
         }
+        Ok(groups)
     }
 
-    /// The user name of every user, by id. As for groups, few attempts must do.
+    /// The user name of every user, by id.
     #[cfg(feature = "assignctl")]
     pub async fn users(&self) -> Result<BTreeMap<String, String>, CallError> {
-        const OPERATION: &str = "identitystore:ListUsers";
-        let store = &self.found(OPERATION)?.identity_store;
+        let store = &self.found("identitystore:ListUsers")?.identity_store;
+        let call = self.store.list_users().identity_store_id(store).max_results(100);
+        let mut pages = call.into_paginator().items().send();
         let mut users = BTreeMap::new();
-        let mut token = None;
-        loop {
-            let call = self.store.list_users().identity_store_id(store).max_results(100);
-            let page =
-                call.set_next_token(token).customize().config_override(few_store_attempts()).send().await;
-            let page = page.map_err(|error| call_error(OPERATION, error))?;
-            let named = page.users.into_iter();
-            users.extend(named.map(|user| (user.user_id, user.user_name.unwrap_or_default())));
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(users);
-            }
+        while let Some(user) = pages.next().await {
+            let user = user.map_err(|error| call_error("identitystore:ListUsers", error))?;
+            users.insert(user.user_id, user.user_name.unwrap_or_default());
         }
+        Ok(users)
     }
 
     /// ARNs of the permission sets that have at least one assignment in the account.
@@ -449,11 +435,6 @@ impl IdentityCenter {
         }
         Ok(found)
     }
-}
-
-#[cfg(feature = "assignctl")]
-fn few_store_attempts() -> aws_sdk_identitystore::config::Builder {
-    aws_sdk_identitystore::config::Builder::new().retry_config(aws::few_attempts())
 }
 
 fn pace(config: &Config) -> Arc<Pace> {
