@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::world::{LATENCY, OUTSTANDING, REQUESTS_PER_SECOND, Shape};
+use crate::world::{OUTSTANDING, REQUESTS_PER_SECOND, Shape};
 
 /// Calls that depend on one another before the first creation: ListInstances, ListPermissionSets,
 /// DescribePermissionSet. Everything else that must be read can be read beside these.
@@ -26,16 +26,16 @@ const READS: usize = 4;
 ///
 /// The quota holds for any second, so a whole second's requests may go at once. One poll tells of as many creations as
 /// there are places, and a creation is seen to have ended one latency after its end.
-pub fn makespan(shape: Shape, provisioning: Duration) -> Duration {
+pub fn makespan(shape: Shape, provisioning: Duration, latency: Duration) -> Duration {
     let reads = READS + shape.permission_sets_of_the_instance;
-    let each = provisioning + LATENCY;
+    let each = provisioning + latency;
     let mut starts: Vec<Duration> = Vec::with_capacity(shape.grants());
     for i in 0..shape.grants() {
         let polls = i / OUTSTANDING;
         let quota = Duration::from_secs(((reads + i + polls) / REQUESTS_PER_SECOND) as u64);
         let place = match i.checked_sub(OUTSTANDING) {
             Some(before) => starts[before] + each,
-            None => DEPTH * LATENCY,
+            None => DEPTH * latency,
         };
         starts.push(quota.max(place));
     }
@@ -44,18 +44,18 @@ pub fn makespan(shape: Shape, provisioning: Duration) -> Duration {
 
 /// From the start of a process to its answer, where all grants are there: ListInstances, ListPermissionSets,
 /// DescribePermissionSet and ListAccountAssignments, one after the other.
-pub fn nothing_to_do() -> Duration {
-    (DEPTH + 1) * LATENCY
+pub fn nothing_to_do(latency: Duration) -> Duration {
+    (DEPTH + 1) * latency
 }
 
 /// From the start of a process to its answer, where no grant is there and all have a place.
-pub fn everything_to_do(provisioning: Duration) -> Duration {
-    DEPTH * LATENCY + provisioning + LATENCY
+pub fn everything_to_do(provisioning: Duration, latency: Duration) -> Duration {
+    DEPTH * latency + provisioning + latency
 }
 
 /// A later invocation of the function with nothing to do, by its own calls that depend on one another:
 /// DescribeAccount tells which rows count; then ListAccountAssignmentCreationStatus, for what is under way must be read
 /// before what is there; then ListPermissionSetsProvisionedToAccount and ListAccountAssignments.
-pub fn warm() -> Duration {
-    4 * LATENCY
+pub fn warm(latency: Duration) -> Duration {
+    4 * latency
 }

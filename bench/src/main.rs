@@ -33,6 +33,6 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Failure> {
     let figures = measure::everything().await?;
     println!("{figures:#?}");
-    plot::draw(&figures.makespans)?;
+    plot::draw(&figures.makespans, figures.latency())?;
     page::write(&figures)
 }

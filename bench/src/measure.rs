@@ -14,7 +14,7 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 use crate::{
     Failure, least,
     program::{self, Process, Program},
-    world::{LATENCY, Shape, Tls, Wire, World},
+    world::{Shape, Tls, Wire, World},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,6 +37,7 @@ const COLD_STARTS_WITH_PROVISIONING: usize = 9;
 const COLD_STARTS_OF_PYTHON: usize = 5;
 const MAKESPANS: usize = 3;
 const WARM: usize = 200;
+const ANSWERS: usize = 100;
 
 /// Several runs of one thing, in seconds.
 #[derive(Clone, Default)]
@@ -68,6 +69,8 @@ pub type Times = BTreeMap<(Program, Wire), Runs>;
 
 #[derive(Debug)]
 pub struct Figures {
+    /// How long an answer of the stand-in takes.
+    pub latency: Runs,
     /// To the first request for work.
     pub init: Times,
     /// To the first answer, the four grants being there.
@@ -87,6 +90,12 @@ pub struct Figures {
     pub plan: Vec<PlanSpeed>,
 }
 
+impl Figures {
+    pub fn latency(&self) -> Duration {
+        Duration::from_secs_f64(self.latency.median())
+    }
+}
+
 /// From the event to the answer, in a process that waits for its first event.
 #[derive(Debug)]
 pub struct Makespan {
@@ -98,8 +107,8 @@ pub struct Makespan {
 }
 
 impl Makespan {
-    pub fn least(&self) -> f64 {
-        least::makespan(self.shape, self.provisioning).as_secs_f64()
+    pub fn least(&self, latency: Duration) -> f64 {
+        least::makespan(self.shape, self.provisioning, latency).as_secs_f64()
     }
 }
 
@@ -113,6 +122,7 @@ pub struct PlanSpeed {
 
 pub async fn everything() -> Result<Figures, Failure> {
     let tls = &Tls::new()?;
+    let latency = latency(tls).await?;
     let plan = plan()?;
     let size = size()?;
     let (init, first_nothing_to_do) = cold_nothing_to_do(tls).await?;
@@ -123,6 +133,7 @@ pub async fn everything() -> Result<Figures, Failure> {
     let (slow, memory) = tokio::try_join!(makespans_of_python(tls), memory(tls))?;
     makespans.extend(slow);
     Ok(Figures {
+        latency,
         init,
         first_nothing_to_do,
         first_everything_to_do,
@@ -134,6 +145,16 @@ pub async fn everything() -> Result<Figures, Failure> {
         warm,
         plan,
     })
+}
+
+async fn latency(tls: &Tls) -> Result<Runs, Failure> {
+    say("latency of the stand-in");
+    let world = World::new(FOUR, SECOND, Wire::Http, tls).await?;
+    let mut latency = Runs::default();
+    for _ in 0..ANSWERS {
+        latency.add(world.answer_time()?);
+    }
+    Ok(latency)
 }
 
 async fn cold_nothing_to_do(tls: &Tls) -> Result<(Times, Times), Failure> {
@@ -321,9 +342,4 @@ fn plan() -> Result<Vec<PlanSpeed>, Failure> {
 
 fn say(what: &str) {
     eprintln!("bench: {what}");
-}
-
-/// How long every answer of the stand-in takes, for the text.
-pub fn latency_in_milliseconds() -> u128 {
-    LATENCY.as_millis()
 }

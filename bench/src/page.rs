@@ -1,10 +1,10 @@
 //! The README's performance section: what stands between its two markers.
 
-use std::{collections::BTreeMap, fmt::Write, fs};
+use std::{collections::BTreeMap, fmt::Write, fs, time::Duration};
 
 use crate::{
     Failure, least,
-    measure::{Figures, Makespan, Times, is_left_out, latency_in_milliseconds},
+    measure::{Figures, Makespan, Times, is_left_out},
     program::{self, Program},
     world::Wire,
 };
@@ -28,7 +28,7 @@ pub fn write(figures: &Figures) -> Result<(), Failure> {
 fn section(figures: &Figures) -> Result<String, Failure> {
     let mut text = String::new();
     write_goals(&mut text, figures)?;
-    write_makespans(&mut text, &figures.makespans)?;
+    write_makespans(&mut text, &figures.makespans, figures.latency())?;
     write_calls(&mut text, figures)?;
     write_plan(&mut text, figures)?;
     Ok(text)
@@ -51,15 +51,16 @@ fn write_goals(text: &mut String, figures: &Figures) -> Result<(), Failure> {
             format!("cold start: process to first request for work, against the floor, {}", wire.name());
         row(&what, "1.25", Some(ours <= 1.25), [times(ours), times(1.0), times(python), times(python)])?;
     }
-    let second = std::time::Duration::from_secs(1);
+    let second = Duration::from_secs(1);
+    let latency = figures.latency();
     for wire in Wire::ALL {
-        let least = least::nothing_to_do().as_secs_f64();
+        let least = least::nothing_to_do(latency).as_secs_f64();
         let ours = median(&figures.first_nothing_to_do, Program::Function, wire)? / least;
         let what = format!("cold start to answer, 4 rows, all there, against the least, {}", wire.name());
         row(&what, "1.5", Some(ours <= 1.5), [times(ours), none(), none(), none()])?;
     }
     for wire in Wire::ALL {
-        let least = least::everything_to_do(second).as_secs_f64();
+        let least = least::everything_to_do(second, latency).as_secs_f64();
         let ratio =
             |program| Ok::<_, Failure>(median(&figures.first_everything_to_do, program, wire)? / least);
         let ours = ratio(Program::Function)?;
@@ -87,7 +88,8 @@ fn write_goals(text: &mut String, figures: &Figures) -> Result<(), Failure> {
 
     let from_sixty = figures.makespans.iter().filter(|cell| cell.shape.grants() >= 60);
     let worst = |program| {
-        let ratios = from_sixty.clone().filter(|cell| cell.program == program).filter_map(ratio);
+        let ratios =
+            from_sixty.clone().filter(|cell| cell.program == program).filter_map(|cell| ratio(cell, latency));
         ratios.fold(0.0, f64::max)
     };
     let ours = worst(Program::Function);
@@ -111,7 +113,7 @@ fn write_goals(text: &mut String, figures: &Figures) -> Result<(), Failure> {
         [format!("{again}; {writes}"), none(), none(), none()],
     )?;
     for wire in Wire::ALL {
-        let ours = median(&figures.warm, Program::Function, wire)? / least::warm().as_secs_f64();
+        let ours = median(&figures.warm, Program::Function, wire)? / least::warm(latency).as_secs_f64();
         let what = format!("warm, nothing to do, against the least that its calls allow, {}", wire.name());
         row(&what, "–", None, [times(ours), none(), none(), none()])?;
     }
@@ -121,12 +123,12 @@ fn write_goals(text: &mut String, figures: &Figures) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_makespans(text: &mut String, makespans: &[Makespan]) -> Result<(), Failure> {
+fn write_makespans(text: &mut String, makespans: &[Makespan], latency: Duration) -> Result<(), Failure> {
     writeln!(
         text,
-        "\nMakespan, from the event to `ready`, against the least possible; over TLS, {} ms a call, under 10 \
+        "\nMakespan, from the event to `ready`, against the least possible; over TLS, {:.1} ms an answer, under 10 \
          outstanding creations and 20 requests a second, 20 permission sets in the instance:\n",
-        latency_in_milliseconds()
+        latency.as_secs_f64() * 1e3
     )?;
     writeln!(
         text,
@@ -138,7 +140,7 @@ fn write_makespans(text: &mut String, makespans: &[Makespan]) -> Result<(), Fail
             let same = makespans.iter().find(|cell| {
                 cell.program == program && (cell.shape, cell.provisioning) == (ours.shape, ours.provisioning)
             });
-            same.map_or_else(String::new, |cell| match ratio(cell) {
+            same.map_or_else(String::new, |cell| match ratio(cell, latency) {
                 Some(ratio) => times(ratio),
                 None if is_left_out(cell) => "left out".to_owned(),
                 None => "not measured".to_owned(),
@@ -149,7 +151,7 @@ fn write_makespans(text: &mut String, makespans: &[Makespan]) -> Result<(), Fail
             "| {} | {} s | {:.1} s | {} | {} | {} |",
             ours.shape.grants(),
             ours.provisioning.as_secs_f64(),
-            ours.least(),
+            ours.least(latency),
             of(Program::Function),
             of(Program::Sequential),
             of(Program::Pool),
@@ -192,8 +194,8 @@ fn median(times: &Times, program: Program, wire: Wire) -> Result<f64, Failure> {
     Ok(runs.median())
 }
 
-fn ratio(cell: &Makespan) -> Option<f64> {
-    Some(cell.took.as_ref()?.median() / cell.least())
+fn ratio(cell: &Makespan, latency: Duration) -> Option<f64> {
+    Some(cell.took.as_ref()?.median() / cell.least(latency))
 }
 
 fn times(ratio: f64) -> String {

@@ -1,6 +1,6 @@
 //! The plot of the README: makespans over the number of grants, against the least possible.
 
-use std::{error::Error, fs};
+use std::{error::Error, fs, time::Duration};
 
 use plotters::prelude::*;
 
@@ -16,15 +16,15 @@ const SIZE: (u32, u32) = (960, 380);
 const LEAST: RGBColor = RGBColor(120, 120, 120);
 
 /// Writes `bench/makespan.svg`: one panel for each time that provisioning takes.
-pub fn draw(makespans: &[Makespan]) -> Result<(), Failure> {
+pub fn draw(makespans: &[Makespan], latency: Duration) -> Result<(), Failure> {
     let mut svg = String::new();
     // The errors of the drawing borrow the picture.
-    panels(&mut svg, makespans).map_err(|error| error.to_string())?;
+    panels(&mut svg, makespans, latency).map_err(|error| error.to_string())?;
     fs::write(program::path(FILE), svg)?;
     Ok(())
 }
 
-fn panels(svg: &mut String, makespans: &[Makespan]) -> Result<(), Box<dyn Error>> {
+fn panels(svg: &mut String, makespans: &[Makespan], latency: Duration) -> Result<(), Box<dyn Error>> {
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     for (panel, provisioning) in root.split_evenly((1, PROVISIONING.len())).iter().zip(PROVISIONING) {
@@ -46,7 +46,7 @@ fn panels(svg: &mut String, makespans: &[Makespan]) -> Result<(), Box<dyn Error>
         let of = |program: Program| {
             makespans.iter().filter(move |cell| cell.program == program && cell.provisioning == provisioning)
         };
-        let least = of(Program::Function).map(|cell| (cell.shape.grants() as f64, cell.least()));
+        let least = of(Program::Function).map(|cell| (cell.shape.grants() as f64, cell.least(latency)));
         chart
             .draw_series(LineSeries::new(least, LEAST.stroke_width(2)))?
             .label("least possible")

@@ -1,6 +1,13 @@
 //! What a function under measurement finds: an organization, a table, and AWS as the stand-in, over plain HTTP or TLS.
 
-use std::{fs, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum_server::{
     accept::NoDelayAcceptor,
@@ -20,7 +27,7 @@ use crate::Failure;
 
 /// The account that all grants are for.
 pub const ACCOUNT: &str = "111122223333";
-/// How long every call takes.
+/// How long every answer of the stand-in is set to take.
 pub const LATENCY: Duration = Duration::from_millis(10);
 /// The quotas of Identity Center.
 pub const OUTSTANDING: usize = 10;
@@ -164,6 +171,20 @@ impl World {
             }
         }
         Ok(World { stand_in, environment, shape, _files: files })
+    }
+
+    /// How long an answer takes on a plain connection: timers are rounded up, so that it is more than the stand-in is
+    /// set to.
+    pub fn answer_time(&self) -> Result<Duration, Failure> {
+        let url = self.environment.iter().find(|(name, _)| *name == "AWS_ENDPOINT_URL");
+        let address = url.and_then(|(_, url)| url.strip_prefix("http://")).ok_or("no plain endpoint")?;
+        let started = Instant::now();
+        let mut connection = TcpStream::connect(address)?;
+        connection.write_all(
+            b"POST / HTTP/1.1\r\nhost: stand-in\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}",
+        )?;
+        connection.read_to_end(&mut Vec::new())?;
+        Ok(started.elapsed())
     }
 
     /// Puts every grant of the table there, as if it had always been.
