@@ -1,6 +1,6 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template moto browser pictures tools deny
+.PHONY: demo test format lint unit doc template moto browser pictures tools deny bench
 
 # The operator's command is an optional feature; everything is tested with it, and the function as deployed without.
 WITH_ASSIGNCTL = --features account-assigner/assignctl
@@ -56,6 +56,19 @@ pictures:
 	SNAPSHOTS=overwrite cargo test --locked $(WITH_ASSIGNCTL) --test assignctl pictures
 	$(MAKE) browser
 	cp target/report/light.png docs/report.png
+
+.venv-bench/.installed: bench/requirements.txt
+	python3 -m venv --clear .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement bench/requirements.txt
+	.venv-bench/bin/pip check
+	touch $@
+
+# Measures, and writes the README's performance section. The function alone first, so that it is built as it is deployed;
+# the floor and the plan then add no features to what all three are built from.
+bench: .venv-bench/.installed
+	cargo build --locked --release
+	cargo build --locked --release --package account-assigner --package floor --package plan-speed
+	cargo run --locked --profile bench-driver --package bench
 
 # What the function is built from. The advisory database is fetched by `cargo deny`, so this is not part of `make test`.
 deny:

@@ -40,7 +40,7 @@ use crate::{
 /// services.
 pub async fn load(patience: RetryConfig) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
     aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(patience).load().await
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     apply::{self, Limits},
+    failure::CallError,
     identity_center::IdentityCenter,
     ids::AccountId,
     names::Names,
@@ -24,6 +25,9 @@ pub async fn ensure<'t>(
     dry_run: bool,
     limits: Limits,
 ) -> Vec<(Resolved<'t>, Settled)> {
+    if grants.is_empty() {
+        return Vec::new();
+    }
     let read = timeout_at(limits.until, read(center, names, account, &grants)).await;
     let Ok((grants, in_progress)) = read else {
         return grants.into_iter().map(not_read).collect();
@@ -74,9 +78,14 @@ async fn read<'t>(
 ) -> (Vec<(Resolved<'t>, State)>, Vec<String>) {
     let started = Instant::now();
     loop {
-        let (resolved, in_progress) =
-            tokio::join!(names.resolve(center, grants.to_vec()), center.creations_in_progress(),);
-        let read = presence(center, account, resolved).await;
+        // What is under way is read before what is there, so that a creation which ends in between is seen.
+        let there = async {
+            let in_progress = center.creations_in_progress().await;
+            (in_progress, center.provisioned_permission_sets(account).await)
+        };
+        let (resolved, (in_progress, provisioned)) =
+            tokio::join!(names.resolve(center, grants.to_vec()), there);
+        let read = presence(center, account, resolved, provisioned).await;
         let missing: BTreeSet<&str> = read
             .iter()
             .filter_map(|(_, state)| state.missing())
@@ -95,10 +104,11 @@ async fn presence<'t>(
     center: &IdentityCenter,
     account: &AccountId,
     resolved: Vec<Resolved<'t>>,
+    provisioned: Result<Vec<String>, CallError>,
 ) -> Vec<(Resolved<'t>, State)> {
     let wanted: Vec<_> = resolved.iter().map(|grant| grant.assignment(account)).collect();
     let known: Vec<&Assignment> = wanted.iter().flatten().collect();
-    let mut present = apply::present(center, account, &known).await.into_iter();
+    let mut present = apply::present(center, account, &known, provisioned).await.into_iter();
     let states: Vec<State> = wanted
         .into_iter()
         .map(|wanted| match wanted {

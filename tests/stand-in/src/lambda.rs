@@ -18,7 +18,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 const NAME: &str = "account-assigner";
 
@@ -44,6 +46,8 @@ pub enum Invocation {
 /// A function's process. It is killed when this is dropped.
 pub struct Function {
     process: Child,
+    started_at: Instant,
+    asked_at: watch::Receiver<Option<Instant>>,
     output: File,
     events: UnboundedSender<Event>,
     outcomes: UnboundedReceiver<Invocation>,
@@ -61,20 +65,33 @@ struct RuntimeApi {
     events: tokio::sync::Mutex<UnboundedReceiver<Event>>,
     outcomes: UnboundedSender<Invocation>,
     in_flight: Mutex<Option<String>>,
+    /// When the function first asked for work.
+    asked_at: watch::Sender<Option<Instant>>,
 }
 
 impl Function {
     /// Starts `program` with the environment that Lambda gives, then `environment`, and of this process's
     /// own only `PATH`.
     pub async fn start(program: &Path, environment: &[(&str, &str)]) -> io::Result<Function> {
+        Function::start_with(program, &[], environment).await
+    }
+
+    /// Starts `program` with these arguments, as runtimes of other languages need them.
+    pub async fn start_with(
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> io::Result<Function> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (events, events_to_deliver) = mpsc::unbounded_channel();
         let (outcomes_to_tell, outcomes) = mpsc::unbounded_channel();
+        let (tell_asked, asked_at) = watch::channel(None);
         let api = RuntimeApi {
             events: tokio::sync::Mutex::new(events_to_deliver),
             outcomes: outcomes_to_tell,
             in_flight: Mutex::new(None),
+            asked_at: tell_asked,
         };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -83,7 +100,9 @@ impl Function {
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .with_state(Arc::new(api));
         let output = nameless_file()?;
+        let started_at = Instant::now();
         let process = Command::new(program)
+            .args(arguments)
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .envs([
@@ -104,7 +123,25 @@ impl Function {
             .kill_on_drop(true)
             .spawn()?;
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Function { process, output, events, outcomes, invocations: 0, server })
+        Ok(Function { process, started_at, asked_at, output, events, outcomes, invocations: 0, server })
+    }
+
+    /// How long the process took until it first asked for work; waits for that. `None` where it ended before.
+    pub async fn init(&mut self) -> Option<Duration> {
+        tokio::select! {
+            asked_at = self.asked_at.wait_for(Option::is_some) => Some((*asked_at.ok()?)?.duration_since(self.started_at)),
+            _ = self.process.wait() => None,
+        }
+    }
+
+    /// Since the process was started.
+    pub fn age(&self) -> Duration {
+        self.started_at.elapsed()
+    }
+
+    /// The id of the process, or `None` where it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
     }
 
     /// Delivers one event, which the function has `timeout` to answer.
@@ -159,6 +196,7 @@ fn nameless_file() -> io::Result<File> {
 }
 
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
+    api.asked_at.send_modify(|asked_at| _ = asked_at.get_or_insert_with(Instant::now));
     let Some(Event { request_id, payload, deadline }) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };

@@ -1,0 +1,38 @@
+//! Measures the function side by side with a floor and with what teams write in Python, all under one runtime API and
+//! against one stand-in for AWS, and writes the README's performance section. `make bench` builds everything and runs
+//! this.
+//!
+//! Times are given as ratios of one run: to the floor (the least Lambda function in Rust with the same SDK clients) or to
+//! the least time that quotas and latency allow. Nothing here fails by a slow figure; it fails where a function did
+//! not do its job.
+
+#![forbid(unsafe_code)]
+
+mod least;
+mod measure;
+mod page;
+mod plot;
+mod program;
+mod world;
+
+use std::process::ExitCode;
+
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Failure> {
+    let figures = measure::everything().await?;
+    println!("{figures:#?}");
+    plot::draw(&figures.makespans, figures.latency())?;
+    page::write(&figures)
+}

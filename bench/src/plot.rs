@@ -1,0 +1,77 @@
+//! The plot of the README: makespans over the number of grants, against the least possible.
+
+use std::{error::Error, fs, time::Duration};
+
+use plotters::prelude::*;
+
+use crate::{
+    Failure,
+    measure::{Makespan, PROVISIONING},
+    program::{self, Program},
+};
+
+const FILE: &str = "bench/makespan.svg";
+const SIZE: (u32, u32) = (960, 380);
+
+const LEAST: RGBColor = RGBColor(120, 120, 120);
+
+/// Writes `bench/makespan.svg`: one panel for each time that provisioning takes.
+pub fn draw(makespans: &[Makespan], latency: Duration) -> Result<(), Failure> {
+    let mut svg = String::new();
+    // The errors of the drawing borrow the picture.
+    panels(&mut svg, makespans, latency).map_err(|error| error.to_string())?;
+    fs::write(program::path(FILE), svg)?;
+    Ok(())
+}
+
+fn panels(svg: &mut String, makespans: &[Makespan], latency: Duration) -> Result<(), Box<dyn Error>> {
+    let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    for (panel, provisioning) in root.split_evenly((1, PROVISIONING.len())).iter().zip(PROVISIONING) {
+        let title = format!("provisioning takes {} s", provisioning.as_secs_f64());
+        let mut chart = ChartBuilder::on(panel)
+            .caption(title, ("sans-serif", 15))
+            .margin(8)
+            .x_label_area_size(34)
+            .y_label_area_size(48)
+            .build_cartesian_2d((0.8..300.0).log_scale(), (0.9..2_000.0).log_scale())?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_desc("missing grants")
+            .y_desc("seconds to ready")
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| format!("{y:.0}"))
+            .draw()?;
+        let of = |program: Program| {
+            makespans.iter().filter(move |cell| cell.program == program && cell.provisioning == provisioning)
+        };
+        let least = of(Program::Function).map(|cell| (cell.shape.grants() as f64, cell.least(latency)));
+        chart
+            .draw_series(LineSeries::new(least, LEAST.stroke_width(2)))?
+            .label("least possible")
+            .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], LEAST.stroke_width(2)));
+        let lines = [
+            (Program::Function, "account-assigner", RGBColor(0, 114, 178)),
+            (Program::Pool, "Python, 10 threads", RGBColor(230, 159, 0)),
+            (Program::Sequential, "Python", RGBColor(204, 61, 61)),
+        ];
+        for (program, label, color) in lines {
+            let points: Vec<(f64, f64)> = of(program)
+                .filter_map(|cell| Some((cell.shape.grants() as f64, cell.took.as_ref()?.median())))
+                .collect();
+            chart
+                .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(3))?
+                .label(label)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .background_style(WHITE.mix(0.8))
+            .border_style(TRANSPARENT)
+            .draw()?;
+    }
+    root.present()?;
+    Ok(())
+}
