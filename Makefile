@@ -70,7 +70,8 @@ bench: .venv-bench/.installed
 	cargo build --locked --release --package account-assigner --package floor --package plan-speed
 	cargo run --locked --profile bench-driver --package bench
 
-# What the function is built from. The advisory database is fetched by `cargo deny`, so this is not part of `make test`.
+# What the function is built from, and then the operator's command, which may have a crate twice. The advisory database is fetched by `cargo deny`, so this is not part of `make test`.
 deny:
 	cargo install cargo-deny --locked --version 0.20.2 --root .tools
 	.tools/bin/cargo-deny --workspace check
+	.tools/bin/cargo-deny --workspace --all-features check advisories licenses sources
