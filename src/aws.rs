@@ -107,8 +107,10 @@ impl HttpConnector for PacedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (connector, pace) = (self.connector.clone(), self.pace.clone());
         HttpConnectorFuture::new(async move {
-            pace.turn().await;
-            connector.call(request).await
+            let turn = pace.turn().await;
+            let answer = connector.call(request).await;
+            pace.reached(turn);
+            answer
         })
     }
 }
