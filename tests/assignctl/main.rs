@@ -73,6 +73,8 @@ fn wrong_use_is_told_with_what_to_do_and_exit_code_2() {
         &["apply", "--all", "--yes", "--max-outstanding", "16"],
         &["check", "--table", "no-such-file.json"],
         &["check", "--table", "src"],
+        &["plan", "--table", "/dev/null"],
+        &["check", "--table", "/dev/null"],
         &["plan", "--table", "dynamodb:a/b"],
         &["plan", "--timeout", "0"],
         &["paint"],
@@ -105,6 +107,16 @@ fn an_endpoint_that_nobody_listens_at_is_told_before_long() {
     let failed = world.run(&["plan"]).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").assert().code(1);
     let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
     assert!(error.contains("Connection refused") && error.contains("next: "), "{error}");
+}
+
+#[test]
+fn missing_credentials_are_told_with_how_to_get_some() {
+    let world = World::new();
+    let without = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let command = without.iter().fold(world.run(&["plan"]), |command, name| command.env_remove(name));
+    let failed = command.env("AWS_EC2_METADATA_DISABLED", "true").assert().code(1);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains("aws sso login"), "{error}");
 }
 
 #[test]

@@ -67,7 +67,10 @@ struct Diagnostic {
 pub async fn run(session: &Session, arguments: arguments::Check) -> Result<ExitCode, Failure> {
     let arguments::Check { snapshot, strict } = arguments;
     let bytes = match &session.table {
-        Place::File(path) => Some(read(path)?),
+        Place::File(path) => {
+            session.require_file(path)?;
+            Some(read(path)?)
+        }
         Place::Embedded | Place::DynamoDb(_) => None,
     };
     let parsed = match &bytes {

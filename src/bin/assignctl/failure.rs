@@ -62,6 +62,12 @@ impl From<Error> for Failure {
             Error::InvalidEvent(_) => ("see events/ for payloads that are understood", WRONG),
             Error::InvalidConfig(_) => ("`assignctl doctor` looks for the cause", MISSING),
             Error::AccountNotReady(_) => ("see `aws organizations describe-account`, or wait", MISSING),
+            // The SDK makes credentials that are not there look like a call that nobody answered.
+            Error::ServiceUnavailable(message) if message.contains("credentials") => (
+                "log in, for example with `aws sso login`, or name a profile in AWS_PROFILE; `assignctl doctor` looks \
+                 for the cause",
+                MISSING,
+            ),
             Error::ServiceUnavailable(_) => ("wait a moment, then run the same command again", MISSING),
             Error::AssignmentsIncomplete(_) => ("run the same command again", MISSING),
         };

@@ -112,12 +112,18 @@ impl Session {
     /// A table from a file, without AWS; or from DynamoDB.
     pub async fn table(&self, place: &Place) -> Result<Table, Failure> {
         if let Place::File(path) = place {
-            let opened = std::fs::File::open(path).and_then(|file| file.metadata());
-            if !opened.map_err(|error| Failure::file("read", path, &error))?.is_file() {
-                return Err(Failure::wrong(format!("{} is not a file", path.display()), "name a table"));
-            }
+            self.require_file(path)?;
         }
         Ok(self.source(place).await.load().await?)
+    }
+
+    /// Opening a named pipe would wait for a writer.
+    pub fn require_file(&self, path: &Path) -> Result<(), Failure> {
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_file() => Ok(()),
+            Ok(_) => Err(Failure::wrong(format!("{} is not a file", path.display()), "name a file")),
+            Err(error) => Err(Failure::file("read", path, &error)),
+        }
     }
 
     pub async fn source(&self, place: &Place) -> Source {
