@@ -36,6 +36,21 @@ pub async fn of_principals(
     principals: &BTreeSet<PrincipalId>,
     read: &(dyn Fn(usize) + Sync),
 ) -> Result<(Present, Method), CallError> {
+    if let Some(present) = by_principal(center, accounts, principals, read).await? {
+        return Ok((present, Method::Principals));
+    }
+    let only = |principal: &PrincipalId| principals.contains(principal);
+    let present = of_accounts(center, accounts, |_| Vec::new(), only, read).await?;
+    Ok((present, Method::Accounts))
+}
+
+/// The same, or `None` where AWS refuses it, as it does outside the management account.
+pub async fn by_principal(
+    center: &IdentityCenter,
+    accounts: &[&AccountId],
+    principals: &BTreeSet<PrincipalId>,
+    read: &(dyn Fn(usize) + Sync),
+) -> Result<Option<Present>, CallError> {
     let asked: HashMap<&str, &AccountId> = accounts.iter().map(|id| (id.as_str(), *id)).collect();
     let mut present = Present::default();
     let mut lists = stream::iter(principals)
@@ -56,14 +71,12 @@ pub async fn of_principals(
             Err(error) if error.cause == Cause::NotFound => {}
             Err(error) if error.cause.kind() == Kind::Final => {
                 tracing::warn!(%error, "present assignments are read account by account");
-                let only = |principal: &PrincipalId| principals.contains(principal);
-                let present = of_accounts(center, accounts, |_| Vec::new(), only, read).await?;
-                return Ok((present, Method::Accounts));
+                return Ok(None);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok((present, Method::Principals))
+    Ok(Some(present))
 }
 
 /// What these accounts have, account by account, of the principals that `only` lets pass. Beside the permission sets

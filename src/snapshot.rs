@@ -256,7 +256,10 @@ impl Reader<'_> {
             let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
             let all = principals.len();
             let watch = |read| (self.watch)(Step::Assignments { read, all, method: Method::Principals });
-            return assignments::of_principals(self.center, &ids, &principals, &watch).await;
+            let present = assignments::by_principal(self.center, &ids, &principals, &watch).await?;
+            if let Some(present) = present {
+                return Ok((present, Method::Principals));
+            }
         }
         let (receiving, others): (Vec<&Account>, Vec<&Account>) =
             accounts.iter().partition(|account| account.may_receive());

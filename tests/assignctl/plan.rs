@@ -279,6 +279,21 @@ fn a_delegated_administrator_gets_the_same_plan_account_by_account() {
 }
 
 #[test]
+fn an_account_that_may_not_be_looked_into_and_receives_nothing_is_told_and_no_obstacle() {
+    let mut organization = Organization::sample();
+    organization.accounts.retain(|account| account.id == "123456789012");
+    let world = World::with(organization, std::time::Duration::from_millis(10));
+    let denied = |operation: &str| Fault::on(operation, FaultKind::AccessDenied);
+    world.stand_in.set_faults(vec![
+        denied("ListAccountAssignmentsForPrincipal"),
+        denied("ListPermissionSetsProvisionedToAccount"),
+    ]);
+    let told = world.run(&["plan", "--json"]).assert().success();
+    let notes = String::from_utf8_lossy(&told.get_output().stderr).into_owned();
+    assert!(notes.contains("what account 123456789012 has is not known"), "{notes}");
+}
+
+#[test]
 fn what_is_missing_for_a_plan_ends_it() {
     for operation in ["ListInstances", "ListAccounts", "ListPermissionSets", "GetGroupId"] {
         let world = World::new();
