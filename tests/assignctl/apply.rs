@@ -139,7 +139,7 @@ fn a_signal_starts_nothing_new_and_says_what_is_pending() {
 }
 
 #[test]
-fn a_second_signal_waits_no_longer_and_the_next_run_waits_for_what_was_under_way() {
+fn a_second_signal_waits_no_longer() {
     let world = World::with(Organization::sample(), Duration::from_secs(20));
     let child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "2"]);
     until_creations(&world, 2);
