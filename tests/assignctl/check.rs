@@ -269,6 +269,9 @@ fn a_table_with_thousands_of_faults_or_of_rows_for_one_grant_is_judged_all_the_s
     assert_eq!(told["faults"].as_array().unwrap().len(), 1_001);
     let row = r#"{ "id": "N", "permissionSet": "P", "group": "g", "accounts": { "ids": ["111122223333"] } }"#;
     let many: Vec<String> = (0..5_000).map(|n| row.replace('N', &n.to_string())).collect();
-    check(&format!(r#"{{ "assignments": [{}] }}"#, many.join(",\n")), &[]).success();
+    let told = check(&format!(r#"{{ "assignments": [{}] }}"#, many.join(",\n")), &["--json"]).success();
+    let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
+    let kinds: Vec<_> = told["warnings"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, [&json!("not-compared")], "that rows are not compared is told");
     check(&" ".repeat(5 << 20), &[]).code(2);
 }

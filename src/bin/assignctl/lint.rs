@@ -45,6 +45,8 @@ pub enum Kind {
     DuplicateGrant,
     /// A name or id that the organization does not have.
     Unknown,
+    /// The row was not compared with the others of its grant, because there are too many.
+    NotCompared,
 }
 
 /// More rows for the same grant than this are not compared with each other.
@@ -75,7 +77,18 @@ pub fn lint(table: &Table, organization: Option<&Snapshot>) -> Vec<Warning> {
         grants.entry(same(row)).or_default().push(index);
     }
     let matches = organization.map(|snapshot| Matches::new(table, snapshot));
-    for rows in grants.values().filter(|rows| (2..=MOST_COMPARED).contains(&rows.len())) {
+    for rows in grants.values() {
+        if let (true, Some(first)) = (rows.len() > MOST_COMPARED, rows.first()) {
+            warnings.push(Warning {
+                kind: Kind::NotCompared,
+                row: *first,
+                field: String::new(),
+                problem: format!("is one of {} rows for the same grant, which were not compared", rows.len()),
+                remedy: "give one row for several accounts by `ous`, `names` or `tags`".to_owned(),
+                other: None,
+            });
+            continue;
+        }
         for one in rows {
             compare(table, *one, rows, matches.as_ref(), &mut warnings);
         }
