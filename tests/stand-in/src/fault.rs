@@ -1,7 +1,7 @@
 //! What can go wrong, on order: faults are drawn for each call and for each accepted creation. A fault
 //! never fires by chance that the seed does not repeat.
 
-use crate::request::{Problem, Refusal, Service};
+use crate::services::request::{Problem, Refusal, Service};
 use fastrand::Rng;
 use serde::Deserialize;
 use std::time::Duration;

@@ -17,25 +17,22 @@
 mod control;
 mod fault;
 mod identifier;
-mod identity_center;
-mod identity_store;
 pub mod lambda;
 mod ledger;
-mod organization;
-mod organizations;
-mod request;
+mod services;
 mod state;
 mod wire;
+mod world;
 
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Assignment, Creation, CreationStatus};
-pub use organization::{Account, AccountState, Group, Organization, OrganizationalUnit, PermissionSet, User};
 pub use state::Call;
+pub use world::{Account, AccountState, Group, Organization, OrganizationalUnit, PermissionSet, User};
 
 use crate::fault::Faults;
 use crate::ledger::Ledger;
-use crate::organization::World;
 use crate::state::State;
+use crate::world::World;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -4,8 +4,8 @@
 use crate::Settings;
 use crate::fault::{Disturbance, Failure, Faults};
 use crate::ledger::Ledger;
-use crate::organization::World;
-use crate::request::{Problem, Refusal, Request, Service};
+use crate::services::request::{Problem, Refusal, Request, Service};
+use crate::world::World;
 use axum::http::HeaderMap;
 use fastrand::Rng;
 use serde::Serialize;

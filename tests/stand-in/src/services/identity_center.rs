@@ -4,7 +4,7 @@
 use crate::fault::Fate;
 use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
 use crate::ledger::{AcceptedCreation, Assignment, CreationStatus, Ending};
-use crate::request::{Answer, Operation, Problem, Refusal, Request, members};
+use crate::services::request::{Answer, Operation, Problem, Refusal, Request, members};
 use crate::state::State;
 use serde::Deserialize;
 use serde_json::{Value, json};

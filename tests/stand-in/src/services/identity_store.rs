@@ -1,9 +1,9 @@
 //! The operations of the Identity Store: names to ids by exact match, and lists without filters.
 
 use crate::identifier::IdentityStoreId;
-use crate::organization::{Group, User};
-use crate::request::{Answer, Operation, Problem, Refusal, Request, members};
+use crate::services::request::{Answer, Operation, Problem, Refusal, Request, members};
 use crate::state::State;
+use crate::world::{Group, User};
 use serde::Deserialize;
 use serde_json::json;
 

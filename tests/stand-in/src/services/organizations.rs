@@ -1,9 +1,9 @@
 //! The operations of AWS Organizations that read. Never changes the organization.
 
 use crate::identifier::{AccountId, ChildId, OrganizationalUnitId, ParentId, TaggableResourceId};
-use crate::organization::{Account, OrganizationalUnit, World};
-use crate::request::{Answer, Operation, Refusal, Request, members};
+use crate::services::request::{Answer, Operation, Refusal, Request, members};
 use crate::state::State;
+use crate::world::{Account, OrganizationalUnit, World};
 use serde_json::{Value, json};
 
 pub(crate) const OPERATIONS: &[Operation] = &[

@@ -2,8 +2,8 @@
 //! its pages; and the refusals that answer a bad one. Never decides what an operation does.
 
 use crate::identifier::NextToken;
+use crate::services::{identity_center, identity_store, organizations};
 use crate::state::State;
-use crate::{identity_center, identity_store, organizations};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

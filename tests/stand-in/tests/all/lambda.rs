@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Beside the folder of the test programs. `cargo test` builds it; with `--test lambda` alone it must be there.
+/// Next to the folder of the test programs. `cargo test` builds it; `cargo test --test all` expects it there.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let this = std::env::current_exe().expect("a path of this program");
     this.ancestors().nth(2).expect("a folder of built programs").join("examples/function")
