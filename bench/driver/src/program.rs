@@ -29,7 +29,7 @@ pub enum Program {
 
 /// A path below the repository's root.
 pub fn path(below: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(below)
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(below)
 }
 
 impl Program {
