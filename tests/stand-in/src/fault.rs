@@ -1,7 +1,7 @@
 //! What can go wrong, on order: faults are drawn for each call and for each accepted creation. A fault
 //! never fires by chance that the seed does not repeat.
 
-use crate::services::request::{Problem, Refusal, Service};
+use crate::services::{self, Problem, Refusal, Service};
 use fastrand::Rng;
 use serde::Deserialize;
 use std::time::Duration;
@@ -81,12 +81,8 @@ impl Fault {
 
     /// Why this fault could never fire, or not as it says.
     pub fn check(&self) -> Result<(), String> {
-        let known = Service::ALL
-            .iter()
-            .flat_map(|service| service.operations())
-            .any(|operation| operation.name == self.operation);
         let creation = matches!(self.kind, FaultKind::FailedStatus { .. } | FaultKind::Stuck);
-        if self.operation != "*" && !known {
+        if self.operation != "*" && !services::knows(&self.operation) {
             Err(format!("no operation is named {:?}", self.operation))
         } else if creation && !self.names(CREATE) {
             Err(format!("{:?} is a fault of {CREATE}, not of {}", self.kind, self.operation))
@@ -158,7 +154,7 @@ pub(crate) struct Faults(pub(crate) Vec<Fault>);
 
 impl Faults {
     /// The first fault that stops the call is the last one drawn.
-    pub(crate) fn of_call(&mut self, service: Service, operation: &str, rng: &mut Rng) -> Disturbance {
+    pub(crate) fn of_call(&mut self, service: &Service, operation: &str, rng: &mut Rng) -> Disturbance {
         let mut disturbance = Disturbance::default();
         for fault in self.0.iter_mut().filter(|fault| !fault.of_creation()) {
             if !fault.fires(operation, rng) {
@@ -195,7 +191,7 @@ impl Faults {
     }
 }
 
-fn refusal(kind: &FaultKind, service: Service) -> Option<Refusal> {
+fn refusal(kind: &FaultKind, service: &Service) -> Option<Refusal> {
     Some(match kind {
         FaultKind::Throttle => service.refuse(Problem::Throttled, "Rate exceeded"),
         FaultKind::Conflict => {

@@ -1,16 +1,19 @@
 //! A stand-in for the AWS services that account assignments need: IAM Identity Center, its Identity
 //! Store, and AWS Organizations. For tests and development only; it must never reach a deployment.
 //!
-//! It is stricter than AWS where AWS is unclear: identifiers must match their documented patterns,
-//! unknown members are refused, quotas hold to the request, and nothing is assigned at once. What it
-//! does not do: verify signatures, check IAM permissions, delete assignments, know group members.
+//! It is stricter than AWS if AWS is unclear: identifiers must match their documented patterns, unknown
+//! members are refused, quotas hold to the request, and nothing is assigned at once. It never verifies a
+//! signature, checks an IAM permission, deletes an assignment, or knows the members of a group. It depends on
+//! no crate of this project, so that it cannot share a mistake with what it tests.
 //!
 //! ```text
-//! wire (HTTP, in process) ─► state (target, signature, quota, faults) ─► identity_center ─► ledger
-//! control (/stand-in/...) ─────────┘                                     identity_store
-//!                                                                        organizations ──► organization
+//! wire (HTTP, in process) ─► state ─► services::find        which operation a request names
+//! control (/stand-in/...) ─► state    fault                 what goes wrong with it, on order
+//!                                     services/*            what the operation does ─► ledger (assignments)
+//!                                                                                   ─► world (organization)
 //! ```
-//! `lambda` is apart from the rest: the Lambda runtime API for one function process.
+//! `lambda` is apart from the rest: the Lambda runtime API for one function process. It is no service that a
+//! function calls, but what calls the function.
 
 #![forbid(unsafe_code)]
 
@@ -165,11 +168,7 @@ impl StandIn {
 
     /// Clears the history, the counts and the peaks.
     pub fn forget_calls(&self) {
-        let mut state = self.settled();
-        state.calls.clear();
-        state.history.clear();
-        state.identity_center_pace.peak = 0;
-        state.ledger.forget_peak();
+        self.settled().forget_calls();
     }
 
     /// Replaces the faults.
@@ -202,7 +201,7 @@ impl StandIn {
 
     /// The most requests to Identity Center that came within one second, the refused ones too.
     pub fn peak_requests_per_second(&self) -> usize {
-        self.state().identity_center_pace.peak
+        self.state().peak_requests_per_second(&services::identity_center::SERVICE)
     }
 
     fn reset(&self) {

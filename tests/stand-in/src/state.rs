@@ -4,13 +4,13 @@
 use crate::Settings;
 use crate::fault::{Disturbance, Failure, Faults};
 use crate::ledger::Ledger;
-use crate::services::request::{Problem, Refusal, Request, Service};
+use crate::services::{self, Problem, Refusal, Request, Service};
 use crate::world::World;
 use axum::http::HeaderMap;
 use fastrand::Rng;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -44,8 +44,8 @@ pub(crate) struct State {
     pub(crate) rng: Rng,
     pub(crate) calls: BTreeMap<String, u64>,
     pub(crate) history: Vec<Call>,
-    pub(crate) identity_center_pace: Pace,
-    identity_store_pace: Pace,
+    /// Of the services that have a quota, by signing name.
+    paces: HashMap<&'static str, Pace>,
     started: Instant,
     started_at: SystemTime,
 }
@@ -60,8 +60,7 @@ impl State {
             settings,
             calls: BTreeMap::new(),
             history: Vec::new(),
-            identity_center_pace: Pace::default(),
-            identity_store_pace: Pace::default(),
+            paces: HashMap::new(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         }
@@ -75,7 +74,7 @@ impl State {
         let request = body.as_ref().ok().cloned().unwrap_or_default();
 
         let mut delay = self.settings.latency;
-        let operation = Service::operation(target);
+        let operation = services::find(target);
         let name = operation.as_ref().map_or(target, |(_, operation)| operation.name).to_owned();
         let outcome = operation.map_err(Failure::from).and_then(|(service, operation)| {
             self.admit(service, headers, at)?;
@@ -103,18 +102,24 @@ impl State {
         Exchange { request_id: self.uuid(), outcome, delay }
     }
 
-    fn admit(&mut self, service: Service, headers: &HeaderMap, at: Instant) -> Result<(), Refusal> {
-        let within_quota = match service {
-            Service::IdentityCenter => {
-                self.identity_center_pace.admits(at, self.settings.requests_per_second)
-            }
-            Service::IdentityStore => {
-                self.identity_store_pace.admits(at, self.settings.identity_store_requests_per_second)
-            }
-            Service::Organizations => true,
-        };
+    fn admit(&mut self, service: &Service, headers: &HeaderMap, at: Instant) -> Result<(), Refusal> {
+        let within_quota = (service.requests_per_second)(&self.settings)
+            .is_none_or(|quota| self.paces.entry(service.signing_name).or_default().admits(at, quota));
         service.authorize(headers, &self.world.organization.region)?;
         if within_quota { Ok(()) } else { Err(service.refuse(Problem::Throttled, "Rate exceeded")) }
+    }
+
+    /// The most requests to the service that came within one second, the refused ones too.
+    pub(crate) fn peak_requests_per_second(&self, service: &Service) -> usize {
+        self.paces.get(service.signing_name).map_or(0, |pace| pace.peak)
+    }
+
+    /// Clears the history, the counts and the peaks.
+    pub(crate) fn forget_calls(&mut self) {
+        self.calls.clear();
+        self.history.clear();
+        self.paces.values_mut().for_each(|pace| pace.peak = 0);
+        self.ledger.forget_peak();
     }
 
     pub(crate) fn since_start(&self, instant: Instant) -> Duration {
@@ -136,10 +141,10 @@ impl State {
 
 /// Requests in the last second: those admitted, which the quota counts, and all that came.
 #[derive(Default)]
-pub(crate) struct Pace {
+struct Pace {
     admitted: VecDeque<Instant>,
     arrived: VecDeque<Instant>,
-    pub(crate) peak: usize,
+    peak: usize,
 }
 
 impl Pace {

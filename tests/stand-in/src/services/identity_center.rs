@@ -4,28 +4,40 @@
 use crate::fault::Fate;
 use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
 use crate::ledger::{AcceptedCreation, Assignment, CreationStatus, Ending};
-use crate::services::request::{Answer, Operation, Problem, Refusal, Request, members};
+use crate::services::{
+    Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members, usual_error,
+};
 use crate::state::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
-pub(crate) const OPERATIONS: &[Operation] = &[
-    Operation::single("CreateAccountAssignment", create_account_assignment),
-    Operation::single("DescribeAccountAssignmentCreationStatus", describe_account_assignment_creation_status),
-    Operation::single("DescribePermissionSet", describe_permission_set),
-    Operation::paged("ListAccountAssignmentCreationStatus", 100, list_account_assignment_creation_status),
-    Operation::paged("ListAccountAssignments", 100, list_account_assignments),
-    Operation::paged("ListAccountAssignmentsForPrincipal", 100, list_account_assignments_for_principal),
-    Operation::paged("ListInstances", 100, list_instances),
-    Operation::paged("ListPermissionSets", 100, list_permission_sets),
-    Operation::paged(
-        "ListPermissionSetsProvisionedToAccount",
-        100,
-        list_permission_sets_provisioned_to_account,
-    ),
-];
+pub(crate) static SERVICE: Service = Service {
+    target_prefix: "SWBExternalService",
+    signing_name: "sso",
+    signed_in: SignedIn::RegionOfTheInstance,
+    requests_per_second: |settings| Some(settings.requests_per_second),
+    error: usual_error,
+    operations: &[
+        Operation::single("CreateAccountAssignment", create_account_assignment),
+        Operation::single(
+            "DescribeAccountAssignmentCreationStatus",
+            describe_account_assignment_creation_status,
+        ),
+        Operation::single("DescribePermissionSet", describe_permission_set),
+        Operation::paged("ListAccountAssignmentCreationStatus", 100, list_account_assignment_creation_status),
+        Operation::paged("ListAccountAssignments", 100, list_account_assignments),
+        Operation::paged("ListAccountAssignmentsForPrincipal", 100, list_account_assignments_for_principal),
+        Operation::paged("ListInstances", 100, list_instances),
+        Operation::paged("ListPermissionSets", 100, list_permission_sets),
+        Operation::paged(
+            "ListPermissionSetsProvisionedToAccount",
+            100,
+            list_permission_sets_provisioned_to_account,
+        ),
+    ],
+};
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -1,18 +1,27 @@
 //! The operations of the Identity Store: names to ids by exact match, and lists without filters.
 
 use crate::identifier::IdentityStoreId;
-use crate::services::request::{Answer, Operation, Problem, Refusal, Request, members};
+use crate::services::{
+    Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members, usual_error,
+};
 use crate::state::State;
 use crate::world::{Group, User};
 use serde::Deserialize;
 use serde_json::json;
 
-pub(crate) const OPERATIONS: &[Operation] = &[
-    Operation::single("GetGroupId", get_group_id),
-    Operation::single("GetUserId", get_user_id),
-    Operation::paged("ListGroups", 100, list_groups),
-    Operation::paged("ListUsers", 100, list_users),
-];
+pub(crate) static SERVICE: Service = Service {
+    target_prefix: "AWSIdentityStore",
+    signing_name: "identitystore",
+    signed_in: SignedIn::RegionOfTheInstance,
+    requests_per_second: |settings| Some(settings.identity_store_requests_per_second),
+    error: usual_error,
+    operations: &[
+        Operation::single("GetGroupId", get_group_id),
+        Operation::single("GetUserId", get_user_id),
+        Operation::paged("ListGroups", 100, list_groups),
+        Operation::paged("ListUsers", 100, list_users),
+    ],
+};
 
 #[derive(Deserialize)]
 enum AlternateIdentifier {

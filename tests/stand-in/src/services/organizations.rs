@@ -1,21 +1,40 @@
 //! The operations of AWS Organizations that read. Never changes the organization.
 
 use crate::identifier::{AccountId, ChildId, OrganizationalUnitId, ParentId, TaggableResourceId};
-use crate::services::request::{Answer, Operation, Refusal, Request, members};
+use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members};
 use crate::state::State;
 use crate::world::{Account, OrganizationalUnit, World};
 use serde_json::{Value, json};
 
-pub(crate) const OPERATIONS: &[Operation] = &[
-    Operation::single("DescribeAccount", describe_account),
-    Operation::single("DescribeOrganization", describe_organization),
-    Operation::single("DescribeOrganizationalUnit", describe_organizational_unit),
-    Operation::paged("ListAccounts", 20, list_accounts),
-    Operation::paged("ListOrganizationalUnitsForParent", 20, list_organizational_units_for_parent),
-    Operation::paged("ListParents", 20, list_parents),
-    Operation::paged("ListRoots", 20, list_roots),
-    Operation::paged("ListTagsForResource", 20, list_tags_for_resource),
-];
+pub(crate) static SERVICE: Service = Service {
+    target_prefix: "AWSOrganizationsV20161128",
+    signing_name: "organizations",
+    signed_in: SignedIn::AnyRegion,
+    requests_per_second: |_| None,
+    error: own_error,
+    operations: &[
+        Operation::single("DescribeAccount", describe_account),
+        Operation::single("DescribeOrganization", describe_organization),
+        Operation::single("DescribeOrganizationalUnit", describe_organizational_unit),
+        Operation::paged("ListAccounts", 20, list_accounts),
+        Operation::paged("ListOrganizationalUnitsForParent", 20, list_organizational_units_for_parent),
+        Operation::paged("ListParents", 20, list_parents),
+        Operation::paged("ListRoots", 20, list_roots),
+        Operation::paged("ListTagsForResource", 20, list_tags_for_resource),
+    ],
+};
+
+/// Organizations has codes of its own, and answers 400 to every error of the caller.
+fn own_error(problem: Problem) -> (u16, &'static str) {
+    match problem {
+        Problem::AccessDenied => (400, "AccessDeniedException"),
+        Problem::Conflict => (400, "ConcurrentModificationException"),
+        Problem::Internal => (500, "ServiceException"),
+        Problem::Invalid => (400, "InvalidInputException"),
+        Problem::NotFound => (400, "AccountNotFoundException"),
+        Problem::Throttled => (400, "TooManyRequestsException"),
+    }
+}
 
 fn describe_account(state: &mut State, request: &Request) -> Answer {
     let members = members!(request { account_id: AccountId });

@@ -1,10 +1,9 @@
-//! One request in AWS JSON 1.1: the operation it names, the scope it is signed for, its members and
-//! its pages; and the refusals that answer a bad one. Never decides what an operation does.
+//! One request in AWS JSON 1.1: its members and its pages, and the refusals that answer a bad one. Never
+//! decides what an operation does.
 
 use crate::identifier::NextToken;
-use crate::services::{identity_center, identity_store, organizations};
+use crate::services::Service;
 use crate::state::State;
-use axum::http::{HeaderMap, header::AUTHORIZATION};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt::Display;
@@ -14,96 +13,6 @@ use tokio::time::Instant;
 
 pub(crate) type Answer = Result<Value, Refusal>;
 pub(crate) type Handler = fn(&mut State, &Request) -> Answer;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    IdentityCenter,
-    IdentityStore,
-    Organizations,
-}
-
-impl Service {
-    pub(crate) const ALL: [Service; 3] =
-        [Service::IdentityCenter, Service::IdentityStore, Service::Organizations];
-
-    fn target_prefix(self) -> &'static str {
-        match self {
-            Service::IdentityCenter => "SWBExternalService",
-            Service::IdentityStore => "AWSIdentityStore",
-            Service::Organizations => "AWSOrganizationsV20161128",
-        }
-    }
-
-    fn signing_name(self) -> &'static str {
-        match self {
-            Service::IdentityCenter => "sso",
-            Service::IdentityStore => "identitystore",
-            Service::Organizations => "organizations",
-        }
-    }
-
-    pub(crate) fn operations(self) -> &'static [Operation] {
-        match self {
-            Service::IdentityCenter => identity_center::OPERATIONS,
-            Service::IdentityStore => identity_store::OPERATIONS,
-            Service::Organizations => organizations::OPERATIONS,
-        }
-    }
-
-    /// The service and operation that an `X-Amz-Target` names.
-    pub(crate) fn operation(target: &str) -> Result<(Service, &'static Operation), Refusal> {
-        let (prefix, name) = target.split_once('.').unwrap_or_default();
-        let service = Service::ALL.into_iter().find(|service| service.target_prefix() == prefix);
-        service
-            .and_then(|service| {
-                Some((service, service.operations().iter().find(|operation| operation.name == name)?))
-            })
-            .ok_or_else(|| Refusal::new(404, "UnknownOperationException", format!("no operation {target:?}")))
-    }
-
-    /// Refuses a request that is not signed for this service (and, but for Organizations, this Region).
-    /// The signature itself is not verified.
-    pub(crate) fn authorize(self, headers: &HeaderMap, region: &str) -> Result<(), Refusal> {
-        let authorization =
-            headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let refuse = |why: String| Refusal::new(403, "UnrecognizedClientException", why);
-        let credential = authorization
-            .strip_prefix("AWS4-HMAC-SHA256 Credential=")
-            .and_then(|rest| rest.split_once(", SignedHeaders="))
-            .and_then(|(credential, rest)| rest.contains(", Signature=").then_some(credential))
-            .ok_or_else(|| refuse("the request is not signed with Signature Version 4".to_owned()))?;
-        match credential.split('/').collect::<Vec<_>>()[..] {
-            [_, _, _, name, "aws4_request"] if name != self.signing_name() => {
-                Err(refuse(format!("signed for {name:?}, not for {:?}", self.signing_name())))
-            }
-            [_, _, signed, _, "aws4_request"] if signed != region && self != Service::Organizations => {
-                Err(refuse(format!("signed for the Region {signed:?}; the instance is in {region:?}")))
-            }
-            [_, _, _, _, "aws4_request"] => Ok(()),
-            _ => Err(refuse(format!("no credential scope in {credential:?}"))),
-        }
-    }
-
-    /// The error by which this service reports the problem.
-    pub(crate) fn refuse(self, problem: Problem, message: impl Into<String>) -> Refusal {
-        use Problem::*;
-        let (status, code) = match (self, problem) {
-            (Service::Organizations, AccessDenied) => (400, "AccessDeniedException"),
-            (Service::Organizations, Conflict) => (400, "ConcurrentModificationException"),
-            (Service::Organizations, Internal) => (500, "ServiceException"),
-            (Service::Organizations, Invalid) => (400, "InvalidInputException"),
-            (Service::Organizations, NotFound) => (400, "AccountNotFoundException"),
-            (Service::Organizations, Throttled) => (400, "TooManyRequestsException"),
-            (_, AccessDenied) => (403, "AccessDeniedException"),
-            (_, Conflict) => (409, "ConflictException"),
-            (_, Internal) => (500, "InternalServerException"),
-            (_, Invalid) => (400, "ValidationException"),
-            (_, NotFound) => (404, "ResourceNotFoundException"),
-            (_, Throttled) => (400, "ThrottlingException"),
-        };
-        Refusal::new(status, code, message)
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Problem {
@@ -176,7 +85,7 @@ pub(crate) struct Request {
     pub(crate) at: Instant,
     /// How old the view is that a read gets.
     pub(crate) staleness: Duration,
-    service: Service,
+    service: &'static Service,
     operation: &'static str,
     /// All but `NextToken` and `MaxResults` of an operation with pages.
     members: Value,
@@ -186,7 +95,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(
-        service: Service,
+        service: &'static Service,
         operation: &'static Operation,
         mut members: Value,
         page_size: usize,
