@@ -63,8 +63,8 @@ pictures:
 	.venv-bench/bin/pip check
 	touch $@
 
-# Measures, and writes the README's performance section. The function alone first, so that it is built as it is deployed;
-# the floor and the plan then add no features to what all three are built from.
+# Measures, and writes the figures of docs/performance.md and its plot. The function alone first, so that it is built as
+# it is deployed; the floor and the plan then add no features to what all three are built from.
 bench: .venv-bench/.installed
 	cargo build --locked --release
 	cargo build --locked --release --package account-assigner --package floor --package plan-speed

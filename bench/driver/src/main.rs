@@ -1,5 +1,5 @@
 //! Measures the function side by side with a floor and with what teams write in Python, all under one runtime API and
-//! against one stand-in for AWS, and writes the README's performance section. `make bench` builds everything and runs
+//! against one stand-in for AWS, and writes the figures and the plot into docs. `make bench` builds everything and runs
 //! this.
 //!
 //! Times are given as ratios of one run: to the floor (the least Lambda function in Rust with the same SDK clients) or to
@@ -31,6 +31,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Failure> {
+    // The figures take minutes. Without a place for them they would be lost.
+    page::check()?;
     let figures = measure::everything().await?;
     println!("{figures:#?}");
     plot::draw(&figures.makespans, figures.latency())?;

@@ -1,4 +1,4 @@
-//! The README's performance section: what stands between its two markers.
+//! The figures in docs/performance.md, between its two markers. The rest of that file is written by hand.
 
 use std::{collections::BTreeMap, fmt::Write, fs, time::Duration};
 
@@ -9,20 +9,39 @@ use crate::{
     world::Wire,
 };
 
-const FILE: &str = "README.md";
-const BEGIN: &str = "<!-- bench: begin -->\n";
-const END: &str = "<!-- bench: end -->\n";
+const FILE: &str = "docs/performance.md";
+const BEGIN: &str = "<!-- bench: begin -->";
+const END: &str = "<!-- bench: end -->";
 
-/// Replaces the text between the markers.
+/// Fails if the page has no place for the figures.
+pub fn check() -> Result<(), Failure> {
+    split(&read()?).map(drop)
+}
+
+/// Replaces the figures. The page is read again, because it may have been edited during the measuring.
 pub fn write(figures: &Figures) -> Result<(), Failure> {
-    let file = program::path(FILE);
-    let page = fs::read_to_string(&file)?;
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.ok_or("README.md has lost the markers of the benchmark")?;
+    let page = read()?;
+    let (before, after) = split(&page)?;
     let text = section(figures)?;
     print!("{text}");
-    fs::write(&file, format!("{before}{BEGIN}{text}{END}{after}"))?;
+    fs::write(program::path(FILE), format!("{before}{BEGIN}\n{text}{END}{after}"))?;
     Ok(())
+}
+
+fn read() -> Result<String, Failure> {
+    Ok(fs::read_to_string(program::path(FILE))
+        .map_err(|error| format!("{FILE}, the page of the figures, cannot be read: {error}"))?)
+}
+
+/// Returns what is before and after the two markers.
+fn split(page: &str) -> Result<(&str, &str), Failure> {
+    let (before, rest) = page.split_once(BEGIN).ok_or_else(|| missing(BEGIN))?;
+    let (_, after) = rest.split_once(END).ok_or_else(|| missing(END))?;
+    Ok((before, after))
+}
+
+fn missing(marker: &str) -> Failure {
+    format!("{FILE} has no {marker}: the figures go between {BEGIN} and {END}").into()
 }
 
 fn section(figures: &Figures) -> Result<String, Failure> {
@@ -157,7 +176,7 @@ fn write_makespans(text: &mut String, makespans: &[Makespan], latency: Duration)
             of(Program::Pool),
         )?;
     }
-    writeln!(text, "\n![Makespans over the number of grants](bench/makespan.svg)")?;
+    writeln!(text, "\n![Makespans over the number of grants](makespan.svg)")?;
     Ok(())
 }
 

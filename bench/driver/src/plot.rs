@@ -1,4 +1,4 @@
-//! The plot of the README: makespans over the number of grants, against the least possible.
+//! The plot in docs/performance.md: makespans over the number of grants, against the least possible.
 
 use std::{error::Error, fs, time::Duration};
 
@@ -10,12 +10,13 @@ use crate::{
     program::{self, Program},
 };
 
-const FILE: &str = "bench/makespan.svg";
+/// Next to the page, which names it without a folder.
+const FILE: &str = "docs/makespan.svg";
 const SIZE: (u32, u32) = (960, 380);
 
 const LEAST: RGBColor = RGBColor(120, 120, 120);
 
-/// Writes `bench/makespan.svg`: one panel for each time that provisioning takes.
+/// Writes the plot: one panel for each time that provisioning takes.
 pub fn draw(makespans: &[Makespan], latency: Duration) -> Result<(), Failure> {
     let mut svg = String::new();
     // The errors of the drawing borrow the picture.
