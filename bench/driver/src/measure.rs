@@ -325,7 +325,19 @@ fn size() -> Result<BTreeMap<Program, u64>, Failure> {
 
 fn plan() -> Result<Vec<PlanSpeed>, Failure> {
     say("plan");
-    let output = Command::new(program::path("target/release/plan-speed")).output()?;
+    let path = program::path("target/release/plan-speed");
+    let output = Command::new(&path)
+        .output()
+        .map_err(|error| format!("{}: {error}; see `make bench`", path.display()))?;
+    if !output.status.success() {
+        return Err(format!(
+            "{}: {}\n{}",
+            path.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )
+        .into());
+    }
     let lines: Vec<serde_json::Value> =
         serde_json::Deserializer::from_slice(&output.stdout).into_iter().collect::<Result<_, _>>()?;
     lines
