@@ -1,5 +1,5 @@
-//! What can go wrong, on order: faults are drawn for each call and for each accepted creation. A fault
-//! never fires by chance that the seed does not repeat.
+//! What can go wrong, on order: faults are drawn for each call and for each accepted creation. No fault
+//! fires by a chance that the seed does not repeat.
 
 use crate::services::{self, Problem, Refusal, Service};
 use fastrand::Rng;
@@ -16,7 +16,7 @@ pub struct Fault {
     pub kind: FaultKind,
     #[serde(default = "certain")]
     pub probability: f64,
-    /// Fires at most so often; without it, without end.
+    /// How often it fires at most; without it, there is no end.
     #[serde(default)]
     pub count: Option<u32>,
 }
@@ -36,7 +36,7 @@ pub enum FaultKind {
     CutBefore,
     /// The connection is cut after the operation took effect.
     CutAfter,
-    /// The operation takes effect at once; its answer comes so much later.
+    /// The operation takes effect at once; its answer comes this much later.
     Slow {
         millis: u64,
     },
@@ -54,9 +54,9 @@ pub enum FaultKind {
     },
     /// An accepted creation stays IN_PROGRESS for ever.
     Stuck,
-    /// A new assignment is missing from the lists for so long after it succeeded, and a new request id
-    /// from the status operations for so long after it was accepted. Named on `*` or on
-    /// CreateAccountAssignment it is drawn for each creation; named on a read, for each such read.
+    /// A new assignment is missing from the lists for this long after it succeeded. A new request id is
+    /// missing from the status operations for this long after it was accepted. If the fault names `*` or
+    /// CreateAccountAssignment, it is drawn for each creation; if it names a read, for each such read.
     StaleReads {
         millis: u64,
     },
@@ -79,7 +79,7 @@ impl Fault {
         Fault { probability, ..self }
     }
 
-    /// Why this fault could never fire, or not as it says.
+    /// Returns why this fault can never fire, or not as it says.
     pub fn check(&self) -> Result<(), String> {
         let creation = matches!(self.kind, FaultKind::FailedStatus { .. } | FaultKind::Stuck);
         if self.operation != "*" && !services::knows(&self.operation) {
@@ -153,7 +153,7 @@ pub(crate) struct Fate {
 pub(crate) struct Faults(pub(crate) Vec<Fault>);
 
 impl Faults {
-    /// The first fault that stops the call is the last one drawn.
+    /// Draws the faults in their order, up to the first one that stops the call.
     pub(crate) fn of_call(&mut self, service: &Service, operation: &str, rng: &mut Rng) -> Disturbance {
         let mut disturbance = Disturbance::default();
         for fault in self.0.iter_mut().filter(|fault| !fault.of_creation()) {

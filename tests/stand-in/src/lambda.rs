@@ -1,5 +1,5 @@
 //! The Lambda runtime API for one function process: starts a program as Lambda would, gives it one event
-//! at a time, and tells what came of it. Never retries, and never runs two invocations at once.
+//! at a time, and reports its outcome. Never retries, and never runs two invocations at once.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 const NAME: &str = "account-assigner";
 
-/// What came of an event.
+/// The outcome of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Invocation {
     Answer(Value),
@@ -85,13 +85,13 @@ impl Function {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (events, events_to_deliver) = mpsc::unbounded_channel();
-        let (outcomes_to_tell, outcomes) = mpsc::unbounded_channel();
-        let (tell_asked, asked_at) = watch::channel(None);
+        let (outcomes_to_report, outcomes) = mpsc::unbounded_channel();
+        let (report_asked, asked_at) = watch::channel(None);
         let api = RuntimeApi {
             events: tokio::sync::Mutex::new(events_to_deliver),
-            outcomes: outcomes_to_tell,
+            outcomes: outcomes_to_report,
             in_flight: Mutex::new(None),
-            asked_at: tell_asked,
+            asked_at: report_asked,
         };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -126,7 +126,7 @@ impl Function {
         Ok(Function { process, started_at, asked_at, output, events, outcomes, invocations: 0, server })
     }
 
-    /// How long the process took until it first asked for work; waits for that. `None` where it ended before.
+    /// Waits until the process asks for work, and returns how long that took. `None` if it ended before.
     pub async fn init(&mut self) -> Option<Duration> {
         tokio::select! {
             asked_at = self.asked_at.wait_for(Option::is_some) => Some((*asked_at.ok()?)?.duration_since(self.started_at)),
@@ -134,17 +134,17 @@ impl Function {
         }
     }
 
-    /// Since the process was started.
+    /// Returns the time since the process was started.
     pub fn age(&self) -> Duration {
         self.started_at.elapsed()
     }
 
-    /// The id of the process, or `None` where it has ended.
+    /// Returns the id of the process, or `None` if it has ended.
     pub fn id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Delivers one event, which the function has `timeout` to answer.
+    /// Delivers one event. The function has `timeout` to answer it.
     pub async fn invoke(&mut self, payload: &str, timeout: Duration) -> Invocation {
         self.invocations += 1;
         let event = Event {
@@ -152,7 +152,7 @@ impl Function {
             payload: payload.to_owned(),
             deadline: SystemTime::now() + timeout,
         };
-        // Fails only where the server is gone; then the process can but end or run out of time.
+        // Fails only if the server is gone. Then the process ends or runs out of time, and both are outcomes.
         let _ = self.events.send(event);
         let outcome = tokio::select! {
             biased;
@@ -166,7 +166,7 @@ impl Function {
         outcome
     }
 
-    /// The lines that the process has written so far, to its standard output and error.
+    /// Returns the lines that the process has written so far, to its standard output and error.
     pub fn log(&self) -> Vec<String> {
         let mut text = vec![0; self.output.metadata().map_or(0, |metadata| metadata.len() as usize)];
         let read = self.output.read_at(&mut text, 0).unwrap_or(0);
@@ -174,7 +174,7 @@ impl Function {
     }
 
     pub async fn kill(&mut self) {
-        // Fails only where the process has already ended.
+        // Fails only if the process has already ended.
         let _ = self.process.kill().await;
     }
 }
@@ -185,8 +185,8 @@ impl Drop for Function {
     }
 }
 
-/// What a process writes to a file is there as soon as it is written, so that a log read after an answer
-/// is complete; a pipe would not promise that.
+/// A file holds what a process wrote as soon as it is written, so that a log read after an answer is
+/// complete. A pipe does not promise that.
 fn nameless_file() -> io::Result<File> {
     let path =
         std::env::temp_dir().join(format!("stand-in-{}-{:016x}", std::process::id(), fastrand::u64(..)));
@@ -244,10 +244,10 @@ async fn error(
 
 async fn init_error(State(api): State<Arc<RuntimeApi>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let (error_type, error_message) = diagnostic(&headers, &body);
-    api.tell(Invocation::InitError { error_type, error_message })
+    api.report(Invocation::InitError { error_type, error_message })
 }
 
-/// The error's type and message; the header's type where the body has none.
+/// Returns the error's type and message. The type is the header's if the body has none.
 fn diagnostic(headers: &HeaderMap, body: &[u8]) -> (String, String) {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let header = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
@@ -256,15 +256,15 @@ fn diagnostic(headers: &HeaderMap, body: &[u8]) -> (String, String) {
 }
 
 impl RuntimeApi {
-    /// Takes the outcome of the event in flight; any other id is a fault of the runtime.
+    /// Takes the outcome of the event in flight. Any other id is a fault of the runtime.
     fn finish(&self, id: &str, outcome: Invocation) -> StatusCode {
         match self.in_flight().take_if(|in_flight| in_flight == id) {
-            Some(_) => self.tell(outcome),
+            Some(_) => self.report(outcome),
             None => StatusCode::BAD_REQUEST,
         }
     }
 
-    fn tell(&self, outcome: Invocation) -> StatusCode {
+    fn report(&self, outcome: Invocation) -> StatusCode {
         match self.outcomes.send(outcome) {
             Ok(()) => StatusCode::ACCEPTED,
             Err(_) => StatusCode::GONE,

@@ -1,5 +1,5 @@
-//! The assignments of an instance and the creations that lead to them. Time passes by asking: a creation
-//! is settled when somebody looks after its time has come; no task waits for it.
+//! The assignments of an instance and the creations that lead to them. No task waits for a creation: it
+//! settles at the first look after its time has come.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -101,7 +101,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Lets the creations whose time has come take effect.
+    /// Settles the creations whose time has come.
     pub(crate) fn settle(&mut self, now: Instant) {
         let Ledger { in_progress, creations, .. } = self;
         let settled = in_progress.extract_if(.., |position| creations[*position].is_settled(now));
@@ -146,7 +146,7 @@ impl Ledger {
         })
     }
 
-    /// What a read sees of one account.
+    /// Returns what a read sees of one account.
     pub(crate) fn in_account(
         &self,
         account: &str,
@@ -166,7 +166,7 @@ impl Ledger {
             .filter(move |assignment| self.is_visible(assignment, now, staleness))
     }
 
-    /// What a read sees of one principal.
+    /// Returns what a read sees of one principal.
     pub(crate) fn of_principal(
         &self,
         principal: (String, String),
@@ -214,7 +214,7 @@ impl Ledger {
         self.by_request_id.get(request_id).map(|&position| &self.creations[position])
     }
 
-    /// In the order of their acceptance.
+    /// Returns them in the order of their acceptance.
     pub(crate) fn creations(&self) -> impl DoubleEndedIterator<Item = &AcceptedCreation> {
         self.creations.iter()
     }

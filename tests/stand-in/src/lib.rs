@@ -53,7 +53,7 @@ use tokio::time::Instant;
 pub struct Settings {
     /// How long a creation stays IN_PROGRESS.
     pub provisioning: Duration,
-    /// At most so much is added to it, by chance.
+    /// The most that is added to it, by chance.
     pub provisioning_jitter: Duration,
     /// How long every answer takes.
     pub latency: Duration,
@@ -64,9 +64,9 @@ pub struct Settings {
     pub identity_store_requests_per_second: usize,
     /// The longest page; no page is longer than AWS would make it (100, in Organizations 20).
     pub page_size: usize,
-    /// Of every random choice, so that a run repeats.
+    /// The seed of every random choice, so that a run repeats.
     pub seed: u64,
-    /// Whether Organizations tells the `Paths` of an account.
+    /// Whether Organizations returns the `Paths` of an account.
     pub paths: bool,
     /// Whether ListAccountAssignmentCreationStatus begins with the oldest.
     pub history_oldest_first: bool,
@@ -106,7 +106,7 @@ impl StandIn {
 
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.tap_io(|connection| {
-            // Without it small answers may wait for an acknowledgement; a socket that refuses is merely slower.
+            // Without it small answers may wait for an acknowledgement. A socket that refuses it is only slower.
             let _ = connection.set_nodelay(true);
         });
         axum::serve(listener, self.router()).await
@@ -124,12 +124,12 @@ impl StandIn {
         format!("http://{address}")
     }
 
-    /// An HTTP client for the SDK that needs no socket, so that a paused clock rules every delay.
+    /// Returns an HTTP client for the SDK that needs no socket, so that a paused clock rules every delay.
     pub fn http_client(&self) -> SharedHttpClient {
         wire::in_process_client(self.router())
     }
 
-    /// The assignments that are in effect, seen by reads or not yet.
+    /// Returns the assignments that are in effect, whether or not reads see them yet.
     pub fn assignments(&self) -> BTreeSet<Assignment> {
         self.settled().ledger.assignments()
     }
@@ -142,7 +142,7 @@ impl StandIn {
         self.settled().ledger.remove(assignment);
     }
 
-    /// How often each operation was called, whatever the answer.
+    /// Returns how often each operation was called, with any answer.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.state().calls.clone()
     }
@@ -151,7 +151,7 @@ impl StandIn {
         self.state().history.clone()
     }
 
-    /// Every accepted creation, in the order of acceptance, with its status now.
+    /// Returns every accepted creation, in the order of acceptance, with its status now.
     pub fn creations(&self) -> Vec<Creation> {
         let (state, now) = (self.settled(), Instant::now());
         let creations = state.ledger.creations();
@@ -174,7 +174,7 @@ impl StandIn {
     /// Replaces the faults.
     ///
     /// # Panics
-    /// If one of them could never fire as it says, by [`Fault::check`].
+    /// If [`Fault::check`] finds one that can never fire as it says.
     pub fn set_faults(&self, faults: Vec<Fault>) {
         for fault in &faults {
             fault.check().expect("a fault that can fire");
@@ -194,12 +194,12 @@ impl StandIn {
         self.state().world.organization.clone()
     }
 
-    /// The most creations that were in progress at once.
+    /// Returns the most creations that were in progress at once.
     pub fn peak_outstanding(&self) -> usize {
         self.state().ledger.peak_outstanding()
     }
 
-    /// The most requests to Identity Center that came within one second, the refused ones too.
+    /// Returns the most requests to Identity Center that came within one second, the refused ones too.
     pub fn peak_requests_per_second(&self) -> usize {
         self.state().peak_requests_per_second(&services::identity_center::SERVICE)
     }

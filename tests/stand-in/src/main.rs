@@ -16,13 +16,13 @@ use tokio::net::TcpListener;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Docker's bridge, 172.17.0.1 as a rule, lets containers on Linux in.
+    /// The address to listen on. Docker's bridge, usually 172.17.0.1, lets in containers on Linux.
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
     address: Ipv4Addr,
     /// 0 takes any free port.
     #[arg(long, default_value_t = 4566)]
     port: u16,
-    /// A JSON document of the organization to serve; without it, the sample.
+    /// A JSON document of the organization to serve; the sample if none is given.
     #[arg(long, value_name = "FILE")]
     organization: Option<PathBuf>,
     /// How long a creation stays IN_PROGRESS.
@@ -40,7 +40,7 @@ struct Arguments {
     /// A JSON array of faults.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
-    /// Of every random choice, so that a run repeats.
+    /// The seed of every random choice, so that a run repeats.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }

@@ -1,5 +1,5 @@
-//! What the stand-in knows, and the way of every request through it: target, signature, quota, faults,
-//! operation. Never waits: it says how long the answer should take.
+//! What the stand-in knows, and the way of every request through it: target, quota, signature, faults,
+//! operation. Never waits: it returns how long the answer should take.
 
 use crate::Settings;
 use crate::fault::{Disturbance, Failure, Faults};
@@ -20,13 +20,13 @@ pub struct Call {
     /// Since the stand-in was made; in seconds, when serialized.
     #[serde(serialize_with = "crate::seconds")]
     pub at: Duration,
-    /// The operation's name, or the whole target where that names none.
+    /// The operation's name, or the whole target if that names none.
     pub operation: String,
-    /// The HTTP status; 0 where the connection was cut.
+    /// The HTTP status; 0 if the connection was cut.
     pub status: u16,
-    /// The error's code; `ConnectionCut` where the connection was cut.
+    /// The error's code; `ConnectionCut` if the connection was cut.
     pub error: Option<String>,
-    /// The request's body; null where it is not JSON.
+    /// The request's body; null if it is not JSON.
     pub request: Value,
 }
 
@@ -109,7 +109,7 @@ impl State {
         if within_quota { Ok(()) } else { Err(service.refuse(Problem::Throttled, "Rate exceeded")) }
     }
 
-    /// The most requests to the service that came within one second, the refused ones too.
+    /// Returns the most requests to the service that came within one second, the refused ones too.
     pub(crate) fn peak_requests_per_second(&self, service: &Service) -> usize {
         self.paces.get(service.signing_name).map_or(0, |pace| pace.peak)
     }
@@ -126,7 +126,7 @@ impl State {
         instant.saturating_duration_since(self.started)
     }
 
-    /// A timestamp as AWS JSON 1.1 writes it.
+    /// Returns a timestamp as AWS JSON 1.1 writes it.
     pub(crate) fn epoch_seconds(&self, instant: Instant) -> f64 {
         let time = self.started_at + self.since_start(instant);
         let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();

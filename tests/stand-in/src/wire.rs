@@ -1,5 +1,5 @@
-//! The ways in: HTTP through a router, and a client for the SDK that hands requests to that router in
-//! the same process. Never looks into a request or an answer.
+//! The ways in: HTTP through a router, and a client for the SDK that gives requests to that router in the
+//! same process. Never looks into a request or an answer.
 
 use crate::StandIn;
 use crate::fault::Failure;

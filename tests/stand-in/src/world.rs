@@ -84,7 +84,7 @@ pub enum AccountState {
 }
 
 impl AccountState {
-    /// The older `Status`, which tells less: it calls an account active before its activation.
+    /// Returns the older `Status`, which is coarser: it calls an account active before its activation.
     pub(crate) fn status(self) -> &'static str {
         match self {
             AccountState::PendingActivation | AccountState::Active => "ACTIVE",
@@ -99,12 +99,12 @@ impl AccountState {
 }
 
 impl Organization {
-    /// A small organization with an account of every kind that matters.
+    /// Returns a small organization with an account of every kind that matters.
     pub fn sample() -> Organization {
         serde_json::from_str(include_str!("../organization.json")).expect("the sample organization is sound")
     }
 
-    /// Everything that AWS would not allow, one sentence each.
+    /// Returns everything that AWS would not allow, one sentence each.
     pub fn faults(&self) -> Vec<String> {
         let mut faults: Vec<String> = [
             OrganizationId::check(&self.id),
@@ -172,7 +172,7 @@ impl Organization {
     }
 }
 
-/// An organization with its indexes; made anew when the organization is edited.
+/// An organization with its indexes. It is recreated when the organization is edited.
 pub(crate) struct World {
     pub(crate) organization: Organization,
     accounts: HashMap<String, usize>,
@@ -243,7 +243,8 @@ impl World {
         self.principals.contains(&(principal_type, id.to_owned()))
     }
 
-    /// The place of a root or organizational unit, `o-.../r-.../ou-.../`, or `None` if its parents do not lead to the root.
+    /// Returns the path of a root or organizational unit, `o-.../r-.../ou-.../`, or `None` if its parents do
+    /// not lead to the root.
     pub(crate) fn path(&self, id: &str) -> Option<String> {
         let mut chain = Vec::new();
         let mut place = id;

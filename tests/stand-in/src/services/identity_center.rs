@@ -1,5 +1,5 @@
-//! The operations of IAM Identity Center (sso-admin). Creations are accepted here and settle in the
-//! ledger; nothing is ever deleted.
+//! The operations of IAM Identity Center (sso-admin). A creation is accepted here and settles in the
+//! ledger. Nothing is ever deleted.
 
 use crate::fault::Fate;
 use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
@@ -112,7 +112,7 @@ fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
     Ok(json!({ "AccountAssignmentCreationStatus": status }))
 }
 
-/// How provisioning ends without a fault: what AWS finds out only after it accepted the request.
+/// Returns how provisioning ends without a fault: AWS finds these errors only after it accepted the request.
 fn natural_ending(state: &State, account: &str, principal_type: PrincipalType, principal_id: &str) -> Ending {
     let principal_type = principal_type.as_str();
     let reason = match state.world.account(account) {

@@ -124,7 +124,7 @@ impl Request {
         Ok(Request { service, at, staleness, operation, members, next_token, page_size: size.max(1) })
     }
 
-    /// The typed members. A missing, malformed or unknown one is refused.
+    /// Returns the typed members. A missing, malformed or unknown one is refused.
     pub(crate) fn members<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         T::deserialize(&self.members).map_err(|fault| self.refuse(Problem::Invalid, fault.to_string()))
     }
@@ -141,7 +141,7 @@ impl Request {
         self.next_token.is_none()
     }
 
-    /// The page of `items` that the request asks for, under the name `member`.
+    /// Returns the page of `items` that the request asks for, under the name `member`.
     pub(crate) fn page<T>(
         &self,
         member: &str,
@@ -158,7 +158,7 @@ impl Request {
         Ok(answer)
     }
 
-    /// A token is good for the list that gave it: the same operation with the same members.
+    /// A token is valid only for the list that gave it: the same operation with the same members.
     pub(crate) fn token(&self, offset: usize) -> String {
         let mut hasher = DefaultHasher::new();
         (self.operation, self.members.to_string()).hash(&mut hasher);

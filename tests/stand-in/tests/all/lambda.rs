@@ -60,7 +60,7 @@ async fn a_function_past_its_deadline_is_killed() {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_tells_its_status_and_leaves_its_log() {
+async fn a_process_that_ends_reports_its_status_and_leaves_its_log() {
     let mut function = function().await;
     assert_eq!(function.invoke(r#"{"do": "exit"}"#, PATIENCE).await, Invocation::Exited(Some(3)));
     assert!(function.log().iter().any(|line| line.ends_with("saw \"exit\"")), "{:#?}", function.log());

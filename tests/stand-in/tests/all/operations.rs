@@ -325,7 +325,7 @@ async fn a_token_is_good_only_for_the_list_that_gave_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_tells_its_state_and_place() {
+async fn an_account_has_a_state_and_a_path() {
     let stand_in = stand_in();
     let without_paths = stand_in_with(Settings { paths: false, ..settings() });
     let cases = [
@@ -376,7 +376,7 @@ async fn ten_thousand_accounts_are_listed_in_little_time() {
 }
 
 #[test]
-fn the_sample_is_sound_and_every_fault_of_an_organization_is_told() {
+fn the_sample_is_sound_and_every_fault_of_an_organization_is_reported() {
     assert_eq!(Organization::sample().faults(), Vec::<String>::new());
     type Spoil = fn(&mut Organization);
     let cases: [(Spoil, &str); 9] = [

@@ -514,7 +514,7 @@ async fn a_changed_world_and_a_removed_assignment_are_seen_at_once() {
 }
 
 #[test]
-fn a_fault_that_could_never_fire_is_told() {
+fn a_fault_that_can_never_fire_is_reported() {
     let cases = [
         (Fault::on("CreateAccountAssignments", FaultKind::Throttle), "no operation is named"),
         (Fault::on("ListInstances", FaultKind::Stuck), "is a fault of CreateAccountAssignment"),
