@@ -1,19 +1,19 @@
-//! The least time that the quotas and the latency allow, whoever does the job. A client that needs less than this
-//! has guessed: every place among the outstanding creations is seen to be free before it is used again.
+//! The least time that the quotas and the latency allow any client. A client that needs less has guessed: here a place
+//! among the outstanding creations is used again only after it is seen to be free.
 
 use std::time::Duration;
 
 use crate::world::{OUTSTANDING, REQUESTS_PER_SECOND, Shape};
 
 /// Calls that depend on one another before the first creation: ListInstances, ListPermissionSets,
-/// DescribePermissionSet. Everything else that must be read can be read beside these.
+/// DescribePermissionSet. Everything else that must be read can be read at the same time.
 const DEPTH: u32 = 3;
-/// ListInstances, ListPermissionSets, ListAccountAssignmentCreationStatus for what is under way, and
-/// ListPermissionSetsProvisionedToAccount for what is there.
+/// ListInstances, ListPermissionSets, ListAccountAssignmentCreationStatus for the creations in progress, and
+/// ListPermissionSetsProvisionedToAccount for the assignments.
 const READS: usize = 4;
 
-/// Creating all grants of `shape`, none of which is there. Everything is read first, and a name of a permission set is
-/// found by describing all of the instance. The creations follow as soon as quota and places let them:
+/// Returns the least time to create all grants of `shape` if none is there. Everything is read first, and a permission
+/// set is found by name by describing all of the instance. The creations follow as soon as quota and places allow:
 ///
 /// ```text
 /// reads    = 4 + permission sets of the instance
@@ -24,8 +24,8 @@ const READS: usize = 4;
 /// least    = start(grants) + provisioning + latency
 /// ```
 ///
-/// The quota holds for any second, so a whole second's requests may go at once. One poll tells of as many creations as
-/// there are places, and a creation is seen to have ended one latency after its end.
+/// The quota holds for any second, so that a whole second's requests may go at once. One poll shows as many creations
+/// as there are places. The end of a creation is seen one latency later.
 pub fn makespan(shape: Shape, provisioning: Duration, latency: Duration) -> Duration {
     let reads = READS + shape.permission_sets_of_the_instance;
     let each = provisioning + latency;
@@ -42,20 +42,21 @@ pub fn makespan(shape: Shape, provisioning: Duration, latency: Duration) -> Dura
     starts.last().map_or(Duration::ZERO, |last| *last + each)
 }
 
-/// From the start of a process to its answer, where all grants are there: ListInstances, ListPermissionSets,
-/// DescribePermissionSet and ListAccountAssignments, one after the other.
+/// Returns the least time from the start of a process to its answer if all grants are there: ListInstances,
+/// ListPermissionSets, DescribePermissionSet and ListAccountAssignments, one after the other.
 pub fn nothing_to_do(latency: Duration) -> Duration {
     (DEPTH + 1) * latency
 }
 
-/// From the start of a process to its answer, where no grant is there and all have a place.
+/// Returns the least time from the start of a process to its answer if no grant is there and all have a place.
 pub fn everything_to_do(provisioning: Duration, latency: Duration) -> Duration {
     DEPTH * latency + provisioning + latency
 }
 
-/// A later invocation of the function with nothing to do, by its own calls that depend on one another:
-/// DescribeAccount tells which rows count; then ListAccountAssignmentCreationStatus, for what is under way must be read
-/// before what is there; then ListPermissionSetsProvisionedToAccount and ListAccountAssignments.
+/// Returns the least time of a later invocation of the function with nothing to do, by the calls that depend on one
+/// another: DescribeAccount decides which rows count. ListAccountAssignmentCreationStatus follows, because the creations
+/// in progress must be read before the assignments. Then ListPermissionSetsProvisionedToAccount and
+/// ListAccountAssignments.
 pub fn warm(latency: Duration) -> Duration {
     4 * latency
 }

@@ -1,10 +1,8 @@
-//! Measures the function side by side with a floor and with what teams write in Python, all under one runtime API and
-//! against one stand-in for AWS, and writes the figures and the plot into docs. `make bench` builds everything and runs
-//! this.
+//! Measures the function next to a floor and to what teams write in Python, all under one runtime API and against one
+//! stand-in for AWS. Writes the figures and the plot into docs. `make bench` builds everything and runs this.
 //!
-//! Times are given as ratios of one run: to the floor (the least Lambda function in Rust with the same SDK clients) or to
-//! the least time that quotas and latency allow. Nothing here fails by a slow figure; it fails where a function did
-//! not do its job.
+//! Times are ratios of one run: to the floor (the least Lambda function in Rust with the same SDK clients) or to the
+//! least time that quotas and latency allow. A slow figure is no failure. A function that did not do its job is one.
 
 #![forbid(unsafe_code)]
 

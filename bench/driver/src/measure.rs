@@ -1,4 +1,4 @@
-//! The figures, one after the other, so that none disturbs another. Only what mostly sleeps runs side by side.
+//! The figures, one after the other, so that none disturbs another. Only programs that mostly sleep run at once.
 
 use std::{
     collections::BTreeMap,
@@ -102,7 +102,7 @@ pub struct Makespan {
     pub program: Program,
     pub shape: Shape,
     pub provisioning: Duration,
-    /// In seconds; `None` where it was left out.
+    /// In seconds; `None` if it was left out.
     pub took: Option<Runs>,
 }
 
@@ -252,7 +252,7 @@ async fn makespans_of_the_function(tls: &Tls) -> Result<Vec<Makespan>, Failure> 
     Ok(makespans)
 }
 
-/// Once each, and side by side: they sleep, two seconds at a time.
+/// Once each, and all at once: they sleep, two seconds at a time.
 async fn makespans_of_python(tls: &Tls) -> Result<Vec<Makespan>, Failure> {
     say("makespans of Python, some two minutes");
     let mut makespans = Vec::new();
@@ -268,7 +268,7 @@ async fn makespans_of_python(tls: &Tls) -> Result<Vec<Makespan>, Failure> {
     Ok(makespans)
 }
 
-/// One creation after the other takes at least two seconds each, four where provisioning takes three.
+/// One creation after the other takes at least two seconds each, or four if provisioning takes three.
 pub fn is_left_out(cell: &Makespan) -> bool {
     let each = 2.0 * (cell.provisioning.as_secs_f64() / 2.0).ceil();
     cell.program == Program::Sequential && cell.shape.grants() as f64 * each > 150.0
@@ -284,7 +284,7 @@ async fn makespan(cell: &mut Makespan, tls: &Tls) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Of the floor, the function and Python. Quotas are lifted: what is asked is how much there is to hold.
+/// Of the floor, the function and Python. Quotas are lifted: the time does not count, only what a process holds.
 async fn memory(tls: &Tls) -> Result<BTreeMap<(Program, usize), u64>, Failure> {
     let mut wanted = Vec::new();
     for shape in [FOUR, FIVE_HUNDRED] {
@@ -305,7 +305,7 @@ async fn memory(tls: &Tls) -> Result<BTreeMap<(Program, usize), u64>, Failure> {
     Ok(try_join_all(peaks).await?.into_iter().collect())
 }
 
-/// Fails where the function says that it is ready and it is not.
+/// Fails if the function answers that it is ready and grants are missing.
 async fn create_all(world: &World, shape: Shape, process: &mut Process) -> Result<(), Failure> {
     process.ensure().await?;
     let (there, wanted) = (world.stand_in.assignments().len(), shape.grants());

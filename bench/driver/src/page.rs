@@ -57,8 +57,8 @@ fn write_goals(text: &mut String, figures: &Figures) -> Result<(), Failure> {
     writeln!(text, "| figure | goal | | account-assigner | floor | Python | Python, 10 threads |")?;
     writeln!(text, "|---|---|---|---|---|---|---|")?;
     let mut row = |what: &str, goal: &str, hit: Option<bool>, cells: [String; 4]| {
-        let told = hit.map_or("", |hit| if hit { "hit" } else { "**missed**" });
-        writeln!(text, "| {what} | {goal} | {told} | {} |", cells.join(" | "))
+        let verdict = hit.map_or("", |hit| if hit { "hit" } else { "**missed**" });
+        writeln!(text, "| {what} | {goal} | {verdict} | {} |", cells.join(" | "))
     };
     let none = || "–".to_owned();
 
@@ -96,9 +96,9 @@ fn write_goals(text: &mut String, figures: &Figures) -> Result<(), Failure> {
         let ours = megabytes(Program::Function)?;
         let cells = [Program::Function, Program::Floor, Program::Pool]
             .map(|program| megabytes(program).map(|size| format!("{size:.1} MB")));
-        let [ours_told, floor, pool] = cells;
+        let [ours_shown, floor, pool] = cells;
         let what = format!("peak resident memory, {rows} rows, TLS");
-        row(&what, &format!("{most} MB"), Some(ours < most), [ours_told?, floor?, none(), pool?])?;
+        row(&what, &format!("{most} MB"), Some(ours < most), [ours_shown?, floor?, none(), pool?])?;
     }
     let megabytes = |program| figures.size.get(&program).map_or(f64::NAN, |bytes| *bytes as f64 / 1e6);
     let (ours, floor) = (megabytes(Program::Function), megabytes(Program::Floor));
@@ -195,7 +195,7 @@ fn write_calls(text: &mut String, figures: &Figures) -> Result<(), Failure> {
 }
 
 fn write_plan(text: &mut String, figures: &Figures) -> Result<(), Failure> {
-    let told: Vec<String> = figures
+    let speeds: Vec<String> = figures
         .plan
         .iter()
         .map(|speed| format!("{} x {}: {:.0} ns", speed.rows, speed.accounts, speed.nanoseconds))
@@ -203,7 +203,7 @@ fn write_plan(text: &mut String, figures: &Figures) -> Result<(), Failure> {
     writeln!(
         text,
         "\nUser time of the plan for each row and account, by rows x accounts: {}.",
-        told.join("; ")
+        speeds.join("; ")
     )?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::{
     world::{ACCOUNT, World},
 };
 
-/// Out of reach: nothing that is measured takes so long.
+/// Longer than anything that is measured.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ pub enum Program {
     Pool,
 }
 
-/// A path below the repository's root.
+/// Returns a path below the repository's root.
 pub fn path(below: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(below)
 }
@@ -70,7 +70,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// From the start of the process to its first request for work.
+    /// Returns the time from the start of the process to its first request for work.
     pub async fn init(&mut self) -> Result<Duration, Failure> {
         match self.function.init().await {
             Some(init) => Ok(init),
@@ -78,7 +78,7 @@ impl Process {
         }
     }
 
-    /// Since the start of the process.
+    /// Returns the time since the start of the process.
     pub fn age(&self) -> Duration {
         self.function.age()
     }
@@ -92,12 +92,12 @@ impl Process {
         }
     }
 
-    /// The most memory that it has had resident so far, in bytes.
+    /// Returns the most memory that it has had resident so far, in bytes.
     pub fn peak_memory(&self) -> Result<u64, Failure> {
         let id = self.function.id().ok_or_else(|| self.failure("it has ended"))?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        let kilobytes: u64 = peak.ok_or("/proc tells no VmHWM")?.parse()?;
+        let kilobytes: u64 = peak.ok_or("/proc shows no VmHWM")?.parse()?;
         Ok(kilobytes * 1024)
     }
 

@@ -1,4 +1,4 @@
-//! What a function under measurement finds: an organization, a table, and AWS as the stand-in, over plain HTTP or TLS.
+//! What a measured function finds: an organization, a table, and the stand-in for AWS, over plain HTTP or TLS.
 
 use std::{
     fs,
@@ -51,7 +51,7 @@ impl Wire {
     }
 }
 
-/// A certificate for 127.0.0.1 and the authority behind it, made anew for every run.
+/// A certificate for 127.0.0.1 and its authority, recreated for every run.
 pub struct Tls {
     config: RustlsConfig,
     /// The authorities of this machine and the run's own: a function in production also reads a whole bundle.
@@ -82,12 +82,12 @@ impl Tls {
     }
 }
 
-/// How many grants: of so many permission sets for so many groups.
+/// The size of a table: a grant of each of its permission sets to each of its groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     pub permission_sets: usize,
     pub groups: usize,
-    /// All that there are. Those that the table wants are listed last, so that all have to be described.
+    /// All of the instance. Those that the table wants are listed last, so that all have to be described.
     pub permission_sets_of_the_instance: usize,
 }
 
@@ -173,8 +173,8 @@ impl World {
         Ok(World { stand_in, environment, shape, _files: files })
     }
 
-    /// How long an answer takes on a plain connection: timers are rounded up, so that it is more than the stand-in is
-    /// set to.
+    /// Returns how long an answer takes on a plain connection. Timers are rounded up, so that it is more than the
+    /// stand-in's setting.
     pub fn answer_time(&self) -> Result<Duration, Failure> {
         let url = self.environment.iter().find(|(name, _)| *name == "AWS_ENDPOINT_URL");
         let address = url.and_then(|(_, url)| url.strip_prefix("http://")).ok_or("no plain endpoint")?;
@@ -187,7 +187,7 @@ impl World {
         Ok(started.elapsed())
     }
 
-    /// Puts every grant of the table there, as if it had always been.
+    /// Assigns every grant of the table, as if it had always been there.
     pub fn fulfil(&self) {
         let organization = self.stand_in.organization();
         for set in organization.permission_sets.iter().rev().take(self.shape.permission_sets) {
