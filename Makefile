@@ -43,7 +43,7 @@ moto: .venv/.installed
 	cargo build --locked $(WITH_ASSIGNCTL) --bin assignctl
 	cargo build --locked
 	cargo build --locked --package stand-in
-	.venv/bin/python -m pytest -q tests/on_moto
+	.venv/bin/python -m pytest -q tests/moto
 
 # The report of `assignctl` in Chromium, from Debian's packages where it is missing; poppler reads what it prints.
 browser: .venv/.installed
