@@ -119,12 +119,15 @@ class Deployed:
         ]
 
     def definition(self):
-        """The state machine's definition, as Step Functions gets it."""
+        """The state machine's definition, as Step Functions gets it.
+
+        CloudFormation puts the values into the text of the file, and then reads it as YAML.
+        """
         machine = self.properties("Backfill")
-        definition = json.dumps(machine["Definition"])
+        definition = (REPOSITORY / machine["DefinitionUri"]).read_text()
         for name, value in machine["DefinitionSubstitutions"].items():
             definition = definition.replace(f"${{{name}}}", value)
-        return definition
+        return json.dumps(yaml.safe_load(definition))
 
 
 def listed(value):

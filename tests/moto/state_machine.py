@@ -1,4 +1,4 @@
-"""Runs the state machine of template.yaml in moto's interpreter, with any callable as its function.
+"""Runs the state machine of backfill.asl.yaml in moto's interpreter, with any callable as its function.
 
 The interpreter is moto's own; what it lacks is made up for in `interpreter`, each with its reason. Time is not waited
 for but counted.

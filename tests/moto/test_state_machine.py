@@ -1,4 +1,4 @@
-"""The state machine of template.yaml, run by its own definition: the backfill ends, and says the truth."""
+"""The state machine of backfill.asl.yaml, run by its own definition: the backfill ends, and says the truth."""
 
 import json
 import time

@@ -3,7 +3,9 @@
 import json
 import re
 
+import cfnlint.api
 import pytest
+import yaml
 from conftest import REPOSITORY
 from deployed import ACCOUNT, MOVE_ACCOUNT, STACK, TEMPLATE, Deployed
 
@@ -407,6 +409,26 @@ def test_both_functions_together_stay_within_the_quotas_of_identity_center(deplo
     variables = [deployed.properties(function)["Environment"]["Variables"] for function in FUNCTIONS]
     assert sum(int(each["MAX_REQUESTS_PER_SECOND"]) for each in variables) == 15
     assert sum(int(each["MAX_OUTSTANDING"]) for each in variables) == 10
+
+
+def test_the_definition_is_one_that_the_linter_knows():
+    """cfn-lint reads no file that the template names, so it gets the definition as a part of a template."""
+    properties = {
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{STACK}",
+        "Definition": json.loads(Deployed({}).definition()),
+    }
+    machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": machine}}
+    faults = cfnlint.api.lint_all(json.dumps(template))
+    assert [f"{fault.rule.id}: {fault.message}" for fault in faults if fault.rule.id.startswith("E")] == []
+
+
+def test_the_definition_is_plain_yaml_and_takes_exactly_the_values_that_the_template_gives():
+    """CloudFormation's parser reads an alias as the text of its name."""
+    text = (REPOSITORY / Deployed({}).properties("Backfill")["DefinitionUri"]).read_text()
+    assert [event for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)] == []
+    given = TEMPLATE["Resources"]["Backfill"]["Properties"]["DefinitionSubstitutions"]
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == set(given)
 
 
 def test_a_task_waits_a_little_longer_than_its_function_may_run():
