@@ -8,7 +8,8 @@ import cfnlint.api
 import pytest
 import yaml
 from conftest import REPOSITORY
-from deployed import ACCOUNT, MOVE_ACCOUNT, STACK, TEMPLATE, Deployed
+from deployed import ACCOUNT, MOVE_ACCOUNT, STACK, TEMPLATE, Deployed, Loader
+from samcli.yamlhelper import yaml_dump, yaml_parse
 
 MANAGEMENT = "210987654321"
 DEPLOYMENTS = {
@@ -103,6 +104,11 @@ def permissions(parameters):
         },
     }
     return roles if table else {name: actions for name, actions in roles.items() if name != "TableChangesRole"}
+
+
+def aliases(text):
+    """The `*name` in this YAML."""
+    return [event.anchor for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)]
 
 
 @pytest.fixture(params=DEPLOYMENTS, ids=lambda name: name.replace(" ", "-"))
@@ -374,6 +380,20 @@ def test_all_changes_of_the_table_within_a_minute_start_the_backfill_once():
     assert pipe["TargetParameters"]["InputTemplate"] == "{}"
 
 
+def test_sam_writes_out_the_aliases_that_cloudformation_refuses():
+    """Every command of SAM that hands a template on reads and writes it by these two functions."""
+    written = yaml_dump(yaml_parse((REPOSITORY / "template.yaml").read_text()))
+    assert aliases(written) == []
+    for parameters in DEPLOYMENTS.values():
+        assert Deployed(parameters, yaml.load(written, Loader)).resources == Deployed(parameters).resources
+
+
+def test_the_second_template_needs_nothing_written_out():
+    """It names no local file, so that CloudFormation may be given it as it is."""
+    text = (REPOSITORY / "move-account.yaml").read_text()
+    assert aliases(text) == []
+
+
 def test_both_functions_are_one_program_that_is_built_once():
     one, other = (TEMPLATE["Resources"][function] for function in FUNCTIONS)
     assert one["Metadata"] == other["Metadata"]
@@ -403,7 +423,7 @@ def test_the_definition_is_one_that_the_linter_knows():
 def test_the_definition_is_plain_yaml_and_takes_exactly_the_values_that_the_template_gives():
     """CloudFormation's parser reads an alias as the text of its name."""
     text = (REPOSITORY / Deployed({}).properties("Backfill")["DefinitionUri"]).read_text()
-    assert [event for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)] == []
+    assert aliases(text) == []
     given = TEMPLATE["Resources"]["Backfill"]["Properties"]["DefinitionSubstitutions"]
     assert set(re.findall(r"\$\{(\w+)\}", text)) == set(given)
 
