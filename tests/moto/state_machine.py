@@ -131,8 +131,8 @@ def interpreter(invoke, waits, without_children):
 
     evaluate = ExecutionState._eval_state
 
-    def evaluate_anew(state, env):
-        """moto counts the retries of a state on when it is entered again; Step Functions begins anew."""
+    def evaluate_from_zero(state, env):
+        """moto goes on counting the retries of a state that is entered again. Step Functions counts from zero."""
         for key in [key for key in env.heap if key.startswith(("MaxAttemptsDecl-", "BackoffRateDecl-"))]:
             del env.heap[key]
         evaluate(state, env)
@@ -152,7 +152,7 @@ def interpreter(invoke, waits, without_children):
             (lambda_eval_utils, "_invoke_lambda_function", invoke_function),
             (retrier_decl, "time", SimpleNamespace(sleep=waits.append)),
             (WaitFunction, "_wait_interval", lambda self, env, wait_seconds: waits.append(wait_seconds)),
-            (ExecutionState, "_eval_state", evaluate_anew),
+            (ExecutionState, "_eval_state", evaluate_from_zero),
             *([(map_worker.DistributedItemProcessorWorker, "eval", answer_children)] if without_children else []),
         ]:
             patches.enter_context(mock.patch.object(thing, name, replacement))

@@ -81,7 +81,7 @@ def test_where_nothing_is_missing_one_survey_is_all():
     assert execution.payloads == [{"survey": True}]
 
 
-def test_every_account_that_lacks_assignments_is_mended_and_a_survey_has_the_last_word():
+def test_every_account_that_lacks_assignments_is_fixed_and_a_survey_has_the_last_word():
     organization = Organization(*accounts(3))
 
     execution = run(organization)
@@ -212,7 +212,7 @@ def test_names_that_do_not_exist_fail_the_execution_when_everything_else_is_in_p
     assert "no-such-group" in execution.cause and "Admin{istrator}" in execution.cause
 
 
-def test_accounts_that_did_not_fit_into_a_survey_are_mended_in_the_next_rounds():
+def test_accounts_that_did_not_fit_into_a_survey_are_fixed_in_the_next_rounds():
     organization = Organization(*accounts(10), most_listed=4)
 
     execution = run(organization)
@@ -354,7 +354,7 @@ def world(*names):
 OF_EACH = 12
 
 
-def test_an_organization_that_drifted_in_five_ways_is_mended_to_exactly_what_the_table_says(stand_in, deploy):
+def test_an_organization_that_drifted_in_five_ways_is_brought_to_exactly_what_the_table_says(stand_in, deploy):
     ways = ["untouched", "deleted", "moved", "tagged", "new"]
     accounts = world(*(f"{way}-{n}" for way in ways for n in range(OF_EACH)))
     groups = {way: [accounts[f"{way}-{n}"] for n in range(OF_EACH)] for way in ways}

@@ -438,15 +438,15 @@ def test_a_task_waits_a_little_longer_than_its_function_may_run():
 
 def test_nothing_that_happens_to_one_account_ends_the_map():
     """moto's interpreter tolerates every failure by itself, so that the definition has to be looked at."""
-    mend = json.loads(Deployed({}).definition())["States"]["MendAccounts"]
-    assert mend["ToleratedFailurePercentage"] == 100
-    assert mend["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    states = mend["ItemProcessor"]["States"]
+    map_state = json.loads(Deployed({}).definition())["States"]["MendAccounts"]
+    assert map_state["ToleratedFailurePercentage"] == 100
+    assert map_state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    states = map_state["ItemProcessor"]["States"]
     [catch] = states["Ensure"]["Catch"]
     assert (catch["ErrorEquals"], states[catch["Next"]]["End"]) == (["States.ALL"], True)
     # The answers of 12,000 children are one output of a state: each has to be a word.
     assert (states["Ensure"]["OutputPath"], states[catch["Next"]]["Result"]) == ("$.outcome", "left")
-    assert [each["ErrorEquals"] for each in mend["Catch"]] == [["States.ALL"]]
+    assert [each["ErrorEquals"] for each in map_state["Catch"]] == [["States.ALL"]]
 
 
 def test_a_failed_backfill_is_logged_and_alarms():
