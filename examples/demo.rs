@@ -3,25 +3,30 @@
 //!
 //! `cargo run --example demo [EVENT.json]`, with `ASSIGNMENTS_FILE` and the other settings as the function reads them.
 
-use std::{collections::BTreeMap, error::Error, time::Duration};
+use std::{collections::BTreeMap, error::Error, path::Path, time::Duration};
 
-use account_assigner::{Function, aws, config::Config};
+use account_assigner::{Function, words};
+use assigner_aws::client;
+use assigner_engine::{
+    files::{self, LARGEST_EVENT},
+    settings::Settings,
+};
 use aws_config::Region;
 use aws_sdk_ssoadmin::config::{Credentials, SharedCredentialsProvider};
 use serde_json::Value;
-use stand_in::{Organization, Settings, StandIn};
+use stand_in::{Organization, StandIn};
 use tokio::time::Instant;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/events/create-succeeded.json").to_owned();
     let path = std::env::args().nth(1).unwrap_or(sample);
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    let event: Value = serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))?;
+    let text = files::whole(Path::new(&path), LARGEST_EVENT).map_err(|error| format!("{path}: {error}"))?;
+    let event: Value = serde_json::from_slice(&text).map_err(|error| format!("{path}: {error}"))?;
 
     let organization = Organization::sample();
-    let stand_in = StandIn::new(organization.clone(), Settings::default());
-    let sdk = aws::load(aws::until_the_deadline())
+    let stand_in = StandIn::new(organization.clone(), stand_in::Settings::default());
+    let sdk = client::load(client::until_the_deadline())
         .await
         .into_builder()
         .endpoint_url(stand_in.start().await)
@@ -30,8 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "any", "any", None, None, "demo",
         )))
         .build();
-    let config = Config::read(|name| std::env::var(name).ok()).map_err(|faults| faults.join("; "))?;
-    let function = Function::new(config, &sdk)?;
+    let settings = Settings::from_environment().map_err(|faults| faults.join("; "))?;
+    let function = Function::new(settings, &sdk)?;
 
     let name_of = names(&organization);
     let show = |title: &str| {
@@ -55,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stand_in.forget_calls();
         match function.handle(&event, Instant::now() + Duration::from_secs(60)).await.answer {
             Ok(report) => println!("{}", serde_json::to_string_pretty(&report)?),
-            Err(error) => println!("{}: {error}", error.name()),
+            Err(error) => println!("{}: {}", error.name(), words::message(&error)),
         }
         let creates = stand_in.calls().get("CreateAccountAssignment").copied().unwrap_or(0);
         println!("CreateAccountAssignment calls: {creates}\n");

@@ -1,14 +1,14 @@
 //! The Lambda function's bootstrap: tracing, settings, clients, run; nothing else.
 
-#![forbid(unsafe_code)]
-
 use std::{
     fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use account_assigner::{Answer, Function, Handled, aws, config::Config, error::Error, metrics::Figures};
+use account_assigner::{Answer, Function, Handled, metrics::Figures, words};
+use assigner_aws::client;
+use assigner_engine::{error::Error, settings::Settings};
 use lambda_runtime::{Diagnostic, LambdaEvent, run, service_fn, tracing};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -38,7 +38,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// What Lambda is told. The runtime also logs it by `Debug`, so that is short: the one structured line has it all.
+/// What Lambda gets. The runtime also logs it by `Debug`, so that is short: the one structured line has it all.
 struct Failure(Error);
 
 impl fmt::Debug for Failure {
@@ -49,13 +49,13 @@ impl fmt::Debug for Failure {
 
 impl From<Failure> for Diagnostic {
     fn from(Failure(error): Failure) -> Diagnostic {
-        Diagnostic { error_type: error.name().to_owned(), error_message: error.to_string() }
+        Diagnostic { error_type: error.name().to_owned(), error_message: words::message(&error) }
     }
 }
 
 async fn start() -> Result<Function, Error> {
-    let config = Config::read(|name| std::env::var(name).ok()).map_err(Error::InvalidConfig)?;
-    Function::new(config, &aws::load(aws::until_the_deadline()).await)
+    let settings = Settings::from_environment().map_err(Error::InvalidConfig)?;
+    Function::new(settings, &client::load(client::until_the_deadline()).await)
 }
 
 /// One structured line an invocation: the result as it is answered, or the error.
@@ -66,7 +66,7 @@ fn log(request_id: &str, answer: &Result<Answer, Error>) {
             json!({ "level": "ERROR", "requestId": request_id, "errorType": "AssignmentsIncomplete", "result": report })
         }
         Err(error) => {
-            let (name, message) = (error.name(), error.to_string());
+            let (name, message) = (error.name(), words::message(error));
             json!({ "level": "ERROR", "requestId": request_id, "errorType": name, "errorMessage": message })
         }
     };

@@ -9,13 +9,16 @@ use metrique_writer::{
 };
 use metrique_writer_format_emf::Emf;
 
-use crate::report::{Counts, Outcome, Report};
+use assigner_core::{
+    assignments::report::Report,
+    outcome::{Counts, Outcome},
+};
 
 /// The namespace of the metrics; `FunctionName` is their only dimension.
 pub const NAMESPACE: &str = "AccountAssigner";
 const FUNCTION_NAME: &str = "FunctionName";
 
-/// What an invocation adds to the metrics beside its grants.
+/// What an invocation adds to the metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     pub grants: Counts,

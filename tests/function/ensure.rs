@@ -1,14 +1,13 @@
 //! `ensure` from payload to assignments, with real SDK clients against the stand-in, on a paused clock.
 
-mod support;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use account_assigner::{error::Error, report::Outcome};
+use assigner_core::outcome::Outcome;
+use assigner_engine::error::Error;
 use serde_json::{Value, json};
 use stand_in::{Assignment, Organization, Settings};
-use support::*;
 use tokio::time::Instant;
+use world::*;
 
 fn four_rows() -> Value {
     json!([
@@ -219,7 +218,7 @@ async fn an_unknown_name_is_unresolved_for_that_grant_only() {
     ]))
     .await;
     let answer = world.ensure(CLASS_7).await;
-    let message = answer.as_ref().unwrap_err().to_string();
+    let message = account_assigner::words::message(answer.as_ref().unwrap_err());
     let (sentence, json) = message.split_once('\n').unwrap();
     assert!(
         sentence.starts_with("5 of 6 assignments for account 111122223333 (class-7) are not in place"),

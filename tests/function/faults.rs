@@ -1,20 +1,16 @@
 //! The fault matrix: every fault that the stand-in knows, at several strengths, on few and many rows, with
 //! several seeds. Real SDK clients, a paused clock, deliveries repeated as Lambda repeats them.
 //!
-//! `cargo test --test faults -- --nocapture` prints the matrix.
-
-mod support;
+//! `cargo test --test function faults:: -- --nocapture` prints the matrix.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use account_assigner::{
-    error::Error,
-    report::{Report, Status},
-};
+use assigner_core::assignments::report::{Report, StatusReport};
+use assigner_engine::error::Error;
 use serde_json::json;
 use stand_in::{CreationStatus, Fault, FaultKind, Settings};
-use support::*;
 use tokio::time::Instant;
+use world::*;
 
 const ROWS: [usize; 3] = [1, 10, 60];
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -176,15 +172,19 @@ fn assert_true(context: &str, report: &Report, there: &BTreeSet<String>, rows: u
         let name = grant.permission_set.name.as_deref().unwrap_or_default();
         let is_there = there.contains(&format!("{CLASS_7} {name} auditors"));
         match &grant.status {
-            Status::Created | Status::Present => assert!(is_there, "{context}: {name} is said to be there"),
-            Status::Failed { reason, remedy } | Status::Unresolved { reason, remedy } => {
+            StatusReport::Created | StatusReport::Present => {
+                assert!(is_there, "{context}: {name} is said to be there")
+            }
+            StatusReport::Failed { reason, remedy } | StatusReport::Unresolved { reason, remedy } => {
                 assert!(
                     !reason.is_empty() && !remedy.is_empty(),
                     "{context}: {name} has no reason or remedy"
                 );
             }
-            Status::Pending { reason } => assert!(!reason.is_empty(), "{context}: {name} has no reason"),
-            Status::Planned => panic!("{context}: {name} is planned, but this is no dry run"),
+            StatusReport::Pending { reason } => {
+                assert!(!reason.is_empty(), "{context}: {name} has no reason")
+            }
+            StatusReport::Planned => panic!("{context}: {name} is planned, but this is no dry run"),
         }
     }
 }

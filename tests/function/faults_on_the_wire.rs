@@ -1,9 +1,7 @@
 //! The faults once more, with the function's binary over HTTP: what a real connection adds to the matrix of
-//! `tests/faults.rs`, which has more strengths, rows and seeds on a paused clock.
+//! `faults.rs`, which has more strengths, rows and seeds on a paused clock.
 //!
-//! `cargo test --test faults_on_the_wire -- --nocapture` prints the table.
-
-mod support;
+//! `cargo test --test function faults_on_the_wire -- --nocapture` prints the table.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -13,7 +11,7 @@ use stand_in::{
     CreationStatus, Fault, FaultKind, Settings, StandIn,
     lambda::{Function, Invocation},
 };
-use support::*;
+use world::*;
 
 const ROWS: usize = 10;
 /// Runs wait more than they work.

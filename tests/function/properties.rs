@@ -1,15 +1,13 @@
 //! Any sequence of deliveries converges to what the last table says, and touches nothing else: duplicates,
 //! disorder, runs by hand, dry runs, two at once, changed tables, and kills between any two calls.
 
-mod support;
-
 use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use stand_in::{Organization, Settings};
-use support::*;
 use tokio::time::timeout;
+use world::*;
 
 const CLASS: &str = CLASS_7;
 const PAYMENTS: &str = "444455556666";

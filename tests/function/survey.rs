@@ -1,16 +1,14 @@
 //! The survey of a whole organization, and the repair of what it finds, on a paused clock.
 //!
-//! `cargo test --test survey -- --nocapture` prints the calls of an organization of 10,000 accounts.
-
-mod support;
+//! `cargo test --test function survey -- --nocapture` prints the calls of an organization of 10,000 accounts.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use account_assigner::{assignments::Method, report::Outcome};
+use assigner_core::{assignments::facts::Method, outcome::Outcome};
 use serde_json::{Value, json};
 use stand_in::{AccountState, Assignment, Fault, FaultKind, Organization, Settings, StandIn};
-use support::*;
 use tokio::time::Instant;
+use world::*;
 
 fn rows() -> Value {
     json!([

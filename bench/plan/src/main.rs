@@ -5,10 +5,11 @@
 
 use std::{fs, hint::black_box, time::Duration};
 
-use account_assigner::{
+use assigner_core::{
+    assignments::{Table, plan::plan},
     ids::AccountId,
-    plan::{Account, Parent, State, plan},
-    table::{self, Table},
+    organization::{Account, Parent, State},
+    table,
 };
 use serde_json::{Value, json};
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use account_assigner::{
+use assigner_core::{
     ids::{self, AccountId},
-    snapshot,
-    table::{OrganizationalUnit, Place},
+    selector::{self, OrganizationalUnit},
+    table::TableLocation,
 };
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 
@@ -23,7 +23,7 @@ pub struct Arguments {
         long, global = true, value_name = "FILE|dynamodb:NAME", env = "ASSIGNCTL_TABLE",
         default_value = "assignments.json", value_parser = table, value_hint = ValueHint::FilePath
     )]
-    pub table: Place,
+    pub table: TableLocation,
     /// Writes one JSON document to standard output, also for errors.
     #[arg(long, global = true)]
     pub json: bool,
@@ -131,7 +131,7 @@ pub struct Plan {
     pub explain: Option<AccountId>,
     /// Prints the difference in grants from this other table to --table, as Markdown.
     #[arg(long, value_name = "FILE|dynamodb:NAME", value_parser = table)]
-    pub against: Option<Place>,
+    pub against: Option<TableLocation>,
     /// Lists every account, also those that lack nothing.
     #[arg(long)]
     pub full: bool,
@@ -257,9 +257,9 @@ pub struct Report {
     pub snapshot: Option<PathBuf>,
 }
 
-impl From<Selection> for snapshot::Selection {
-    fn from(Selection { accounts, ous, all }: Selection) -> snapshot::Selection {
-        if all { snapshot::Selection::default() } else { snapshot::Selection { accounts, ous } }
+impl From<Selection> for selector::Selection {
+    fn from(Selection { accounts, ous, all }: Selection) -> selector::Selection {
+        if all { selector::Selection::default() } else { selector::Selection { accounts, ous } }
     }
 }
 
@@ -271,10 +271,10 @@ fn account(text: &str) -> Result<AccountId, &'static str> {
     AccountId::parse(text).ok_or("an account id has 12 digits")
 }
 
-fn table(text: &str) -> Result<Place, String> {
+fn table(text: &str) -> Result<TableLocation, String> {
     match text.strip_prefix("dynamodb:") {
-        Some(name) if ids::is_dynamodb_table_name(name) => Ok(Place::DynamoDb(name.to_owned())),
+        Some(name) if ids::is_dynamodb_table_name(name) => Ok(TableLocation::DynamoDb(name.to_owned())),
         Some(name) => Err(format!("{name:?} cannot be the name of a DynamoDB table")),
-        None => Ok(Place::File(PathBuf::from(text))),
+        None => Ok(TableLocation::File(PathBuf::from(text))),
     }
 }

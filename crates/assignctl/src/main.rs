@@ -1,25 +1,27 @@
-//! `assignctl`, the operator's command: the function's library with a terminal in front.
+//! `assignctl`, the operator's command: a terminal in front of the engine.
 //!
-//! Every verb reads through the library, decides nothing that the library decides, and ends with 0 (good), 1
-//! (something is missing or failed) or 2 (wrong use or bad input). It never deletes an assignment.
+//! Every verb reads through the engine, decides nothing that the core decides, and ends with 0 (good), 1 (something is
+//! missing or failed) or 2 (wrong use or bad input). It never deletes an assignment.
+//!
+//! | room | what |
+//! |---|---|
+//! | `arguments` | what is typed |
+//! | `assignments` | a file for each verb: plan, apply, snapshot, report; what they show |
+//! | `table` | check, push and pull, for any kind of row |
+//! | `doctor` | can this identity do the job? |
+//! | `session`, `facts`, `files`, `terminal` | what the verbs share: the table, the facts, files, the person |
+//! | `exit`, `words` | how a verb ends, and what it says to do |
 
-#![forbid(unsafe_code)]
-
-mod against;
-mod apply;
 mod arguments;
-mod check;
+mod assignments;
 mod doctor;
-mod explain;
-mod failure;
-mod lint;
-mod overview;
-mod plan;
-mod report;
+mod exit;
+mod facts;
+mod files;
 mod session;
-mod show;
-mod snapshot;
 mod table;
+mod terminal;
+mod words;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -28,7 +30,7 @@ use tokio::time::Instant;
 
 use crate::{
     arguments::{Arguments, Verb},
-    failure::Failure,
+    exit::{Exit, Failure},
     session::Session,
 };
 
@@ -38,31 +40,31 @@ async fn main() -> ExitCode {
     let session =
         Session { table, json, until: Instant::now() + Duration::from_secs(u64::from(timeout) * 60) };
     match run(&session, verb).await {
-        Ok(code) => code,
-        Err(failure) => failure.tell(json),
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.tell(json).into(),
     }
 }
 
-async fn run(session: &Session, verb: Verb) -> Result<ExitCode, Failure> {
+async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
     match verb {
-        Verb::Check(arguments) => check::run(session, arguments).await,
-        Verb::Plan(arguments) => plan::run(session, arguments).await,
-        Verb::Apply(arguments) => apply::run(session, arguments).await,
-        Verb::Snapshot(arguments) => snapshot::run(session, arguments).await,
-        Verb::Table(arguments) => table::run(session, arguments).await,
+        Verb::Check(arguments) => assignments::check(session, arguments).await,
+        Verb::Plan(arguments) => assignments::plan::run(session, arguments).await,
+        Verb::Apply(arguments) => assignments::apply::run(session, arguments).await,
+        Verb::Snapshot(arguments) => assignments::snapshot::run(session, arguments).await,
+        Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,
-        Verb::Report(arguments) => report::run(session, arguments).await,
+        Verb::Report(arguments) => assignments::report::run(session, arguments).await,
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "assignctl", &mut text);
             session.print(&String::from_utf8_lossy(&text));
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Good)
         }
         Verb::Man { directory } => {
             std::fs::create_dir_all(&directory)
                 .and_then(|()| clap_mangen::generate_to(Arguments::command(), &directory))
-                .map_err(|error| Failure::file("write the manual pages into", &directory, &error))?;
-            Ok(ExitCode::SUCCESS)
+                .map_err(|error| Failure::file("write the manual pages into", &directory, error))?;
+            Ok(Exit::Good)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How the AWS clients behave, and how their errors become ours: decided once, for all services.
 //!
 //! Reads are retried by the SDK until the caller's deadline drops them. The one write, creating an account
-//! assignment, is never retried here: a lost reply may hide an effect, and only [`crate::apply`] can find
+//! assignment, is never retried here: a lost reply may hide an effect, and only `assigner_core::work` knows to look for
 //! the evidence. Every attempt to reach Identity Center, first or repeated, takes its turn in a [`Pace`].
 
 use std::{
@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
+use assigner_core::cause::{CallError, Cause};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::{
@@ -31,10 +33,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{config_bag::ConfigBag, error::metadata::ProvideErrorMetadata};
 
-use crate::{
-    failure::{CallError, Cause},
-    pace::Pace,
-};
+use crate::pace::Pace;
 
 /// Loads credentials, Region and endpoint as the SDK defines them, with one HTTP client and one `patience` for all
 /// services.
@@ -57,7 +56,7 @@ pub fn attempts(most: u32) -> RetryConfig {
     RetryConfig::standard().with_max_attempts(most).with_max_backoff(Duration::from_secs(5))
 }
 
-/// For an answer that can be done without.
+/// For an answer that nobody depends on.
 pub(crate) fn few_attempts() -> RetryConfig {
     attempts(3).with_initial_backoff(Duration::from_millis(200))
 }
@@ -131,12 +130,12 @@ impl Tally {
         self.throttles.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn retried(&self) {
+    pub fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Tells the pace and the tally how each attempt went, and people that one was not answered.
+/// Reports to the pace and the tally how each attempt went, and logs one that was not answered.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub pace: Option<Arc<Pace>>,
@@ -209,8 +208,9 @@ where
                 },
             }
         }
+        // The SDK makes credentials that are not there look like a call that nobody answered.
+        _ if lacks_credentials(&error) => without_answer(Cause::Credentials, innermost(&error)),
         SdkError::ConstructionFailure(_) => without_answer(Cause::Invalid, innermost(&error)),
-        // The connector also reports missing credentials, which no repetition brings back.
         SdkError::DispatchFailure(failure) if failure.is_user() => {
             without_answer(Cause::Invalid, innermost(&error))
         }
@@ -246,6 +246,11 @@ fn cause(code: &str, status: u16, body: &[u8]) -> Cause {
         _ if status == 403 => Cause::Denied,
         _ => Cause::Invalid,
     }
+}
+
+/// Whether it failed because there are no credentials, or none that can be had.
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<CredentialsError>())
 }
 
 /// The last source says what happened; those around it say that something did.

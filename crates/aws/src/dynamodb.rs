@@ -1,12 +1,18 @@
-//! Writes the config table in DynamoDB, for the operator's command.
+//! A table of DynamoDB with one item a row, whatever the rows are: read whole, written all or not at all.
 //!
 //! Every item is written on the condition that it still is what was read, so an edit in between is never overwritten.
-//! One transaction is all or nothing; where a table needs more than one and a later one is refused, the earlier ones
-//! are undone, on the same condition. The function may read in between: rows are put before others are deleted, so it
-//! may see too many rows for a moment, and never too few.
+//! One transaction is all or nothing. If a table needs more than one and a later one is refused, the earlier ones are
+//! undone, on the same condition. The function may read in between: rows are put before others are deleted, so it may
+//! see too many rows for a moment, and never too few.
 
-use std::{collections::HashMap, pin::pin, time::Duration};
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
+use assigner_core::{
+    cause::{CallError, Cause},
+    reading::Json,
+    table::MAX_ROWS,
+};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     operation::transact_write_items::TransactWriteItemsError,
@@ -15,13 +21,7 @@ use aws_sdk_dynamodb::{
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use serde_json::{Map, Value};
 
-use super::{Source, json, scan};
-use crate::{
-    aws::call_error,
-    error::Error,
-    failure::{CallError, Cause},
-    table::{self, Fault, MAX_ROWS, Table},
-};
+use crate::client::{self, Tally, Watch, call_error};
 
 /// DynamoDB's own limits.
 const ITEMS_A_TRANSACTION: usize = 100;
@@ -42,6 +42,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// The item as the JSON that a table in a file would have, for reading it.
+    pub fn json(&self) -> Json {
+        json(AttributeValue::M(self.attributes.clone()))
+    }
+
     /// The item as the row that a file would have. A set of strings has no order: it takes that of the list in `like`
     /// where that has the same strings.
     pub fn row(&self, like: Option<&Value>) -> Value {
@@ -104,56 +109,102 @@ pub struct Unwritten {
     pub unclear: Vec<String>,
 }
 
-impl Source {
-    /// The items as they are, ordered by id, and the table that they make or its faults.
+/// A table of DynamoDB.
+#[derive(Clone, Debug)]
+pub struct DynamoDbTable {
+    client: Client,
+    name: String,
+}
+
+/// Why the items cannot be a table of rows.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NoItems {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("{0}")]
+    NotATable(String),
+}
+
+impl DynamoDbTable {
+    pub fn new(name: String, sdk: &SdkConfig, tally: Arc<Tally>) -> DynamoDbTable {
+        let config = aws_sdk_dynamodb::config::Builder::from(sdk)
+            .retry_partition(client::retry_partition("dynamodb"))
+            .timeout_config(client::timeouts())
+            .interceptor(Watch { pace: None, tally })
+            .build();
+        DynamoDbTable { client: Client::from_conf(config), name }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn region(&self) -> Option<String> {
+        self.client.config().region().map(ToString::to_string)
+    }
+
+    /// Every item as the JSON that a table in a file would have; one more than a table may have at most.
+    pub async fn rows(&self) -> Result<Vec<Json>, CallError> {
+        self.scan(|attributes| json(AttributeValue::M(attributes))).await
+    }
+
+    /// The items as they are, ordered by id, sound or not.
     ///
     /// # Errors
-    /// Where it is no DynamoDB table, cannot be read, or cannot be a config table.
-    pub async fn items(&self) -> Result<(Vec<Item>, Result<Table, Vec<Fault>>), Error> {
-        let (client, name) = self.dynamodb()?;
-        let wrong = |problem: String| Error::InvalidConfig(vec![format!("{}: {problem}", self.place())]);
-        let found = scan(client, name, |attributes| attributes).await?;
+    /// If the table cannot be read, or cannot be a table of rows.
+    pub async fn items(&self) -> Result<Vec<Item>, NoItems> {
+        let found = self.scan(|attributes| attributes).await?;
         if found.len() > MAX_ROWS {
-            return Err(wrong(format!("more than {MAX_ROWS} items: this is no config table")));
+            return Err(NoItems::NotATable(format!(
+                "more than {MAX_ROWS} items: this is not a config table"
+            )));
         }
         let mut items = Vec::new();
         for attributes in found {
             let Some(Ok(id)) = attributes.get("id").map(|id| id.as_s().cloned()) else {
-                return Err(wrong("the partition key is not `id`, a string".into()));
+                return Err(NoItems::NotATable("the partition key is not `id`, a string".into()));
             };
             items.push(Item { id, attributes });
         }
         items.sort_by(|one, other| one.id.cmp(&other.id));
-        let rows = items.iter().map(|item| json(AttributeValue::M(item.attributes.clone()))).collect();
-        Ok((items, table::parse_items(rows)))
+        Ok(items)
     }
 
-    pub fn region(&self) -> Option<String> {
-        let (client, _) = self.dynamodb().ok()?;
-        client.config().region().map(ToString::to_string)
+    /// By consistent reads. Stops after one more item than a table may have.
+    async fn scan<T>(
+        &self,
+        read: impl Fn(HashMap<String, AttributeValue>) -> T,
+    ) -> Result<Vec<T>, CallError> {
+        let mut items = Vec::new();
+        let call = self.client.scan().table_name(&self.name).consistent_read(true);
+        let mut pages = call.into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            items.push(read(item.map_err(|error| call_error("dynamodb:Scan", error))?));
+            if items.len() > MAX_ROWS {
+                break;
+            }
+        }
+        Ok(items)
     }
 
-    /// Makes all the changes or none. `stop` ends it between two transactions.
+    /// Makes all the changes or none. `fields` are those that a row may have: none of them may have appeared. `stop`
+    /// ends it between two transactions.
     ///
     /// # Errors
-    /// What stands nevertheless. Nothing does where one transaction was enough and was refused.
+    /// What stands nevertheless. Nothing does if one transaction was enough and was refused.
     pub async fn write(
         &self,
         changes: Vec<Change>,
+        fields: &[&str],
         stop: impl Future<Output = ()>,
     ) -> Result<(), Box<Unwritten>> {
-        let (client, name) = self.dynamodb().map_err(|error| {
-            let message = error.to_string();
-            let error = CallError { operation: OPERATION, cause: Cause::Invalid, code: None, message };
-            Unwritten { why: Refusal::Failed(error), standing: Vec::new(), unclear: Vec::new() }
-        })?;
         let mut stop = pin!(stop);
         let mut done: Vec<Vec<Change>> = Vec::new();
         for batch in batches(changes) {
             let refused = tokio::select! {
                 biased;
                 () = &mut stop => Some(Refusal::Stopped),
-                () = std::future::ready(()) => transact(client, name, &batch).await.err(),
+                () = std::future::ready(()) => self.transact(&batch, fields).await.err(),
             };
             let Some(why) = refused else {
                 done.push(batch);
@@ -167,38 +218,60 @@ impl Source {
             }
             let mut standing = Vec::new();
             while let Some(batch) = done.pop() {
-                standing.extend(undo(client, name, batch).await);
+                standing.extend(self.undo(batch, fields).await);
             }
             return Err(Box::new(Unwritten { why, standing, unclear: Vec::new() }));
         }
         Ok(())
     }
 
-    fn dynamodb(&self) -> Result<(&Client, &str), Error> {
-        match self {
-            Source::DynamoDb { table, client } => Ok((client, table)),
-            other => Err(Error::InvalidConfig(vec![format!("{} is no DynamoDB table", other.place())])),
+    /// The ids of what stands. A row that somebody changed since it was written is theirs, and only the others are
+    /// undone.
+    async fn undo(&self, batch: Vec<Change>, fields: &[&str]) -> Vec<String> {
+        let mut reversed: Vec<Change> = batch.into_iter().map(Change::reversed).collect();
+        let mut standing = Vec::new();
+        while !reversed.is_empty() {
+            match self.transact(&reversed, fields).await {
+                Ok(()) => break,
+                Err(Refusal::Changed(ids)) => {
+                    reversed.retain(|change| !ids.contains(&change.id));
+                    standing.extend(ids);
+                }
+                Err(Refusal::Failed(_) | Refusal::Stopped) => {
+                    standing.extend(reversed.drain(..).map(|change| change.id));
+                }
+            }
         }
+        standing
     }
-}
 
-/// The ids of what stands. A row that somebody changed since it was written is theirs, and only the others are undone.
-async fn undo(client: &Client, table: &str, batch: Vec<Change>) -> Vec<String> {
-    let mut reversed: Vec<Change> = batch.into_iter().map(Change::reversed).collect();
-    let mut standing = Vec::new();
-    while !reversed.is_empty() {
-        match transact(client, table, &reversed).await {
-            Ok(()) => break,
-            Err(Refusal::Changed(ids)) => {
-                reversed.retain(|change| !ids.contains(&change.id));
-                standing.extend(ids);
-            }
-            Err(Refusal::Failed(_) | Refusal::Stopped) => {
-                standing.extend(reversed.drain(..).map(|change| change.id));
+    /// A lost answer does no harm: the SDK repeats the request with the same token, and DynamoDB answers for the first.
+    #[expect(clippy::disallowed_methods, reason = "waits for DynamoDB's capacity, a bounded number of times")]
+    async fn transact(&self, changes: &[Change], fields: &[&str]) -> Result<(), Refusal> {
+        let mut writes = Vec::new();
+        for change in changes {
+            writes.push(write(&self.name, change, fields).map_err(|message| {
+                Refusal::Failed(CallError {
+                    operation: OPERATION,
+                    cause: Cause::Invalid,
+                    code: None,
+                    message,
+                })
+            })?);
+        }
+        let mut attempt = 1;
+        loop {
+            let call = self.client.transact_write_items().set_transact_items(Some(writes.clone()));
+            match call.send().await.map_err(|error| refusal(error, changes)) {
+                Ok(_) => return Ok(()),
+                Err(Refusal::Failed(error)) if error.cause == Cause::Throttled && attempt < ATTEMPTS => {
+                    tokio::time::sleep(Duration::from_millis(250 << attempt)).await;
+                    attempt += 1;
+                }
+                Err(refusal) => return Err(refusal),
             }
         }
     }
-    standing
 }
 
 fn batches(mut changes: Vec<Change>) -> Vec<Vec<Change>> {
@@ -219,28 +292,6 @@ fn batches(mut changes: Vec<Change>) -> Vec<Vec<Change>> {
         }
     }
     batches
-}
-
-/// A lost answer does no harm: the SDK repeats the request with the same token, and DynamoDB answers for the first.
-async fn transact(client: &Client, table: &str, changes: &[Change]) -> Result<(), Refusal> {
-    let mut writes = Vec::new();
-    for change in changes {
-        writes.push(write(table, change).map_err(|message| {
-            Refusal::Failed(CallError { operation: OPERATION, cause: Cause::Invalid, code: None, message })
-        })?);
-    }
-    let mut attempt = 1;
-    loop {
-        let call = client.transact_write_items().set_transact_items(Some(writes.clone()));
-        match call.send().await.map_err(|error| refusal(error, changes)) {
-            Ok(_) => return Ok(()),
-            Err(Refusal::Failed(error)) if error.cause == Cause::Throttled && attempt < ATTEMPTS => {
-                tokio::time::sleep(Duration::from_millis(250 << attempt)).await;
-                attempt += 1;
-            }
-            Err(refusal) => return Err(refusal),
-        }
-    }
 }
 
 fn refusal(error: SdkError<TransactWriteItemsError, HttpResponse>, changes: &[Change]) -> Refusal {
@@ -269,9 +320,9 @@ fn refusal(error: SdkError<TransactWriteItemsError, HttpResponse>, changes: &[Ch
     Refusal::Failed(error)
 }
 
-fn write(table: &str, change: &Change) -> Result<TransactWriteItem, String> {
+fn write(table: &str, change: &Change, fields: &[&str]) -> Result<TransactWriteItem, String> {
     let Change { id, before, after } = change;
-    let Condition { expression, names, values } = condition(before.as_ref());
+    let Condition { expression, names, values } = condition(before.as_ref(), fields);
     let write = match after {
         Some(after) => {
             let put = Put::builder().table_name(table).set_item(Some(after.clone()));
@@ -296,7 +347,7 @@ struct Condition {
 }
 
 /// That the item is what was read: every attribute equal, and no field there that was not there.
-fn condition(before: Option<&Attributes>) -> Condition {
+fn condition(before: Option<&Attributes>, fields: &[&str]) -> Condition {
     let Some(before) = before else {
         return Condition {
             expression: "attribute_not_exists(#id)".into(),
@@ -310,12 +361,27 @@ fn condition(before: Option<&Attributes>) -> Condition {
         names.insert(format!("#a{index}"), name.clone());
         values.insert(format!(":a{index}"), value.clone());
     }
-    for (index, field) in table::FIELDS.iter().enumerate().filter(|(_, field)| !before.contains_key(**field))
-    {
+    for (index, field) in fields.iter().enumerate().filter(|(_, field)| !before.contains_key(**field)) {
         terms.push(format!("attribute_not_exists(#n{index})"));
         names.insert(format!("#n{index}"), (*field).to_owned());
     }
     Condition { expression: terms.join(" AND "), names, values: Some(values) }
+}
+
+/// An attribute as the JSON that a table in a file would have. A set of strings is a list.
+fn json(value: AttributeValue) -> Json {
+    match value {
+        AttributeValue::S(text) => Json::Text(text),
+        AttributeValue::N(_) => Json::Number,
+        AttributeValue::Bool(_) => Json::Bool,
+        AttributeValue::Null(_) => Json::Null,
+        AttributeValue::L(items) => Json::List(items.into_iter().map(json).collect()),
+        AttributeValue::Ss(texts) => Json::List(texts.into_iter().map(Json::Text).collect()),
+        AttributeValue::M(fields) => {
+            Json::Object(fields.into_iter().map(|(name, value)| (name, json(value))).collect())
+        }
+        _ => Json::Binary,
+    }
 }
 
 fn attributes(row: &Value) -> Attributes {
@@ -385,5 +451,80 @@ fn size(attribute: &AttributeValue) -> usize {
         AttributeValue::B(bytes) => bytes.as_ref().len(),
         AttributeValue::Bs(items) => items.iter().map(|bytes| bytes.as_ref().len()).sum(),
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assigner_core::{
+        assignments::{Row, Table},
+        reading::Fault,
+        table,
+    };
+
+    use super::*;
+
+    fn parse_items(items: Vec<Json>) -> Result<Table, Vec<Fault>> {
+        table::parse_items(items)
+    }
+
+    #[test]
+    fn an_item_is_read_as_the_same_row_in_a_file() {
+        let text = |text: &str| AttributeValue::S(text.into());
+        let map = |fields: &[(&str, AttributeValue)]| {
+            AttributeValue::M(
+                fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            )
+        };
+        let item = map(&[
+            ("id", text("a")),
+            ("permissionSet", text("P")),
+            ("group", text("g")),
+            (
+                "accounts",
+                map(&[
+                    ("ids", AttributeValue::Ss(vec!["111122223333".into()])),
+                    ("names", AttributeValue::L(vec![text("class-*")])),
+                    ("tags", map(&[("course", text("*"))])),
+                ]),
+            ),
+        ]);
+        let from_item = parse_items(vec![json(item)]).unwrap();
+        let row = r#"{ "id": "a", "permissionSet": "P", "group": "g",
+            "accounts": { "ids": ["111122223333"], "names": ["class-*"], "tags": { "course": "*" } } }"#;
+        let from_file = table::parse::<Row>(format!(r#"{{ "assignments": [{row}] }}"#).as_bytes()).unwrap();
+        assert_eq!(from_item, from_file);
+    }
+
+    #[test]
+    fn a_bad_item_refuses_the_table_and_is_named_with_its_field() {
+        let item = |fields: &[(&str, AttributeValue)]| {
+            json(AttributeValue::M(
+                fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            ))
+        };
+        let text = |text: &str| AttributeValue::S(text.into());
+        let good = item(&[("id", text("b")), ("permissionSet", text("P")), ("group", text("g"))]);
+        let bad = item(&[
+            ("id", text("a")),
+            ("permissionSet", AttributeValue::N("1".into())),
+            ("group", AttributeValue::Bool(true)),
+            ("description", AttributeValue::Null(true)),
+            ("user", AttributeValue::B(aws_sdk_dynamodb::primitives::Blob::new([1]))),
+        ]);
+        let faults = parse_items(vec![good, bad]).unwrap_err();
+        let listed: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(listed.len(), 5, "{listed:#?}");
+        for field in [
+            "permissionSet: is a number",
+            "group: is true or false",
+            "description: is null",
+            "user: is binary",
+        ] {
+            assert!(
+                listed.iter().any(|fault| fault.starts_with(&format!("row 1 (a), {field}"))),
+                "{field}: {listed:#?}"
+            );
+        }
     }
 }

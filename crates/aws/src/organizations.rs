@@ -1,9 +1,7 @@
-//! Facts about one account or all, read fresh from AWS Organizations: the only place naming
-//! `aws_sdk_organizations`.
+//! Facts about one account or all, read fresh from AWS Organizations.
 //!
 //! Reads only what the table asks for, writes nothing, and remembers nothing.
 
-#[cfg(feature = "assignctl")]
 mod probe;
 
 use std::{
@@ -11,6 +9,11 @@ use std::{
     sync::Arc,
 };
 
+use assigner_core::{
+    cause::{CallError, Cause},
+    ids::{self, AccountId},
+    organization::{Account, Needs, Parent, State},
+};
 use aws_config::SdkConfig;
 use aws_sdk_organizations::{
     Client,
@@ -18,48 +21,41 @@ use aws_sdk_organizations::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-#[cfg(feature = "assignctl")]
 pub use probe::Member;
 
-use crate::{
-    aws::{self, Tally, Watch, call_error},
-    error::Error,
-    failure::{CallError, Cause},
-    ids::{self, AccountId},
-    plan::{Account, Parent, State},
-    table::Needs,
-};
+use crate::client::{self, Tally, Watch, call_error};
 
 /// Reads at the same time; Organizations has quotas of its own and throttles above them.
 const READS_AT_ONCE: usize = 8;
 
 /// A client of AWS Organizations.
 #[derive(Clone, Debug)]
-pub struct Organization {
+pub struct Organizations {
     client: Client,
 }
 
-impl Organization {
-    pub fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Organization {
+impl Organizations {
+    pub fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Organizations {
         let config = aws_sdk_organizations::config::Builder::from(sdk)
-            .retry_partition(aws::retry_partition("organizations"))
-            .timeout_config(aws::timeouts())
+            .retry_partition(client::retry_partition("organizations"))
+            .timeout_config(client::timeouts())
             .interceptor(Watch { pace: None, tally })
             .build();
-        Organization { client: Client::from_conf(config) }
+        Organizations { client: Client::from_conf(config) }
     }
 
-    /// The account as it is now. `management` is the management account where that is known already.
+    /// The account as it is now; `None` if it is not in the organization, or cannot be seen in it yet. `management` is
+    /// the management account if that is known already.
     pub async fn account(
         &self,
         id: &AccountId,
         needs: Needs,
         management: &[&AccountId],
-    ) -> Result<Account, Error> {
-        let described = self.describe_account(id).await?;
+    ) -> Result<Option<Account>, CallError> {
+        let Some(described) = self.describe_account(id).await? else { return Ok(None) };
         let mut account = self.translate(id.clone(), &described, management).await?;
-        if account.is_management || account.state != State::Active {
-            return Ok(account);
+        if !account.may_receive() {
+            return Ok(Some(account));
         }
         let parents = async {
             let mut parents = self.parents(id, &described, &mut BTreeMap::new()).await?;
@@ -72,12 +68,12 @@ impl Organization {
         };
         let tags = async { if needs.tags { self.tags(id).await } else { Ok(BTreeMap::new()) } };
         (account.parents, account.tags) = tokio::try_join!(parents, tags)?;
-        Ok(account)
+        Ok(Some(account))
     }
 
     /// Every account of the organization, with OU names where they are needed, but without tags: those take one
     /// call for each account, see [`Self::tags`].
-    pub async fn accounts(&self, needs: Needs, management: &[&AccountId]) -> Result<Vec<Account>, Error> {
+    pub async fn accounts(&self, needs: Needs, management: &[&AccountId]) -> Result<Vec<Account>, CallError> {
         let mut accounts = Vec::new();
         // Only answers without `Paths` make this grow: the parent of each account and OU that was asked for.
         let mut known_parents = BTreeMap::new();
@@ -87,7 +83,7 @@ impl Organization {
             for listed in page.accounts() {
                 let Some(id) = listed.id().and_then(AccountId::parse) else { continue };
                 let mut account = self.translate(id, listed, management).await?;
-                if !account.is_management && account.state == State::Active {
+                if account.may_receive() {
                     account.parents = self.parents(&account.id, listed, &mut known_parents).await?;
                 }
                 accounts.push(account);
@@ -124,17 +120,12 @@ impl Organization {
         })
     }
 
-    async fn describe_account(&self, id: &AccountId) -> Result<types::Account, Error> {
-        let not_there = || {
-            Error::AccountNotReady(format!(
-                "account {id} is not in the organization, or cannot be seen in it yet"
-            ))
-        };
+    async fn describe_account(&self, id: &AccountId) -> Result<Option<types::Account>, CallError> {
         match self.client.describe_account().account_id(id.as_str()).send().await {
-            Ok(answer) => answer.account.ok_or_else(not_there),
+            Ok(answer) => Ok(answer.account),
             Err(error) => match call_error("organizations:DescribeAccount", error) {
-                CallError { cause: Cause::NotFound, .. } => Err(not_there()),
-                error => Err(error.into()),
+                CallError { cause: Cause::NotFound, .. } => Ok(None),
+                error => Err(error),
             },
         }
     }

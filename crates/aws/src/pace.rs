@@ -14,9 +14,8 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// A request reaches the service somewhat later than it is sent, most of all one that sets up a connection. As long as no
-/// answer tells that it has been there, so much is allowed for; counted from when it was sent, one burst on its way and
-/// the next would meet at the service within a second.
+/// A request arrives later than it is sent, most of all on a new connection. Until its answer proves arrival, assume this
+/// delay. If a request counted from when it was sent, one burst and the next could meet at the service within a second.
 const LONGEST_WAY: Duration = Duration::from_millis(50);
 /// A storm of throttles slows the pace to one request a second, not to a halt.
 const SLOWEST: f64 = 1.0;
@@ -51,7 +50,7 @@ struct Slot {
     there: Instant,
 }
 
-/// A turn that was given, for telling that its request was answered.
+/// A turn that was given, for reporting that its request was answered.
 #[derive(Debug)]
 pub struct Turn(u64);
 

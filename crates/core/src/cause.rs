@@ -1,15 +1,30 @@
 //! What failures mean: whether to try again, to wait for someone, or to stop. Decided here and nowhere else.
+//!
+//! The words for people are the shells': [`Remedy`] says what has to be done, and each shell says it to its reader.
 
 use std::fmt;
 
 /// A call to AWS that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError {
+    /// Such as `sso:CreateAccountAssignment`.
     pub operation: &'static str,
     pub cause: Cause,
-    /// The service's error code, where it answered with one.
+    /// The service's error code, if it answered with one.
     pub code: Option<String>,
     pub message: String,
+}
+
+impl std::error::Error for CallError {}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed", self.operation)?;
+        if let Some(code) = &self.code {
+            write!(f, " with {code}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
 }
 
 /// What a failed call means for us.
@@ -23,6 +38,8 @@ pub enum Cause {
     Unavailable,
     NotFound,
     Denied,
+    /// There are no credentials, or none that can be had.
+    Credentials,
     /// The key that encrypts the Identity Center instance cannot be used.
     Key,
     Quota,
@@ -33,78 +50,85 @@ pub enum Cause {
 
 /// What becomes of a failure. Every cause and every failure reason has one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    TryAgain,
+pub enum Retry {
+    /// It passes by itself.
+    Again,
     /// A person or another system has to do something first.
-    WaitForSomeone,
-    Final,
+    WhenFixed,
+    Never,
 }
+
+/// What has to be done about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    CallLess,
+    WaitForOtherChange,
+    WaitForService,
+    CorrectName,
+    AllowAction,
+    SignIn,
+    AllowKey,
+    RaiseQuota,
+    CorrectValue,
+    CheckEndpoint,
+    /// What a creation was for does not exist.
+    CorrectTable,
+    /// Identity Center may not write IAM roles in the account.
+    AllowProvisioning,
+    ReopenAccount,
+    TryLater,
+}
+
+/// How a shell says a remedy to its reader.
+pub type Words = fn(Remedy) -> &'static str;
 
 impl Cause {
-    pub fn kind(self) -> Kind {
+    pub fn retry(self) -> Retry {
         match self {
-            Cause::Throttled | Cause::Conflict | Cause::Unavailable => Kind::TryAgain,
-            Cause::NotFound => Kind::WaitForSomeone,
-            Cause::Denied | Cause::Key | Cause::Quota | Cause::Invalid | Cause::Unsupported => Kind::Final,
+            Cause::Throttled | Cause::Conflict | Cause::Unavailable => Retry::Again,
+            Cause::NotFound => Retry::WhenFixed,
+            Cause::Denied
+            | Cause::Credentials
+            | Cause::Key
+            | Cause::Quota
+            | Cause::Invalid
+            | Cause::Unsupported => Retry::Never,
         }
     }
 
-    /// What a person can do.
-    pub fn remedy(self) -> &'static str {
+    pub fn remedy(self) -> Remedy {
         match self {
-            Cause::Throttled => {
-                "lower MAX_REQUESTS_PER_SECOND, or find out who else calls Identity Center so often"
-            }
-            Cause::Conflict => "wait until the other change to the same account is done, then invoke again",
-            Cause::Unavailable => "wait for the service to recover, then invoke again",
-            Cause::NotFound => "correct the name, id or ARN in the table, or create what it names",
-            Cause::Denied => "give the function's role this action; template.yaml lists what it needs",
-            Cause::Key => {
-                "let the function's role use the KMS key of the Identity Center instance (kms:Decrypt), and see \
-                 that the key is enabled"
-            }
-            Cause::Quota => "ask for a higher quota, or remove assignments that nobody needs",
-            Cause::Invalid => "correct the setting or the row that holds this value",
-            Cause::Unsupported => "see that the endpoint is the service's own",
+            Cause::Throttled => Remedy::CallLess,
+            Cause::Conflict => Remedy::WaitForOtherChange,
+            Cause::Unavailable => Remedy::WaitForService,
+            Cause::NotFound => Remedy::CorrectName,
+            Cause::Denied => Remedy::AllowAction,
+            Cause::Credentials => Remedy::SignIn,
+            Cause::Key => Remedy::AllowKey,
+            Cause::Quota => Remedy::RaiseQuota,
+            Cause::Invalid => Remedy::CorrectValue,
+            Cause::Unsupported => Remedy::CheckEndpoint,
         }
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed", self.operation)?;
-        if let Some(code) = &self.code {
-            write!(f, " with {code}")?;
-        }
-        write!(f, ": {}", self.message)
     }
 }
 
 /// What the reason of a creation that ended FAILED means.
 ///
-/// The texts are AWS's, vary, and can be missing. What says for certain that trying again is no use is final;
-/// everything else is tried again, a limited number of times.
-pub fn failure_reason(reason: Option<&str>) -> (Kind, &'static str) {
+/// The texts are AWS's, vary, and can be missing. A reason is final only if it says for certain that trying again is
+/// no use. Everything else is tried again, a limited number of times.
+pub fn failure_reason(reason: Option<&str>) -> (Retry, Remedy) {
     let reason = reason.unwrap_or_default().to_ascii_lowercase();
     let says = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
     if says(&["404 status error", "not found", "does not exist"]) {
-        (
-            Kind::Final,
-            "the account, the principal or the permission set does not exist (any more): correct the table, or \
-             create what it names",
-        )
+        (Retry::Never, Remedy::CorrectTable)
     } else if says(&["quota", "limit exceeded"]) {
-        (Kind::Final, "ask for a higher quota, or remove what nobody needs")
+        (Retry::Never, Remedy::RaiseQuota)
     } else if says(&["403 status error", "access denied", "not authorized"]) {
-        (
-            Kind::Final,
-            "Identity Center may not write IAM roles in the account: look for a service control policy that \
-             denies it, and for a change to the role AWSServiceRoleForSSO there",
-        )
+        (Retry::Never, Remedy::AllowProvisioning)
     } else if says(&["suspended", "closed"]) {
-        (Kind::Final, "reopen the account, or take it out of the table")
+        (Retry::Never, Remedy::ReopenAccount)
     } else {
-        (Kind::TryAgain, "invoke again later; if it fails for hours, open a support case with the request id")
+        (Retry::Again, Remedy::TryLater)
     }
 }
 
@@ -113,26 +137,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cause_says_what_becomes_of_it_and_what_a_person_can_do() {
+    fn every_cause_says_what_becomes_of_it_and_what_has_to_be_done() {
         let cases = [
-            (Cause::Throttled, Kind::TryAgain, "MAX_REQUESTS_PER_SECOND"),
-            (Cause::Conflict, Kind::TryAgain, "other change"),
-            (Cause::Unavailable, Kind::TryAgain, "recover"),
-            (Cause::NotFound, Kind::WaitForSomeone, "in the table"),
-            (Cause::Key, Kind::Final, "kms:Decrypt"),
-            (Cause::Denied, Kind::Final, "role"),
-            (Cause::Quota, Kind::Final, "higher quota"),
-            (Cause::Invalid, Kind::Final, "setting or the row"),
-            (Cause::Unsupported, Kind::Final, "endpoint"),
+            (Cause::Throttled, Retry::Again, Remedy::CallLess),
+            (Cause::Conflict, Retry::Again, Remedy::WaitForOtherChange),
+            (Cause::Unavailable, Retry::Again, Remedy::WaitForService),
+            (Cause::NotFound, Retry::WhenFixed, Remedy::CorrectName),
+            (Cause::Key, Retry::Never, Remedy::AllowKey),
+            (Cause::Denied, Retry::Never, Remedy::AllowAction),
+            (Cause::Credentials, Retry::Never, Remedy::SignIn),
+            (Cause::Quota, Retry::Never, Remedy::RaiseQuota),
+            (Cause::Invalid, Retry::Never, Remedy::CorrectValue),
+            (Cause::Unsupported, Retry::Never, Remedy::CheckEndpoint),
         ];
-        for (cause, kind, remedy) in cases {
-            assert_eq!(cause.kind(), kind, "{cause:?}");
-            assert!(cause.remedy().contains(remedy), "{cause:?}: {}", cause.remedy());
+        for (cause, retry, remedy) in cases {
+            assert_eq!((cause.retry(), cause.remedy()), (retry, remedy), "{cause:?}");
         }
     }
 
     #[test]
-    fn a_failed_call_is_told_with_its_operation_and_code() {
+    fn a_failed_call_is_named_with_its_operation_and_code() {
         let error = CallError {
             operation: "DescribeAccount",
             cause: Cause::Denied,
@@ -144,20 +168,20 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_reason_is_final_only_where_trying_again_is_no_use() {
+    fn a_failure_reason_is_final_only_if_trying_again_is_no_use() {
         let cases = [
-            (None, Kind::TryAgain),
-            (Some(""), Kind::TryAgain),
-            (Some("An unexpected internal service exception was encountered"), Kind::TryAgain),
-            (Some("The request is waiting for role propagation"), Kind::TryAgain),
-            (Some("Provisioning takes longer than usual"), Kind::TryAgain),
-            (Some("Something new"), Kind::TryAgain),
-            (Some("Received a 404 status error: Not supported for this principal."), Kind::Final),
-            (Some("Received a 403 status error: Access denied by IAM. Role is protected"), Kind::Final),
-            (Some("Quota exceeded for roles"), Kind::Final),
+            (None, Retry::Again),
+            (Some(""), Retry::Again),
+            (Some("An unexpected internal service exception was encountered"), Retry::Again),
+            (Some("The request is waiting for role propagation"), Retry::Again),
+            (Some("Provisioning takes longer than usual"), Retry::Again),
+            (Some("Something new"), Retry::Again),
+            (Some("Received a 404 status error: Not supported for this principal."), Retry::Never),
+            (Some("Received a 403 status error: Access denied by IAM. Role is protected"), Retry::Never),
+            (Some("Quota exceeded for roles"), Retry::Never),
         ];
-        for (reason, kind) in cases {
-            assert_eq!(failure_reason(reason).0, kind, "{reason:?}");
+        for (reason, retry) in cases {
+            assert_eq!(failure_reason(reason).0, retry, "{reason:?}");
         }
     }
 }

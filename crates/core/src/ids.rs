@@ -58,12 +58,11 @@ impl AccountId {
     }
 }
 
-#[cfg(feature = "assignctl")]
 impl<'de> serde::Deserialize<'de> for AccountId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<AccountId, D::Error> {
         let text = String::deserialize(deserializer)?;
         AccountId::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no account id of 12 digits")))
+            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not an account id of 12 digits")))
     }
 }
 

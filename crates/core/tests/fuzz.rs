@@ -8,22 +8,33 @@
 //!   -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
 //!   -Clink-arg=-Wl,--unresolved-symbols=ignore-all" \
 //! BOLERO_LIBFUZZER_ARGS="-max_total_time=300 -max_len=512 -print_final_stats=1" \
-//!   cargo test --target x86_64-unknown-linux-gnu --target-dir target/fuzz --test fuzz \
+//!   cargo test --target x86_64-unknown-linux-gnu --target-dir target/fuzz --package assigner-core --test fuzz \
 //!   any_table_is_read_or_refused -- --exact --nocapture
 //! ```
-//!
-//! The last flag is for the function's own binaries, which cargo links beside the test and nobody runs here.
 //!
 //! An input is a script that makes a text: a sample with some of its values changed, so that most of it stays
 //! meaningful, and then with some of its bytes changed; or the bytes themselves.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "what goes wrong in a test fails it"
+)]
+
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use account_assigner::{
+use assigner_core::{
+    assignments::{
+        PermissionSet, Row, Table,
+        plan::{self, Plan},
+    },
     event::{self, Request},
     ids::AccountId,
-    plan::{self, Account, Parent, Plan, State},
-    table::{self, Fault, MAX_BYTES, MAX_ROWS, PermissionSet, Table},
+    organization::{Account, Parent, State},
+    reading::Fault,
+    table::{self, MAX_BYTES, MAX_ROWS},
 };
 use bolero::check;
 use serde_json::{Map, Value, json};
@@ -108,12 +119,13 @@ const WORDS: &[&str] = &[
 ];
 
 fn text(path: &str) -> Vec<u8> {
-    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/{path}", concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 static EVENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
-    let folder = std::fs::read_dir(format!("{}/events", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let folder =
+        std::fs::read_dir(format!("{}/events", concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))).unwrap();
     let mut names: Vec<_> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names.iter().map(|name| serde_json::from_slice(&text(&format!("events/{name}"))).unwrap()).collect()
@@ -211,7 +223,7 @@ impl Script<'_> {
 fn any_table_is_read_or_refused() {
     check!().with_iterations(10_000).with_max_len(256).for_each(|script: &[u8]| {
         let text = Script(script).text(&TABLES);
-        match table::parse(&text) {
+        match table::parse::<Row>(&text) {
             Ok(table) => assert_sound(&table, &text),
             Err(faults) => assert_told(&faults),
         }
@@ -241,7 +253,7 @@ fn assert_sound(table: &Table, text: &[u8]) {
     let account = account("class-7", "rust");
     let Plan::Ensure(grants) = plan::plan(table, &account) else { panic!("the account is active") };
     let planned: BTreeSet<&str> = grants.iter().flat_map(|grant| grant.rules.clone()).collect();
-    let matching = table.rows.iter().filter(|row| plan::mismatch(row, &account).is_none());
+    let matching = table.rows.iter().filter(|row| row.accounts.matches(&account));
     assert_eq!(planned, matching.map(|row| row.id.as_str()).collect(), "each row that matches, and no other");
     let distinct: BTreeSet<_> = grants.iter().map(|grant| (grant.permission_set, grant.principal)).collect();
     assert!(distinct.len() == grants.len() && grants.iter().all(|grant| !grant.rules.is_empty()));
@@ -305,11 +317,11 @@ fn account(name: &str, course: &str) -> Account {
 
 fn table_of_glob(glob: &str) -> Option<Table> {
     let row = json!({ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": [glob] } });
-    table::parse(json!({ "assignments": [row] }).to_string().as_bytes()).ok()
+    table::parse::<Row>(json!({ "assignments": [row] }).to_string().as_bytes()).ok()
 }
 
 fn selects(table: &Table, name: &str) -> bool {
-    plan::mismatch(&table.rows[0], &account(name, "")).is_none()
+    table.rows[0].accounts.matches(&account(name, ""))
 }
 
 /// A glob by the book: which prefixes of the name the tokens so far can match. Its work is the product of both
@@ -410,7 +422,7 @@ fn the_largest_hostile_tables_are_refused_with_a_bounded_answer() {
     ];
     for text in texts {
         let start = String::from_utf8_lossy(&text[..60]).into_owned();
-        assert_told(&table::parse(&text).expect_err(&start));
+        assert_told(&table::parse::<Row>(&text).expect_err(&start));
     }
 }
 
@@ -427,7 +439,7 @@ fn the_largest_sound_tables_are_read_and_planned() {
         rows(&|_| json!({ "names": [stars] })),
     ];
     for (text, expected) in tables.iter().zip([MAX_ROWS, 0, 0]) {
-        let table = table::parse(text.as_bytes()).unwrap();
+        let table = table::parse::<Row>(text.as_bytes()).unwrap();
         assert!(matches!(&table.rows[0].permission_set, PermissionSet::Name(name) if name == "P"));
         let Plan::Ensure(grants) = plan::plan(&table, &account(&"a".repeat(50), &"a".repeat(256))) else {
             panic!()

@@ -1,51 +1,89 @@
-//! Errors that end an invocation, and their stable names.
+//! What ends an invocation or a verb, and its stable name.
 //!
-//! What happens to a single grant is no error here: [`crate::report`] decides what it means.
+//! What happens to a single grant is not an error here: it becomes a status. Each error keeps the call that caused it,
+//! so that nobody has to read a sentence back.
 
-use crate::{
-    failure::{CallError, Kind},
-    report::Report,
-    table::Fault,
+use assigner_aws::{
+    dynamodb::NoItems,
+    identity_center::{NoClient, NoInstance},
+};
+use assigner_core::{
+    assignments::report::Report,
+    cause::{CallError, Retry},
+    reading::Fault,
 };
 
-/// Why an invocation failed. [`Error::name`] is stable: queues, alarms and people match on it.
+/// Why it ended. [`Error::name`] is stable: queues, alarms and people match on it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     #[error("{0}")]
     InvalidEvent(String),
     #[error("{table} is refused, with {}", list(faults))]
     InvalidTable { table: String, faults: Vec<Fault> },
+    /// Settings, or what AWS has, as sentences.
     #[error("{}", .0.join("; "))]
     InvalidConfig(Vec<String>),
-    #[error("{0}; the invocation fails so that it is tried again")]
+    #[error("{0}")]
     AccountNotReady(String),
-    #[error("{0}; the invocation fails so that it is tried again")]
-    ServiceUnavailable(String),
-    #[error("{}\n{}", .0.sentence(), .0.to_json())]
+    /// A call without which nothing can be decided.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The time ran out; with what was read at that moment.
+    #[error("the time ran out while {0} was read; AWS was slow or throttled")]
+    Late(&'static str),
+    #[error("{}", .0.sentence())]
     AssignmentsIncomplete(Box<Report>),
 }
 
 impl Error {
+    /// Accounts that Organizations does not know, or not yet.
+    pub fn not_in_the_organization(accounts: &[&str]) -> Error {
+        let (accounts, are) = match accounts {
+            [one] => (format!("account {one}"), "is"),
+            several => (format!("accounts {}", several.join(", ")), "are"),
+        };
+
+        Error::AccountNotReady(format!(
+            "{accounts} {are} not in the organization, or cannot be seen in it yet"
+        ))
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Error::InvalidEvent(_) => "InvalidEvent",
             Error::InvalidTable { .. } => "InvalidTable",
             Error::InvalidConfig(_) => "InvalidConfig",
             Error::AccountNotReady(_) => "AccountNotReady",
-            Error::ServiceUnavailable(_) => "ServiceUnavailable",
+            Error::Call(error) => match error.cause.retry() {
+                Retry::Again => "ServiceUnavailable",
+                Retry::WhenFixed | Retry::Never => "InvalidConfig",
+            },
+            Error::Late(_) => "ServiceUnavailable",
             Error::AssignmentsIncomplete(_) => "AssignmentsIncomplete",
         }
     }
 }
 
-/// A call without which nothing can be decided.
-impl From<CallError> for Error {
-    fn from(error: CallError) -> Error {
-        match error.cause.kind() {
-            Kind::TryAgain => Error::ServiceUnavailable(error.to_string()),
-            Kind::WaitForSomeone | Kind::Final => {
-                Error::InvalidConfig(vec![format!("{error}: {}", error.cause.remedy())])
-            }
+impl From<NoInstance> for Error {
+    fn from(error: NoInstance) -> Error {
+        match error {
+            NoInstance::Call(error) => error.into(),
+            NoInstance::Doubt(problem) => Error::InvalidConfig(vec![problem]),
+        }
+    }
+}
+
+impl From<NoClient> for Error {
+    fn from(error: NoClient) -> Error {
+        Error::InvalidConfig(vec![error.to_string()])
+    }
+}
+
+impl From<NoItems> for Error {
+    fn from(error: NoItems) -> Error {
+        match error {
+            NoItems::Call(error) => error.into(),
+            NoItems::NotATable(problem) => Error::InvalidConfig(vec![problem]),
         }
     }
 }

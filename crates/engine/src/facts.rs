@@ -1,95 +1,38 @@
-//! What is true in AWS at one moment, as the operator's command needs it: accounts, names and assignments, in memory
-//! or in a file. Writes nothing to AWS.
+//! Reads what is true in AWS at one moment: the one reader for survey, plan, snapshot and report. Writes nothing to AWS.
 //!
-//! A plan made from a snapshot is the plan that would have been made from AWS at that moment: [`crate::compare`] gets
-//! the same [`Account`]s, [`Directory`] and [`Present`] from both.
+//! **Calls.** One ListAccounts for 20 accounts, or one DescribeAccount for each account that is asked for; one
+//! DescribeOrganizationalUnit for each OU if its name is needed; one ListTagsForResource for each account whose tags can
+//! decide; and, instead of asking for every account and permission set, one ListAccountAssignmentsForPrincipal for 100
+//! assignments of each principal. The last works in the management account only. Elsewhere the accounts are read one by
+//! one.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     time::SystemTime,
 };
 
+use assigner_aws::{identity_center::IdentityCenter, organizations::Organizations};
+use assigner_core::{
+    assignments::{
+        Named, PrincipalKind, Table,
+        compare::Assigned,
+        facts::{self, Facts, Method, NamesById},
+        names::Names,
+        plan::{self, Grant, Obstacle, Plan},
+    },
+    cause::CallError,
+    ids::AccountId,
+    organization::{Account, Needs},
+    selector::Selection,
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    assignments::{self, Method},
-    compare::{Held, Present},
-    directory::Directory,
+    READS_AT_ONCE,
+    assignments::{present, resolve::Resolver},
     error::Error,
-    failure::CallError,
-    identity_center::IdentityCenter,
-    ids::AccountId,
-    names::Names,
-    organization::Organization,
-    plan::{self, Account, Grant, Obstacle, Plan, PrincipalId},
-    table::{Named, Needs, OrganizationalUnit, PermissionSet, Principal, Table},
 };
-
-/// The format of the file; another number is refused.
-const VERSION: u32 = 1;
-/// Reads at the same time; Organizations has quotas of its own and throttles above them.
-const READS_AT_ONCE: usize = 8;
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Snapshot {
-    version: u32,
-    /// RFC 3339, UTC, to the second.
-    pub taken_at: String,
-    /// The ARN of the Identity Center instance.
-    pub instance: String,
-    pub method: Method,
-    pub accounts: Vec<Account>,
-    /// Names by ARN.
-    pub permission_sets: BTreeMap<String, String>,
-    /// Display names by id.
-    pub groups: BTreeMap<String, String>,
-    /// User names by id.
-    pub users: BTreeMap<String, String>,
-    assignments: BTreeMap<AccountId, Vec<Entry>>,
-    /// What could not be read and is not needed for a plan.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-}
-
-/// An assignment in the file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Entry {
-    permission_set: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    group: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-}
-
-/// Which accounts. Nothing at all selects every account.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    pub accounts: Vec<AccountId>,
-    /// Each with every OU below it.
-    pub ous: Vec<OrganizationalUnit>,
-}
-
-impl Selection {
-    pub fn is_everything(&self) -> bool {
-        self.accounts.is_empty() && self.ous.is_empty()
-    }
-
-    /// The accounts asked for that are not among these.
-    pub fn unknown(&self, accounts: &[Account]) -> Vec<&str> {
-        let known: BTreeSet<&AccountId> = accounts.iter().map(|account| &account.id).collect();
-        self.accounts.iter().filter(|id| !known.contains(id)).map(AccountId::as_str).collect()
-    }
-
-    pub fn covers(&self, account: &Account) -> bool {
-        self.is_everything()
-            || self.accounts.contains(&account.id)
-            || self.ous.iter().any(|ou| plan::covers(ou, &account.parents))
-    }
-}
 
 /// How far the reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,134 +40,147 @@ pub enum Step {
     Names,
     Accounts,
     Tags { read: usize, all: usize },
-    Assignments { read: usize, all: usize, method: Method },
+    Assignments { read: usize, all: usize },
+}
+
+/// How much is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What the tables ask for: their names, and the assignments of their principals.
+    Tables,
+    /// What people want to see: every name and every assignment, and tags that can decide.
+    Everything,
+    /// The same with every tag, because the tables that will ask for them are not known.
+    EverythingWithTags,
 }
 
 /// What is read, and by which clients.
 pub struct Reader<'a> {
-    pub organization: &'a Organization,
+    pub organizations: &'a Organizations,
     pub center: &'a IdentityCenter,
-    pub names: &'a Names,
-    /// The management account, where it is known already.
+    pub resolver: &'a Resolver,
+    /// The management account, if it is known already.
     pub management: &'a [&'a AccountId],
     pub selection: &'a Selection,
-    /// Whose names are looked up as the function does, and whose grants are asked for even where AWS's list of
+    /// Whose names are looked up as the function does, and whose grants are asked for even if AWS's list of
     /// provisioned permission sets lags behind.
     pub tables: &'a [&'a Table],
-    /// Whether to read the tags of every account, and not only where a table can use them.
-    pub every_tag: bool,
+    pub extent: Extent,
     pub watch: &'a (dyn Fn(Step) + Sync),
 }
 
-/// What was read.
-pub struct Reading {
-    pub snapshot: Snapshot,
-    /// The names of the tables, empty without one.
-    pub directory: Directory,
-}
-
-/// Names, and what they mean.
+/// Names, and what could not be read of them.
 struct Known {
-    permission_sets: BTreeMap<String, String>,
-    groups: BTreeMap<String, String>,
-    users: BTreeMap<String, String>,
-    directory: Directory,
+    names: Names,
+    by_id: NamesById,
     notes: Vec<String>,
 }
 
 impl Reader<'_> {
     /// # Errors
-    /// Where something is missing without which a plan would be wrong.
-    pub async fn read(&self) -> Result<Reading, Error> {
+    /// If something cannot be read without which a plan would be wrong.
+    pub async fn read(&self) -> Result<Facts, Error> {
         (self.watch)(Step::Names);
-        self.center.find_instance().await?;
-        let (mut known, accounts) = tokio::try_join!(self.read_names(), self.read_accounts())?;
-        let (present, method) = self.read_assignments(&accounts, &mut known).await?;
-        let Known { permission_sets, groups, users, directory, notes } = known;
-        let entries = |account: &Account| {
-            let held = present.of(&account.id);
-            (!held.is_empty()).then(|| (account.id.clone(), held.iter().map(Entry::from).collect()))
+        let names = async {
+            self.center.find_instance().await?;
+            match self.extent {
+                Extent::Tables => self.read_names_of_tables().await,
+                Extent::Everything | Extent::EverythingWithTags => self.read_every_name().await,
+            }
         };
-        let snapshot = Snapshot {
-            version: VERSION,
-            taken_at: now(),
+        let (Known { names, by_id, mut notes }, accounts) = tokio::try_join!(names, self.read_accounts())?;
+        let (assigned, method) = match self.extent {
+            Extent::Tables => self.read_assignments_of_tables(&accounts, &names).await?,
+            Extent::Everything | Extent::EverythingWithTags => {
+                self.read_every_assignment(&accounts, &names, &by_id, &mut notes).await?
+            }
+        };
+        Ok(Facts {
+            read_at: now(),
             instance: self.center.instance_arn().unwrap_or_default().to_owned(),
             method,
-            permission_sets,
-            groups,
-            users,
-            assignments: accounts.iter().filter_map(entries).collect(),
             accounts,
+            names,
+            names_by_id: by_id,
+            assigned,
             notes,
-        };
-        Ok(Reading { snapshot, directory })
+        })
     }
 
-    async fn read_names(&self) -> Result<Known, Error> {
+    async fn read_names_of_tables(&self) -> Result<Known, Error> {
+        let names = names_of(self.center, self.resolver, self.tables).await?;
+        Ok(Known { names, by_id: NamesById::default(), notes: Vec::new() })
+    }
+
+    async fn read_every_name(&self) -> Result<Known, Error> {
         let (permission_sets, groups, users) = tokio::join!(
-            self.names.every_permission_set(self.center),
+            self.resolver.every_permission_set(self.center),
             self.center.groups(),
             self.center.users()
         );
         let permission_sets = permission_sets?;
-        let grants: Vec<Grant<'_>> = self.tables.iter().flat_map(|table| plan::every_grant(table)).collect();
-        let directory = self.names.directory(self.center, &grants).await;
-        let (mut groups_of_tables, mut users_of_tables) = (BTreeMap::new(), BTreeMap::new());
-        for (principal, found) in &directory.principals {
-            match (principal, found) {
-                (_, Err(Obstacle::Failed(error))) => return Err(error.clone().into()),
-                (Principal::Group(Named::Name(name)), Ok(id)) => {
-                    _ = groups_of_tables.insert(id.id().to_owned(), name.clone());
-                }
-                (Principal::User(Named::Name(name)), Ok(id)) => {
-                    _ = users_of_tables.insert(id.id().to_owned(), name.clone());
-                }
-                _ => {}
-            }
-        }
+        let names = names_of(self.center, self.resolver, self.tables).await?;
+        let of_tables = |kind: PrincipalKind| -> BTreeMap<String, String> {
+            let named = names.principals.iter().filter_map(|(principal, found)| {
+                let (Named::Name(name), Ok(id)) = (&principal.named, found) else { return None };
+                (principal.kind == kind).then(|| (id.id.clone(), name.clone()))
+            });
+            named.collect()
+        };
         let mut notes = Vec::new();
-        let mut or = |listed: Result<_, CallError>, of_tables, what| {
+        let mut or_of_tables = |listed: Result<_, CallError>, kind: PrincipalKind| {
             listed.unwrap_or_else(|error| {
-                notes.push(format!("{error}; only {what} of the table are known by name"));
-                of_tables
+                notes.push(format!("{error}; only the {}s of the table are known by name", kind.field()));
+                of_tables(kind)
             })
         };
-        let groups = or(groups, groups_of_tables, "groups");
-        let users = or(users, users_of_tables, "users");
-        Ok(Known { permission_sets, groups, users, directory, notes })
+        let groups = or_of_tables(groups, PrincipalKind::Group);
+        let users = or_of_tables(users, PrincipalKind::User);
+        Ok(Known { names, by_id: NamesById { permission_sets, groups, users }, notes })
     }
 
     async fn read_accounts(&self) -> Result<Vec<Account>, Error> {
         (self.watch)(Step::Accounts);
-        let needs = Needs { organizational_unit_names: true, tags: false };
-        let (organization, management, selection) = (self.organization, self.management, self.selection);
+        let of_tables = self.tables.iter().map(|table| table.needs()).fold(Needs::default(), Needs::or);
+        let needs = Needs {
+            organizational_unit_names: self.extent != Extent::Tables || of_tables.organizational_unit_names,
+            tags: false,
+        };
+        let (organizations, management, selection) = (self.organizations, self.management, self.selection);
         let mut accounts: Vec<Account> = if selection.ous.is_empty() && !selection.is_everything() {
-            stream::iter(&selection.accounts)
-                .map(async |id| organization.account(id, needs, management).await)
+            let found: Vec<Option<Account>> = stream::iter(&selection.accounts)
+                .map(async |id| organizations.account(id, needs, management).await)
                 .buffered(READS_AT_ONCE)
                 .try_collect()
-                .await?
+                .await?;
+            found.into_iter().flatten().collect()
         } else {
-            organization.accounts(needs, management).await?
+            organizations.accounts(needs, management).await?
         };
         let unknown = selection.unknown(&accounts);
         if !unknown.is_empty() {
-            let unknown = unknown.join(", ");
-            return Err(Error::AccountNotReady(format!(
-                "not in the organization, or not visible yet: {unknown}"
-            )));
+            return Err(Error::not_in_the_organization(&unknown));
         }
-        accounts.retain(|account| selection.covers(account));
+        accounts.retain(|account| selection.includes(account));
         accounts.sort_by(|one, other| one.id.cmp(&other.id));
         accounts.dedup_by(|one, other| one.id == other.id);
+        self.read_tags(&mut accounts).await?;
+        Ok(accounts)
+    }
+
+    /// Of the accounts whose tags can decide.
+    async fn read_tags(&self, accounts: &mut [Account]) -> Result<(), CallError> {
         let asked = |account: &Account| {
-            let decides = |table: &&Table| table.needs().tags && plan::asks_for_tags(table, account);
-            account.may_receive() && (self.every_tag || self.tables.iter().any(decides))
+            let decide = |table: &&Table| table.asks_for_tags(account);
+            account.may_receive()
+                && (self.extent == Extent::EverythingWithTags || self.tables.iter().any(decide))
         };
         let indices: Vec<usize> = (0..accounts.len()).filter(|index| asked(&accounts[*index])).collect();
         let all = indices.len();
+        let organizations = self.organizations;
+        let read = &*accounts;
         let tagged: Vec<(usize, BTreeMap<String, String>)> = stream::iter(indices)
-            .map(async |index| Ok::<_, CallError>((index, organization.tags(&accounts[index].id).await?)))
+            .map(async |index| Ok::<_, CallError>((index, organizations.tags(&read[index].id).await?)))
             .buffer_unordered(READS_AT_ONCE)
             .enumerate()
             .map(|(read, tags)| {
@@ -236,142 +192,86 @@ impl Reader<'_> {
         for (index, tags) in tagged {
             accounts[index].tags = tags;
         }
-        Ok(accounts)
+        Ok(())
     }
 
-    async fn read_assignments(
+    async fn read_assignments_of_tables(
         &self,
         accounts: &[Account],
-        known: &mut Known,
-    ) -> Result<(Present, Method), CallError> {
-        let Known { groups, users, directory, notes, .. } = known;
-        let principals: BTreeSet<PrincipalId> = groups
-            .keys()
-            .map(|id| PrincipalId::Group(id.clone()))
-            .chain(users.keys().map(|id| PrincipalId::User(id.clone())))
-            .collect();
+        names: &Names,
+    ) -> Result<(Assigned, Method), CallError> {
+        let looked_at: Vec<&AccountId> =
+            accounts.iter().filter(|account| account.may_receive()).map(|account| &account.id).collect();
+        let principals = self.tables.iter().flat_map(|table| facts::wanted(table, names).0).collect();
+        present::of_principals(self.center, &looked_at, &principals, &|_| {}).await
+    }
+
+    async fn read_every_assignment(
+        &self,
+        accounts: &[Account],
+        names: &Names,
+        by_id: &NamesById,
+        notes: &mut Vec<String>,
+    ) -> Result<(Assigned, Method), CallError> {
+        let principals = by_id.principals();
         // An account takes a call for itself and one for each permission set that it has.
         let listed = notes.is_empty() && self.selection.is_everything();
         if listed && principals.len() <= accounts.len() * 3 {
             let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
             let all = principals.len();
-            let watch = |read| (self.watch)(Step::Assignments { read, all, method: Method::Principals });
-            let present = assignments::by_principal(self.center, &ids, &principals, &watch).await?;
-            if let Some(present) = present {
-                return Ok((present, Method::Principals));
+            let watch = |read| (self.watch)(Step::Assignments { read, all });
+            let assigned = present::by_principal(self.center, &ids, &principals, &watch).await?;
+            if let Some(assigned) = assigned {
+                return Ok((assigned, Method::Principals));
             }
         }
         let (receiving, others): (Vec<&Account>, Vec<&Account>) =
             accounts.iter().partition(|account| account.may_receive());
-        let by_id: HashMap<&AccountId, &Account> =
+        let account_of: HashMap<&AccountId, &Account> =
             receiving.iter().map(|account| (&account.id, *account)).collect();
         let wanted = |id: &AccountId| {
-            let Some(account) = by_id.get(id) else { return Vec::new() };
+            let Some(account) = account_of.get(id) else { return Vec::new() };
             let plans = self.tables.iter().filter_map(|table| match plan::plan(table, account) {
-                Plan::Ensure(grants) => Some(directory.resolve(grants)),
+                Plan::Ensure(grants) => Some(names.resolve(grants)),
                 Plan::Ignore(_) | Plan::Wait(_) => None,
             });
             plans.flatten().filter_map(|grant| grant.permission_set.ok()).collect()
         };
         let ids: Vec<&AccountId> = receiving.iter().map(|account| &account.id).collect();
         let all = ids.len();
-        let watch = |read| (self.watch)(Step::Assignments { read, all, method: Method::Accounts });
-        let mut present = assignments::of_accounts(self.center, &ids, wanted, |_| true, &watch).await?;
+        let watch = |read| (self.watch)(Step::Assignments { read, all });
+        let mut assigned = present::of_accounts(self.center, &ids, wanted, |_| true, &watch).await?;
         // A delegated administrator may not look into the management account, and no plan needs it.
         for account in others {
-            match assignments::of_accounts(self.center, &[&account.id], |_| vec![], |_| true, &|_| {}).await {
-                Ok(found) => present.append(found),
+            let ids = [&account.id];
+            let found = present::of_accounts(self.center, &ids, |_| vec![], |_| true, &|_| {}).await;
+            match found {
+                Ok(found) => assigned.append(found),
                 Err(error) => notes.push(format!("what account {} has is not known: {error}", account.id)),
             }
         }
-        Ok((present, Method::Accounts))
+        Ok((assigned, Method::Accounts))
     }
 }
 
-impl Snapshot {
-    /// # Errors
-    /// What is wrong with the text, for people.
-    pub fn parse(text: &[u8]) -> Result<Snapshot, String> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: Option<u32>,
-        }
-        let of = |error| format!("not a snapshot: {error}");
-        match serde_json::from_slice(text).map_err(of)? {
-            Version { version: Some(VERSION) } => serde_json::from_slice(text).map_err(of),
-            Version { version: Some(other) } => {
-                Err(format!("a snapshot of version {other}; this command reads version {VERSION}"))
-            }
-            Version { version: None } => Err("not a snapshot: it has no version".to_owned()),
-        }
-    }
-
-    /// The names of the tables as this snapshot knows them.
-    pub fn directory(&self, tables: &[&Table]) -> Directory {
-        let inverse = |names: &BTreeMap<String, String>| -> HashMap<String, String> {
-            names.iter().map(|(id, name)| (name.clone(), id.clone())).collect()
-        };
-        let (arns, groups, users) =
-            (inverse(&self.permission_sets), inverse(&self.groups), inverse(&self.users));
-        let mut directory = Directory {
-            permission_set_names: self.permission_sets.clone().into_iter().collect(),
-            ..Directory::default()
-        };
-        let find = |ids: &HashMap<String, String>, kind: &str, name: &str| {
-            ids.get(name).cloned().ok_or_else(|| Obstacle::unknown(kind, name))
-        };
-        for row in tables.iter().flat_map(|table| &table.rows) {
-            if let PermissionSet::Name(name) = &row.permission_set {
-                directory.permission_sets.insert(name.clone(), find(&arns, "permission set", name));
-            }
-            let id = match &row.principal {
-                Principal::Group(Named::Id(id)) => Ok(PrincipalId::Group(id.clone())),
-                Principal::User(Named::Id(id)) => Ok(PrincipalId::User(id.clone())),
-                Principal::Group(Named::Name(name)) => find(&groups, "group", name).map(PrincipalId::Group),
-                Principal::User(Named::Name(name)) => find(&users, "user", name).map(PrincipalId::User),
-            };
-            directory.principals.insert(row.principal.clone(), id);
-        }
-        directory
-    }
-
-    /// How many assignments there are.
-    pub fn count(&self) -> usize {
-        self.assignments.values().map(Vec::len).sum()
-    }
-
-    pub fn present(&self) -> Present {
-        let mut present = Present::default();
-        for (account, entries) in &self.assignments {
-            for Entry { permission_set, group, user } in entries {
-                let group = group.iter().cloned().map(PrincipalId::Group);
-                let user = user.iter().cloned().map(PrincipalId::User);
-                for principal in group.chain(user) {
-                    present.add(account.clone(), permission_set, &principal);
-                }
-            }
-        }
-        present
-    }
-
-    /// The display name of a group or the user name of a user.
-    pub fn name_of(&self, principal: &PrincipalId) -> Option<&str> {
-        let name = match principal {
-            PrincipalId::Group(id) => self.groups.get(id),
-            PrincipalId::User(id) => self.users.get(id),
-        };
-        name.map(String::as_str).filter(|name| !name.is_empty())
-    }
-}
-
-impl From<&Held> for Entry {
-    fn from(held: &Held) -> Entry {
-        let (group, user) = match held.principal.as_ref() {
-            PrincipalId::Group(id) => (Some(id.clone()), None),
-            PrincipalId::User(id) => (None, Some(id.clone())),
-        };
-        Entry { permission_set: held.permission_set.as_ref().to_owned(), group, user }
-    }
+/// What the names of the tables mean.
+///
+/// # Errors
+/// The first call that failed. A name that does not exist is an obstacle of its row.
+pub async fn names_of(
+    center: &IdentityCenter,
+    resolver: &Resolver,
+    tables: &[&Table],
+) -> Result<Names, CallError> {
+    let grants: Vec<Grant<'_>> = tables.iter().flat_map(|table| plan::every_grant(table)).collect();
+    let names = resolver.names(center, &grants).await;
+    let sets = names.permission_sets.values().filter_map(|found| found.as_ref().err());
+    let principals = names.principals.values().filter_map(|found| found.as_ref().err());
+    let failed = sets.chain(principals).find_map(|obstacle| match obstacle {
+        Obstacle::Failed(error) => Some(error.clone()),
+        Obstacle::Unknown(_) | Obstacle::NotRead(_) => None,
+    });
+    failed.map_or(Ok(names), Err)
 }
 
 fn now() -> String {

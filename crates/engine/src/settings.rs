@@ -1,20 +1,24 @@
-//! Environment to [`Config`]: every bad setting is reported, once, at start.
+//! Environment to [`Settings`]: every bad setting is reported, once, at start.
 //!
-//! Nothing else reads the environment, and no setting changes while the function runs.
+//! Nothing else reads the environment, and no setting changes while the program runs.
 
 use std::path::PathBuf;
 
-use crate::{
+use assigner_aws::identity_center;
+use assigner_core::{
     ids::{self, AccountId},
-    table::Place,
+    table::TableLocation,
 };
+
+/// The table of assignments that is compiled in.
+pub const EMBEDDED: &str = "assignments.json";
 
 /// The function's settings, all checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct Settings {
     /// Where the config table is: `ASSIGNMENTS_FILE`, `ASSIGNMENTS_TABLE`, else the embedded one.
-    pub table: Place,
-    /// `IDENTITY_CENTER_INSTANCE_ARN`; where it is not set, ListInstances finds it.
+    pub table: TableLocation,
+    /// `IDENTITY_CENTER_INSTANCE_ARN`; if it is not set, ListInstances finds it.
     pub instance_arn: Option<String>,
     /// `IDENTITY_CENTER_REGION`, the instance's primary Region; else the function's Region.
     pub identity_center_region: Option<String>,
@@ -28,10 +32,16 @@ pub struct Config {
     pub dry_run: bool,
 }
 
-impl Config {
+impl Settings {
+    /// Reads the settings from the environment of this process. The error lists every bad setting.
+    #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+    pub fn from_environment() -> Result<Settings, Vec<String>> {
+        Settings::read(|name| std::env::var(name).ok())
+    }
+
     /// Reads the settings from an environment, given as a lookup. The error lists every bad setting.
-    pub fn read(environment: impl Fn(&str) -> Option<String>) -> Result<Config, Vec<String>> {
-        let mut settings = Settings { environment, faults: Vec::new() };
+    pub fn read(environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<String>> {
+        let mut settings = Environment { lookup: environment, faults: Vec::new() };
         let file = settings.get("ASSIGNMENTS_FILE", "the path of a table", |text| Some(PathBuf::from(text)));
         let dynamodb = settings.get("ASSIGNMENTS_TABLE", "the name of a DynamoDB table", |text| {
             ids::is_dynamodb_table_name(text).then(|| text.to_owned())
@@ -42,11 +52,11 @@ impl Config {
                 file.display()
             ));
         }
-        let config = Config {
+        let read = Settings {
             table: match (file, dynamodb) {
-                (Some(file), _) => Place::File(file),
-                (None, Some(name)) => Place::DynamoDb(name),
-                (None, None) => Place::Embedded,
+                (Some(file), _) => TableLocation::File(file),
+                (None, Some(name)) => TableLocation::DynamoDb(name),
+                (None, None) => TableLocation::Embedded(EMBEDDED),
             },
             instance_arn: settings.get(
                 "IDENTITY_CENTER_INSTANCE_ARN",
@@ -74,19 +84,30 @@ impl Config {
                 })
                 .unwrap_or(false),
         };
-        if settings.faults.is_empty() { Ok(config) } else { Err(settings.faults) }
+        if settings.faults.is_empty() { Ok(read) } else { Err(settings.faults) }
     }
 }
 
-struct Settings<E> {
-    environment: E,
+impl Settings {
+    /// Which Identity Center instance, where, and how fast.
+    pub fn identity_center(&self) -> identity_center::Options {
+        identity_center::Options {
+            instance_arn: self.instance_arn.clone(),
+            region: self.identity_center_region.clone(),
+            max_requests_per_second: self.max_requests_per_second,
+        }
+    }
+}
+
+struct Environment<E> {
+    lookup: E,
     faults: Vec<String>,
 }
 
-impl<E: Fn(&str) -> Option<String>> Settings<E> {
+impl<E: Fn(&str) -> Option<String>> Environment<E> {
     fn get<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         // An empty variable is one that is not set, as in a shell; `sam local` hands those without a value over so.
-        let text = (self.environment)(name).filter(|text| !text.is_empty())?;
+        let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
         let value = parse(&text);
         if value.is_none() {
             self.faults.push(format!("{name} must be {expected}, or not be set; it is {text:?}"));
@@ -103,16 +124,16 @@ fn within(text: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn read(environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-        Config::read(|name| {
+    fn read(environment: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+        Settings::read(|name| {
             environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     }
 
     #[test]
     fn an_empty_environment_gives_the_documented_defaults_and_so_do_empty_variables() {
-        let expected = Config {
-            table: Place::Embedded,
+        let expected = Settings {
+            table: TableLocation::Embedded(EMBEDDED),
             instance_arn: None,
             identity_center_region: None,
             management_account: None,
@@ -126,8 +147,8 @@ mod tests {
 
     #[test]
     fn every_setting_is_read() {
-        let expected = Config {
-            table: Place::File("table.json".into()),
+        let expected = Settings {
+            table: TableLocation::File("table.json".into()),
             instance_arn: Some("arn:aws:sso:::instance/ssoins-7223f7eef79824e1".into()),
             identity_center_region: Some("eu-west-1".into()),
             management_account: AccountId::parse("123456789012"),
@@ -135,7 +156,7 @@ mod tests {
             max_requests_per_second: 20,
             dry_run: true,
         };
-        let config = read(&[
+        let settings = read(&[
             ("ASSIGNMENTS_FILE", "table.json"),
             ("IDENTITY_CENTER_INSTANCE_ARN", "arn:aws:sso:::instance/ssoins-7223f7eef79824e1"),
             ("IDENTITY_CENTER_REGION", "eu-west-1"),
@@ -144,15 +165,18 @@ mod tests {
             ("MAX_REQUESTS_PER_SECOND", "20"),
             ("DRY_RUN", "True"),
         ]);
-        assert_eq!(config, Ok(expected));
+        assert_eq!(settings, Ok(expected));
     }
 
     #[test]
-    fn the_table_has_one_place() {
-        let place = |environment: &[(&str, &str)]| read(environment).map(|config| config.table);
-        assert_eq!(place(&[("ASSIGNMENTS_TABLE", "assignments")]), Ok(Place::DynamoDb("assignments".into())));
+    fn the_table_has_one_location() {
+        let location = |environment: &[(&str, &str)]| read(environment).map(|settings| settings.table);
+        assert_eq!(
+            location(&[("ASSIGNMENTS_TABLE", "assignments")]),
+            Ok(TableLocation::DynamoDb("assignments".into()))
+        );
         let both =
-            place(&[("ASSIGNMENTS_TABLE", "assignments"), ("ASSIGNMENTS_FILE", "a.json")]).unwrap_err();
+            location(&[("ASSIGNMENTS_TABLE", "assignments"), ("ASSIGNMENTS_FILE", "a.json")]).unwrap_err();
         assert!(both[0].contains("keep one"), "{both:?}");
     }
 

@@ -1,17 +1,32 @@
-//! The function with real SDK clients, in front of the stand-in, in one process: no socket lies between them,
-//! so a paused clock rules every delay.
+//! The one world of the tests: a stand-in for AWS, a table, and whoever is tested in front of them.
+//!
+//! [`World`] has the function with real SDK clients in the same process: no socket lies between them, so a paused clock
+//! rules every delay. [`Served`] is a world that listens, for a program.
 
-#![allow(dead_code)] // Each test binary uses its part.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a world is part of tests: what goes wrong in it fails the test"
+)]
 
-use std::{collections::BTreeSet, time::Duration};
+mod served;
 
-use account_assigner::{Answer, Function, aws, config::Config, error::Error, report::Report, survey::Survey};
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use account_assigner::{Answer, Function};
+use assigner_aws::client;
+use assigner_core::assignments::{report::Report, survey::Survey};
+use assigner_engine::{error::Error, settings::Settings};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ssoadmin::config::Credentials;
 use serde_json::{Value, json};
-use stand_in::{Organization, Settings, StandIn};
+use stand_in::{Assignment, Organization, StandIn};
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
+
+pub use served::{Served, path};
 
 pub const CLASS_7: &str = "111122223333";
 
@@ -26,13 +41,13 @@ pub struct World {
 
 impl World {
     pub async fn new(rows: Value) -> World {
-        World::with(rows, Organization::sample(), Settings::default(), &[]).await
+        World::with(rows, Organization::sample(), stand_in::Settings::default(), &[]).await
     }
 
     pub async fn with(
         rows: Value,
         organization: Organization,
-        settings: Settings,
+        settings: stand_in::Settings,
         environment: &[(&str, &str)],
     ) -> World {
         let stand_in = StandIn::new(organization, settings);
@@ -40,6 +55,26 @@ impl World {
         let world = World { function: function(&stand_in, &table, environment).await, stand_in, table };
         world.write_table(&table_of(rows).to_string());
         world
+    }
+
+    /// Gives a principal, by name, a permission set in an account.
+    pub fn put(&self, account: &str, permission_set: &str, principal: &str) {
+        let organization = self.stand_in.organization();
+        let set = organization.permission_sets.iter().find(|set| set.name == permission_set).unwrap();
+        let group = organization.groups.iter().find(|group| group.name == principal);
+        let user = organization.users.iter().find(|user| user.name == principal);
+        let (kind, id) = match (group, user) {
+            (Some(group), _) => ("GROUP", &group.id),
+            (None, Some(user)) => ("USER", &user.id),
+            (None, None) => panic!("nobody is named {principal}"),
+        };
+        let assignment =
+            json!({ "account": account, "permissionSet": set.arn, "principalType": kind, "principalId": id });
+        self.stand_in.put_assignment(serde_json::from_value::<Assignment>(assignment).unwrap());
+    }
+
+    pub fn table(&self) -> &Path {
+        self.table.path()
     }
 
     pub fn write_table(&self, text: &str) {
@@ -83,7 +118,7 @@ impl World {
                 .find(|(other, _)| *other == id)
                 .map_or(id.to_owned(), |(_, name)| name.clone())
         };
-        let line = |one: &stand_in::Assignment| {
+        let line = |one: &Assignment| {
             format!("{} {} {}", one.account, named(&one.permission_set), named(&one.principal_id))
         };
         self.stand_in.assignments().iter().map(line).collect()
@@ -122,7 +157,7 @@ pub fn table_of(rows: Value) -> Value {
 
 async fn function(stand_in: &StandIn, table: &NamedTempFile, environment: &[(&str, &str)]) -> Function {
     let path = table.path().to_str().unwrap().to_owned();
-    let config = Config::read(|name| match environment.iter().find(|(key, _)| *key == name) {
+    let settings = Settings::read(|name| match environment.iter().find(|(key, _)| *key == name) {
         Some((_, value)) => Some((*value).to_owned()),
         None => (name == "ASSIGNMENTS_FILE").then(|| path.clone()),
     });
@@ -130,14 +165,18 @@ async fn function(stand_in: &StandIn, table: &NamedTempFile, environment: &[(&st
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .http_client(stand_in.http_client())
-        .retry_config(aws::until_the_deadline())
+        .retry_config(client::until_the_deadline())
         .load()
         .await;
-    Function::new(config.unwrap(), &sdk).unwrap()
+    Function::new(settings.unwrap(), &sdk).unwrap()
 }
 
+/// The top of the repository.
+pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A sample payload.
 pub fn event(name: &str) -> Value {
-    let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{REPOSITORY}/events/{name}.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -161,7 +200,7 @@ pub fn incomplete(answer: Result<Report, Error>) -> Report {
     }
 }
 
-/// An organization with this many permission sets, P-0 and so on, beside those of the sample.
+/// An organization with this many permission sets, P-0 and so on, besides those of the sample.
 pub fn with_permission_sets(count: usize) -> Organization {
     let mut organization: Value = serde_json::to_value(Organization::sample()).unwrap();
     let sets = organization["permissionSets"].as_array_mut().unwrap();

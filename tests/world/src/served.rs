@@ -1,34 +1,37 @@
-//! A stand-in for AWS that listens, and the command in front of it.
+//! A world that listens, and a program in front of it.
 
-use std::{path::Path, time::Duration};
+use std::{ops::Deref, path::Path, time::Duration};
 
+use serde_json::{Value, json};
 use snapbox::cmd::Command;
-use stand_in::{Assignment, Organization, Settings, StandIn};
+use stand_in::{Organization, Settings};
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
-pub struct World {
-    pub stand_in: StandIn,
+use crate::{REPOSITORY, World};
+
+pub struct Served {
+    world: World,
     url: String,
+    program: &'static str,
     /// Serves until the world ends.
     _runtime: Runtime,
 }
 
-/// The command with nothing of the environment but what tests give it.
-pub fn assignctl(arguments: &[&str]) -> Command {
-    Command::new(env!("CARGO_BIN_EXE_assignctl"))
-        .env_clear()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .timeout(Duration::from_secs(120))
-        .args(arguments)
+impl Deref for Served {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
 }
 
-impl World {
-    pub fn new() -> World {
-        World::with(Organization::sample(), Duration::from_millis(300))
+impl Served {
+    pub fn new(program: &'static str) -> Served {
+        Served::with(program, Organization::sample(), Duration::from_millis(300))
     }
 
-    pub fn with(organization: Organization, provisioning: Duration) -> World {
+    pub fn with(program: &'static str, organization: Organization, provisioning: Duration) -> Served {
         let settings = Settings {
             provisioning,
             latency: Duration::from_millis(1),
@@ -38,38 +41,35 @@ impl World {
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap();
-        let stand_in = StandIn::new(organization, settings);
-        let url = runtime.block_on(stand_in.start());
-        World { stand_in, url, _runtime: runtime }
+        let world = runtime.block_on(World::with(json!([]), organization, settings, &[]));
+        let url = runtime.block_on(world.stand_in.start());
+        Served { world, url, program, _runtime: runtime }
     }
 
     /// What the sample organization has in AWS before: one of the wanted assignments, and one that no row explains.
-    pub fn with_drift() -> World {
-        let world = World::new();
+    pub fn with_drift(program: &'static str) -> Served {
+        let world = Served::new(program);
         world.put("111122223333", "ReadOnlyAccess", "auditors");
         world.put("111122223333", "DatabaseAdministrator", "oncall@example.com");
         world.put("123456789012", "AdministratorAccess", "platform-admins");
         world
     }
 
-    pub fn put(&self, account: &str, permission_set: &str, principal: &str) {
-        let organization = self.stand_in.organization();
-        let set = organization.permission_sets.iter().find(|set| set.name == permission_set).unwrap();
-        let group = organization.groups.iter().find(|group| group.name == principal);
-        let user = organization.users.iter().find(|user| user.name == principal);
-        let (kind, id) = match (group, user) {
-            (Some(group), _) => ("GROUP", &group.id),
-            (None, Some(user)) => ("USER", &user.id),
-            (None, None) => panic!("nobody is named {principal}"),
-        };
-        let assignment = serde_json::json!({
-            "account": account, "permissionSet": set.arn, "principalType": kind, "principalId": id,
-        });
-        self.stand_in.put_assignment(serde_json::from_value::<Assignment>(assignment).unwrap());
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The program with nothing of the environment but what tests give it, at the top of the repository.
+    pub fn program(program: &'static str, arguments: &[&str]) -> Command {
+        Command::new(program)
+            .env_clear()
+            .current_dir(REPOSITORY)
+            .timeout(Duration::from_secs(120))
+            .args(arguments)
     }
 
     pub fn run(&self, arguments: &[&str]) -> Command {
-        assignctl(arguments).envs(self.environment())
+        Served::program(self.program, arguments).envs(self.environment())
     }
 
     pub fn environment(&self) -> Vec<(&'static str, String)> {
@@ -83,24 +83,20 @@ impl World {
         ]
     }
 
-    pub fn json(&self, arguments: &[&str], code: i32) -> serde_json::Value {
-        let told = self.run(arguments).arg("--json").assert().code(code);
-        serde_json::from_slice(&told.get_output().stdout).unwrap()
+    pub fn json(&self, arguments: &[&str], code: i32) -> Value {
+        let done = self.run(arguments).arg("--json").assert().code(code);
+        serde_json::from_slice(&done.get_output().stdout).unwrap()
     }
 
     pub fn stdout(&self, arguments: &[&str], code: i32) -> String {
-        let told = self.run(arguments).assert().code(code);
-        String::from_utf8(told.get_output().stdout.clone()).unwrap()
+        let done = self.run(arguments).assert().code(code);
+        String::from_utf8(done.get_output().stdout.clone()).unwrap()
     }
 
     pub fn snapshot(&self) -> NamedTempFile {
         let file = NamedTempFile::new().unwrap();
         self.run(&["snapshot", "--output"]).arg(file.path()).assert().success();
         file
-    }
-
-    pub fn creates(&self) -> u64 {
-        self.stand_in.calls().get("CreateAccountAssignment").copied().unwrap_or(0)
     }
 
     pub fn file(text: &str) -> NamedTempFile {

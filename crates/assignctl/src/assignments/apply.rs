@@ -1,42 +1,51 @@
 //! `assignctl apply`: the plan, a confirmation, the creations with a progress bar, a summary. Deletes nothing, and
 //! creates only what the plan showed.
 
-use std::{collections::BTreeSet, process::ExitCode, time::Duration};
+use std::collections::{BTreeSet, HashSet};
 
-use account_assigner::{
-    apply::{self, Count, Course, Limits, Onlooker},
-    plan::Assignment,
-    report::Settled,
-    snapshot::Selection,
+use assigner_core::{
+    assignments::plan::Assignment,
+    selector::Selection,
+    work::{Count, Wish},
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use assigner_engine::{
+    assignments::create::{self, Limits},
+    drive::Observer,
+    error::Error,
+    facts::Extent,
+};
+use indicatif::ProgressBar;
 use tokio::{sync::watch, time::Instant};
 
+use super::{
+    overview::Overview,
+    plan::exit,
+    show::{self, Shown},
+};
 use crate::{
     arguments,
-    failure::{Failure, STRONG},
-    overview::Overview,
-    plan::exit_code,
-    session::{Aws, Session},
-    show::{self, Shown, plural},
+    exit::{Exit, Failure},
+    facts::Aws,
+    session::Session,
+    terminal::{STRONG, interrupted, plural},
 };
 
-pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<ExitCode, Failure> {
+pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit, Failure> {
     let arguments::Apply { selection, yes, max_outstanding } = arguments;
     let selection = Selection::from(selection);
     let table = session.table(&session.table).await?;
     let aws = session.aws().await?;
-    if aws.config.dry_run {
+    if aws.settings.dry_run {
         return Err(Failure::wrong(
             "DRY_RUN is true, so nothing may be created",
             "unset DRY_RUN, or use `plan`",
         ));
     }
-    aws.center.find_instance().await?;
+    aws.center.find_instance().await.map_err(Error::from)?;
     // Before anything is found to be missing: what an interrupted run has asked for is waited for, not asked for again.
     let in_progress = aws.center.creations_in_progress().await;
-    let facts = session.facts_from_aws(&aws, &selection, &[&table], false).await?;
-    let mut overview = Overview::new(&facts.snapshot, &facts.directory, &table, &session.table);
+    let facts = session.facts_from_aws(&aws, &selection, &[&table], Extent::Everything).await?;
+    let mut overview = Overview::new(&facts, &table, &session.table);
     if overview.counts.planned > 0 {
         if !session.json {
             session.print(&show::accounts(&overview, Shown::Incomplete));
@@ -50,9 +59,9 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<ExitC
         );
         if !yes && !session.confirm(&question)? {
             session.note("nothing was created");
-            return Ok(exit_code(&overview, &selection));
+            return Ok(exit(&overview, &selection));
         }
-        let max_outstanding = max_outstanding.map_or(aws.config.max_outstanding, usize::from);
+        let max_outstanding = max_outstanding.map_or(aws.settings.max_outstanding, usize::from);
         let limits = Limits { max_outstanding, until: session.until };
         create(session, &aws, &mut overview, in_progress, limits).await?;
         if !session.json {
@@ -68,7 +77,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<ExitC
             session.note("next: run the same command again; it goes on where this one ended");
         }
     }
-    Ok(exit_code(&overview, &selection))
+    Ok(exit(&overview, &selection))
 }
 
 async fn create(
@@ -78,93 +87,47 @@ async fn create(
     in_progress: Vec<String>,
     limits: Limits,
 ) -> Result<(), Failure> {
-    let (places, missing): (Vec<(usize, usize)>, Vec<Assignment>) = overview
-        .accounts
-        .iter()
-        .enumerate()
-        .flat_map(|(account, access)| {
-            access.planned().map(move |(grant, assignment)| ((account, grant), assignment))
-        })
-        .unzip();
+    let missing: HashSet<Assignment> = overview.planned().cloned().collect();
     let arns: BTreeSet<&str> = missing.iter().map(|assignment| assignment.permission_set.as_str()).collect();
     // The answer to the question may have taken its time.
-    if !aws.names.confirm(&aws.center, arns, Instant::now()).await? {
+    if !aws.resolver.confirm(&aws.center, arns, Instant::now()).await? {
         return Err(Failure {
             name: "Changed",
-            message:
-                "a permission set was deleted or made again since the plan was made; nothing was created"
-                    .to_owned(),
+            message: "a permission set was deleted or recreated since the plan was made; nothing was created"
+                .to_owned(),
             next: "run the same command again".to_owned(),
-            code: crate::failure::MISSING,
+            exit: Exit::Missing,
         });
     }
-    let bar = bar(session, missing.len());
-    let (course, told) = watch::channel(Course::GoOn);
+    let bar =
+        session.progress(missing.len(), "{bar:30} {pos} of {len} assignments, {per_sec}, {eta} left{msg}");
+    let (wish, wished) = watch::channel(Wish::GoOn);
     let progress = |count: Count| show_progress(&bar, count);
-    let onlooker = Onlooker { course: told, progress: &progress };
+    let observer = Observer { wish: wished, progress: &progress };
     let created = {
-        let creations = apply::create(&aws.center, missing, in_progress, limits, Some(onlooker));
+        let creations = create::create(&aws.center, missing, in_progress, limits, Some(observer));
         tokio::pin!(creations);
         tokio::select! {
             created = &mut creations => created,
-            () = obey_signals(&course, &bar) => creations.await,
+            () = obey_signals(&wish, &bar) => creations.await,
         }
     };
     bar.finish_and_clear();
-    for ((account, grant), Settled { status, request_id, took }) in places.into_iter().zip(created) {
-        let grant = overview.accounts.get_mut(account).and_then(|access| access.grants.get_mut(grant));
-        if let Some(grant) = grant {
-            grant.status = status;
-            grant.request_id = request_id;
-            grant.seconds = took.map(account_assigner::report::seconds);
-        }
-    }
-    overview.recount();
+    overview.settle(created);
     Ok(())
 }
 
 /// The first signal ends what is not started, the second the waiting.
-async fn obey_signals(course: &watch::Sender<Course>, bar: &ProgressBar) {
+async fn obey_signals(wish: &watch::Sender<Wish>, bar: &ProgressBar) {
     interrupted().await;
-    course.send_replace(Course::StartNothing);
+    wish.send_replace(Wish::StartNothing);
     bar.suspend(|| {
         anstream::eprintln!(
             "Nothing new is started; what is under way is waited for. Ctrl-C again waits no longer."
         );
     });
     interrupted().await;
-    course.send_replace(Course::Stop);
-}
-
-/// By Ctrl-C, or by whoever ends a job.
-async fn interrupted() {
-    #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => _ = signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending();
-    let ctrl_c = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = ctrl_c => {}
-        () = terminated => {}
-    }
-}
-
-fn bar(session: &Session, all: usize) -> ProgressBar {
-    let target = if session.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(Some(all as u64), target);
-    let style = "{bar:30} {pos} of {len} assignments, {per_sec}, {eta} left{msg}";
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+    wish.send_replace(Wish::Stop);
 }
 
 fn show_progress(bar: &ProgressBar, Count { done, failed, outstanding }: Count) {

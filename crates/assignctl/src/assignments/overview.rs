@@ -1,18 +1,23 @@
 //! What the table wants of accounts against what AWS has: the one picture that `plan`, `apply` and `report` show,
 //! whether it comes from AWS or from a snapshot. Pure.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use account_assigner::{
-    apply,
-    compare::{self, Comparison, Presence, compare},
-    directory::Directory,
-    plan::{Account, Assignment, PrincipalId},
-    report::{AccountReport, GrantReport, PermissionSetReport, PrincipalReport, Settled, Status},
-    snapshot::Snapshot,
-    table::{Place, Table},
+use assigner_core::{
+    assignments::{
+        Table,
+        compare::{Comparison, Held, Presence, compare},
+        facts::{Facts, NamesById},
+        plan::{Assignment, Resolved},
+        report::{AccountReport, GrantReport, PermissionSetReport, PrincipalReport, StatusReport, seconds},
+    },
+    organization::Account,
+    outcome::{Settled, Status},
+    table::TableLocation,
 };
 use serde::Serialize;
+
+use crate::words;
 
 /// What `plan --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -27,7 +32,7 @@ pub struct Overview {
     pub read_at: String,
     /// In the order of their ids.
     pub accounts: Vec<AccountAccess>,
-    pub counts: Counts,
+    pub counts: PlanCounts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,9 +57,19 @@ pub struct AccountAccess {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What the table wants, in its order.
-    pub grants: Vec<GrantReport>,
+    pub grants: Vec<WantedGrant>,
     /// Assignments that no row explains. They are left alone.
-    pub unexplained: Vec<Held>,
+    pub unexplained: Vec<HeldAccess>,
+}
+
+/// A grant that the table wants.
+#[derive(Clone, Debug, Serialize)]
+pub struct WantedGrant {
+    /// What is to be created, if everything about it is known.
+    #[serde(skip)]
+    assignment: Option<Assignment>,
+    #[serde(flatten)]
+    pub report: GrantReport,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -72,7 +87,7 @@ pub enum Standing {
 /// An assignment that AWS has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Held {
+pub struct HeldAccess {
     pub permission_set: PermissionSetReport,
     pub principal: PrincipalReport,
 }
@@ -80,7 +95,7 @@ pub struct Held {
 /// Of accounts and of grants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Counts {
+pub struct PlanCounts {
     pub accounts: usize,
     pub complete: usize,
     pub incomplete: usize,
@@ -97,57 +112,42 @@ pub struct Counts {
 }
 
 impl Overview {
-    pub fn new(snapshot: &Snapshot, directory: &Directory, table: &Table, place: &Place) -> Overview {
-        let present = snapshot.present();
+    pub fn new(facts: &Facts, table: &Table, location: &TableLocation) -> Overview {
+        let access = |account: &Account| AccountAccess::new(account, facts, table);
         let mut overview = Overview {
             outcome: Outcome::Ready,
-            table: place.to_string(),
-            instance: snapshot.instance.clone(),
-            read_at: snapshot.taken_at.clone(),
-            accounts: Vec::with_capacity(snapshot.accounts.len()),
-            counts: Counts::default(),
+            table: location.to_string(),
+            instance: facts.instance.clone(),
+            read_at: facts.read_at.clone(),
+            accounts: facts.accounts.iter().map(access).collect(),
+            counts: PlanCounts::default(),
         };
-        for account in &snapshot.accounts {
-            let held = present.of(&account.id);
-            let access = match compare(table, account, directory, &present) {
-                compare::Standing::Compared(Comparison { grants, unexplained }) => {
-                    let grants = grants.into_iter().map(|(resolved, presence)| {
-                        let status = match &presence {
-                            Presence::Present => Status::Present,
-                            Presence::Missing => Status::Planned,
-                            Presence::Unresolved(obstacle) => apply::obstructed(obstacle),
-                        };
-                        let id = resolved.principal.clone().ok();
-                        let mut report = GrantReport::from((resolved, Settled::from(status)));
-                        let known = id.and_then(|id| snapshot.name_of(&id).map(str::to_owned));
-                        report.principal.name = report.principal.name.or(known);
-                        report
-                    });
-                    AccountAccess::new(account, Standing::Complete, grants.collect(), None)
-                        .holding(unexplained.iter(), snapshot)
-                }
-                compare::Standing::Ignored(reason) => {
-                    AccountAccess::new(account, Standing::Ignored, Vec::new(), Some(reason))
-                        .holding(held.iter(), snapshot)
-                }
-                compare::Standing::NotReady(reason) => {
-                    AccountAccess::new(account, Standing::NotReady, Vec::new(), Some(reason))
-                        .holding(held.iter(), snapshot)
-                }
-            };
-            overview.accounts.push(access);
-        }
         overview.recount();
         overview
     }
 
+    /// What is to be created.
+    pub fn planned(&self) -> impl Iterator<Item = &Assignment> {
+        self.accounts.iter().flat_map(AccountAccess::planned)
+    }
+
+    /// What became of it.
+    pub fn settle(&mut self, mut settled: HashMap<Assignment, Settled>) {
+        for grant in self.accounts.iter_mut().flat_map(|access| &mut access.grants) {
+            if let Some(settled) = grant.assignment.as_ref().and_then(|wanted| settled.remove(wanted)) {
+                grant.settle(settled);
+            }
+        }
+        self.recount();
+    }
+
     /// After statuses have changed: what each account, and all of them, come to.
-    pub fn recount(&mut self) {
-        let mut counts = Counts { accounts: self.accounts.len(), ..Counts::default() };
+    fn recount(&mut self) {
+        let mut counts = PlanCounts { accounts: self.accounts.len(), ..PlanCounts::default() };
         for account in &mut self.accounts {
             match account.standing {
                 Standing::Complete | Standing::Incomplete => {
-                    let complete = account.grants.iter().all(GrantReport::is_in_place);
+                    let complete = account.grants.iter().all(|grant| grant.report.is_in_place());
                     account.standing = if complete { Standing::Complete } else { Standing::Incomplete };
                     *if complete { &mut counts.complete } else { &mut counts.incomplete } += 1;
                     counts.unexplained += account.unexplained.len();
@@ -156,19 +156,19 @@ impl Overview {
                 Standing::NotReady => counts.not_ready += 1,
             }
             for grant in &account.grants {
-                *match grant.status {
-                    Status::Created => &mut counts.created,
-                    Status::Present => &mut counts.present,
-                    Status::Planned => &mut counts.planned,
-                    Status::Failed { .. } => &mut counts.failed,
-                    Status::Unresolved { .. } => &mut counts.unresolved,
-                    Status::Pending { .. } => &mut counts.pending,
+                *match grant.report.status {
+                    StatusReport::Created => &mut counts.created,
+                    StatusReport::Present => &mut counts.present,
+                    StatusReport::Planned => &mut counts.planned,
+                    StatusReport::Failed { .. } => &mut counts.failed,
+                    StatusReport::Unresolved { .. } => &mut counts.unresolved,
+                    StatusReport::Pending { .. } => &mut counts.pending,
                 } += 1;
             }
         }
         self.outcome = match counts {
-            Counts { failed: 0, unresolved: 0, pending: 0, planned: 0, .. } => Outcome::Ready,
-            Counts { failed: 0, unresolved: 0, pending: 0, .. } => Outcome::Planned,
+            PlanCounts { failed: 0, unresolved: 0, pending: 0, planned: 0, .. } => Outcome::Ready,
+            PlanCounts { failed: 0, unresolved: 0, pending: 0, .. } => Outcome::Planned,
             _ => Outcome::Incomplete,
         };
         self.counts = counts;
@@ -176,67 +176,74 @@ impl Overview {
 }
 
 impl AccountAccess {
-    fn new(
-        account: &Account,
-        standing: Standing,
-        grants: Vec<GrantReport>,
-        reason: Option<String>,
-    ) -> AccountAccess {
+    fn new(account: &Account, facts: &Facts, table: &Table) -> AccountAccess {
+        let held = facts.assigned.of(&account.id).iter().cloned().collect();
+        let names = &facts.names_by_id;
+        let (standing, grants, reason, unexplained) =
+            match compare(table, account, &facts.names, &facts.assigned) {
+                Comparison::Applies(compared) => {
+                    let grants = compared.grants.into_iter();
+                    let grants = grants
+                        .map(|(resolved, presence)| WantedGrant::new(account, resolved, &presence, names));
+                    (Standing::Complete, grants.collect(), None, compared.unexplained)
+                }
+                Comparison::Ignored(reason) => (Standing::Ignored, Vec::new(), Some(reason), held),
+                Comparison::NotReady(reason) => (Standing::NotReady, Vec::new(), Some(reason), held),
+            };
+        let mut unexplained: Vec<HeldAccess> =
+            unexplained.iter().map(|held| HeldAccess::new(held, names)).collect();
+        unexplained.sort();
         AccountAccess {
             account: account.into(),
             management: account.is_management,
             standing,
             reason,
             grants,
-            unexplained: Vec::new(),
+            unexplained,
         }
     }
 
-    fn holding<'h>(
-        mut self,
-        held: impl Iterator<Item = &'h compare::Held>,
-        snapshot: &Snapshot,
-    ) -> AccountAccess {
-        self.unexplained = held.map(|held| Held::new(held, snapshot)).collect();
-        self.unexplained.sort();
-        self
-    }
-
-    /// What is to be created, and the index of its grant.
-    pub fn planned(&self) -> impl Iterator<Item = (usize, Assignment)> {
-        self.grants.iter().enumerate().filter(|(_, grant)| grant.status == Status::Planned).filter_map(
-            |(index, grant)| {
-                let id = grant.principal.id.clone()?;
-                let assignment = Assignment {
-                    account: self.account.id.clone(),
-                    permission_set: grant.permission_set.arn.clone()?,
-                    principal: match grant.principal.kind {
-                        "USER" => PrincipalId::User(id),
-                        _ => PrincipalId::Group(id),
-                    },
-                };
-                Some((index, assignment))
-            },
-        )
+    /// What is to be created in it.
+    pub fn planned(&self) -> impl Iterator<Item = &Assignment> {
+        let planned = |grant: &&WantedGrant| grant.report.status == StatusReport::Planned;
+        self.grants.iter().filter(planned).filter_map(|grant| grant.assignment.as_ref())
     }
 }
 
-impl Held {
-    fn new(held: &compare::Held, snapshot: &Snapshot) -> Held {
-        let compare::Held { permission_set, principal } = held;
-        let kind = match Arc::as_ref(principal) {
-            PrincipalId::Group(_) => "GROUP",
-            PrincipalId::User(_) => "USER",
+impl WantedGrant {
+    fn new(account: &Account, resolved: Resolved<'_>, presence: &Presence, names: &NamesById) -> WantedGrant {
+        let status = match presence {
+            Presence::Present => Status::Present,
+            Presence::Missing => Status::Planned,
+            Presence::Unresolved(obstacle) => obstacle.status(),
         };
-        Held {
+        let assignment = resolved.assignment(&account.id).ok();
+        let mut report = GrantReport::new(resolved, status.into(), words::remedy);
+        let known = assignment.as_ref().and_then(|wanted| names.principal(&wanted.principal));
+        report.principal.name = report.principal.name.or(known.map(str::to_owned));
+        WantedGrant { assignment, report }
+    }
+
+    fn settle(&mut self, settled: Settled) {
+        let Settled { status, request_id, took } = settled;
+        self.report.status = StatusReport::new(status, words::remedy);
+        self.report.request_id = request_id;
+        self.report.seconds = took.map(seconds);
+    }
+}
+
+impl HeldAccess {
+    fn new(held: &Held, names: &NamesById) -> HeldAccess {
+        let Held { permission_set, principal } = held;
+        HeldAccess {
             permission_set: PermissionSetReport {
-                name: snapshot.permission_sets.get(permission_set.as_ref()).cloned(),
+                name: names.permission_set(permission_set).map(str::to_owned),
                 arn: Some(permission_set.as_ref().to_owned()),
             },
             principal: PrincipalReport {
-                kind,
-                name: snapshot.name_of(principal).map(str::to_owned),
-                id: Some(principal.id().to_owned()),
+                kind: principal.kind,
+                name: names.principal(principal).map(str::to_owned),
+                id: Some(principal.id.clone()),
             },
         }
     }

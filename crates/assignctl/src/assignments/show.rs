@@ -2,15 +2,13 @@
 
 use std::fmt::Write;
 
-use account_assigner::report::{GrantReport, PermissionSetReport, PrincipalReport, Status};
 use anstyle::Style;
+use assigner_core::assignments::report::{GrantReport, PermissionSetReport, PrincipalReport, StatusReport};
 
-use crate::{
-    failure::{ERROR, FAINT, GOOD, STRONG, WARNING},
-    overview::{AccountAccess, Counts, Held, Overview, Standing},
-};
+use super::overview::{AccountAccess, HeldAccess, Overview, PlanCounts, Standing};
+use crate::terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural};
 
-/// Which accounts are told of one by one; the others are only counted.
+/// Which accounts are shown one by one; the others are only counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     Everything,
@@ -52,8 +50,12 @@ fn show_account(text: &mut String, access: &AccountAccess) {
         let _ = writeln!(text, "  {FAINT}no row matches it{FAINT:#}");
     }
     let held = |held| Line::of_held(held, access.standing);
-    let lines: Vec<Line> =
-        access.grants.iter().map(Line::of_grant).chain(access.unexplained.iter().map(held)).collect();
+    let lines: Vec<Line> = access
+        .grants
+        .iter()
+        .map(|grant| Line::of_grant(&grant.report))
+        .chain(access.unexplained.iter().map(held))
+        .collect();
     let width = |column: fn(&Line) -> &String| {
         lines.iter().map(|line| column(line).chars().count()).max().unwrap_or(0)
     };
@@ -83,12 +85,12 @@ struct Line {
 impl Line {
     fn of_grant(grant: &GrantReport) -> Line {
         let (mark, style, more) = match &grant.status {
-            Status::Planned => ('+', GOOD, Vec::new()),
-            Status::Created => ('✓', GOOD, Vec::new()),
-            Status::Present => ('=', FAINT, Vec::new()),
-            Status::Unresolved { reason, remedy } => ('?', WARNING, vec![clean(reason), clean(remedy)]),
-            Status::Failed { reason, remedy } => ('!', ERROR, vec![clean(reason), clean(remedy)]),
-            Status::Pending { reason } => ('…', WARNING, vec![clean(reason)]),
+            StatusReport::Planned => ('+', GOOD, Vec::new()),
+            StatusReport::Created => ('✓', GOOD, Vec::new()),
+            StatusReport::Present => ('=', FAINT, Vec::new()),
+            StatusReport::Unresolved { reason, remedy } => ('?', WARNING, vec![clean(reason), clean(remedy)]),
+            StatusReport::Failed { reason, remedy } => ('!', ERROR, vec![clean(reason), clean(remedy)]),
+            StatusReport::Pending { reason } => ('…', WARNING, vec![clean(reason)]),
         };
         Line {
             mark,
@@ -100,7 +102,7 @@ impl Line {
         }
     }
 
-    fn of_held(held: &Held, standing: Standing) -> Line {
+    fn of_held(held: &HeldAccess, standing: Standing) -> Line {
         let why = match standing {
             Standing::Complete | Standing::Incomplete => "no row explains it",
             Standing::Ignored | Standing::NotReady => "is there all the same",
@@ -128,17 +130,12 @@ pub fn permission_set(report: &PermissionSetReport) -> String {
 pub fn principal(report: &PrincipalReport) -> String {
     let PrincipalReport { kind, name, id } = report;
     let text = name.as_ref().or(id.as_ref()).map_or("", String::as_str);
-    format!("{} {}", kind.to_lowercase(), clean(text))
+    format!("{} {}", kind.field(), clean(text))
 }
 
-/// Names come from others: what would move the cursor or colour the terminal is shown instead.
-pub fn clean(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
-}
-
-pub fn summary(counts: &Counts) -> String {
-    let Counts { accounts, complete, incomplete, ignored, not_ready, unexplained, .. } = *counts;
-    let Counts { created, present, planned, unresolved, failed, pending, .. } = *counts;
+pub fn summary(counts: &PlanCounts) -> String {
+    let PlanCounts { accounts, complete, incomplete, ignored, not_ready, unexplained, .. } = *counts;
+    let PlanCounts { created, present, planned, unresolved, failed, pending, .. } = *counts;
     let some = |numbers: &[(usize, &str)]| {
         let told: Vec<String> =
             numbers.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
@@ -166,8 +163,4 @@ pub fn summary(counts: &Counts) -> String {
         0 => String::new(),
         count => format!("{} that no row explains; nothing is deleted\n", plural(count, "assignment")),
     }
-}
-
-pub fn plural(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,27 +1,29 @@
 //! `assignctl snapshot`: what is true in AWS now, as a file.
 
-use std::process::ExitCode;
+use assigner_core::assignments::snapshot::Snapshot;
+use assigner_engine::facts::Extent;
 
 use crate::{
     arguments,
-    failure::Failure,
-    session::{Facts, Session},
+    exit::{Exit, Failure},
+    session::Session,
 };
 
-pub async fn run(session: &Session, arguments: arguments::Snapshot) -> Result<ExitCode, Failure> {
+pub async fn run(session: &Session, arguments: arguments::Snapshot) -> Result<Exit, Failure> {
     let arguments::Snapshot { selection, output } = arguments;
     let aws = session.aws().await?;
     // Every tag: the tables that will be planned with it are not known yet.
-    let Facts { snapshot, .. } = session.facts_from_aws(&aws, &selection.into(), &[], true).await?;
+    let facts = session.facts_from_aws(&aws, &selection.into(), &[], Extent::EverythingWithTags).await?;
+    let snapshot = Snapshot::from(&facts);
     match output {
         None => session.print_json(&snapshot),
         Some(path) => {
             let text = serde_json::to_string_pretty(&snapshot).unwrap_or_default() + "\n";
             session.write(&path, text.as_bytes())?;
-            let (accounts, assignments) = (snapshot.accounts.len(), snapshot.count());
+            let (accounts, assignments) = (facts.accounts.len(), facts.assigned.count());
             session
                 .note(&format!("{accounts} accounts with {assignments} assignments in {}", path.display()));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Good)
 }

@@ -1,14 +1,14 @@
 //! Each action that only reads, tried by calling it.
 
-use account_assigner::{
-    failure::{CallError, Cause},
-    organization::Member,
-    plan::PrincipalId,
-    table::{Needs, Table},
+use assigner_aws::organizations::Member;
+use assigner_core::{
+    assignments::{PrincipalId, Table},
+    cause::{CallError, Cause},
+    organization::Needs,
 };
 
 use super::{
-    Patient,
+    Examined,
     check::{Check, Group, Status, Topic, ask, topic},
     identity::Caller,
 };
@@ -54,20 +54,20 @@ pub fn topics() -> Vec<Topic> {
 }
 
 /// In the order of the list; and what was found on the way.
-pub async fn call(patient: &Patient<'_>, instance: bool) -> (Vec<Check>, Samples) {
-    let (center, organizations) = tokio::join!(of_center(patient, instance), of_organizations(patient));
+pub async fn call(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Samples) {
+    let (center, organizations) = tokio::join!(of_center(examined, instance), of_organizations(examined));
     let ((mut checks, permission_set), (others, account, unit)) = (center, organizations);
     checks.extend(others);
-    let account_checks = with_account(patient, instance, account.as_ref(), permission_set.as_deref()).await;
+    let account_checks = with_account(examined, instance, account.as_ref(), permission_set.as_deref()).await;
     checks.extend(account_checks);
     let place = |check: &Check| ACTIONS.iter().position(|name| *name == check.title);
     checks.sort_by_key(place);
     (checks, Samples { account, permission_set, unit })
 }
 
-async fn of_center(patient: &Patient<'_>, instance: bool) -> (Vec<Check>, Option<String>) {
-    let Patient { session, center, .. } = patient;
-    let listed = tried(patient, "sso:ListInstances", Status::Failed, center.instance_arns()).await;
+async fn of_center(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Option<String>) {
+    let Examined { session, center, .. } = examined;
+    let listed = tried(examined, "sso:ListInstances", Status::Failed, center.instance_arns()).await;
     if !instance {
         let names = ACTIONS[1..11].iter().filter(|name| !needs_account(name));
         let checks = names.map(|name| action(name).depends_on("Identity Center instance"));
@@ -78,32 +78,33 @@ async fn of_center(patient: &Patient<'_>, instance: bool) -> (Vec<Check>, Option
     let describe = async {
         let name = "sso:DescribePermissionSet";
         match &set {
-            Some(arn) => tried(patient, name, Status::Failed, center.permission_set_name(arn)).await,
+            Some(arn) => tried(examined, name, Status::Failed, center.permission_set_name(arn)).await,
             None => nothing_to_ask_for(name, "a permission set"),
         }
     };
     let for_principal = async {
         let name = "sso:ListAccountAssignmentsForPrincipal";
-        let management = patient.management.as_ref();
-        let in_management = patient.caller.as_ref().map(|Caller { account, .. }| Some(account) == management);
+        let management = examined.management.as_ref();
+        let in_management =
+            examined.caller.as_ref().map(|Caller { account, .. }| Some(account) == management);
         if in_management == Some(false) {
             let detail = "AWS answers it in the management account only; account by account is read instead";
             return action(name).unknown(detail, "nothing has to be done");
         }
-        let nobody = PrincipalId::Group(NOBODYS_ID.into());
+        let nobody = PrincipalId::group(NOBODYS_ID);
         // Without it the same is read account by account.
-        tried(patient, name, Status::Warning, center.assignments_of(&nobody)).await
+        tried(examined, name, Status::Warning, center.assignments_of(&nobody)).await
     };
     let (describe, for_principal, statuses, group, user, groups, users) = tokio::join!(
         describe,
         for_principal,
         // Without it what is under way is not known, and a creation may be asked for twice, which does no harm.
-        tried(patient, "sso:ListAccountAssignmentCreationStatus", Status::Warning, center.some_creations()),
-        tried(patient, "identitystore:GetGroupId", Status::Failed, center.group_id(NOBODY)),
-        tried(patient, "identitystore:GetUserId", Status::Failed, center.user_id(NOBODY)),
+        tried(examined, "sso:ListAccountAssignmentCreationStatus", Status::Warning, center.some_creations()),
+        tried(examined, "identitystore:GetGroupId", Status::Failed, center.group_id(NOBODY)),
+        tried(examined, "identitystore:GetUserId", Status::Failed, center.user_id(NOBODY)),
         // Without these, plans and reports show ids in place of names that the table does not have.
-        tried(patient, "identitystore:ListGroups", Status::Warning, center.may_list_groups()),
-        tried(patient, "identitystore:ListUsers", Status::Warning, center.may_list_users()),
+        tried(examined, "identitystore:ListGroups", Status::Warning, center.may_list_groups()),
+        tried(examined, "identitystore:ListUsers", Status::Warning, center.may_list_users()),
     );
     let sets = result("sso:ListPermissionSets", Status::Failed, sets.map(drop));
     (vec![listed, sets, describe, for_principal, statuses, group, user, groups, users], set)
@@ -113,10 +114,10 @@ fn needs_account(name: &str) -> bool {
     matches!(name, "sso:ListPermissionSetsProvisionedToAccount" | "sso:ListAccountAssignments")
 }
 
-async fn of_organizations(patient: &Patient<'_>) -> (Vec<Check>, Option<Member>, Option<String>) {
-    let Patient { session, organization, table, management, .. } = patient;
+async fn of_organizations(examined: &Examined<'_>) -> (Vec<Check>, Option<Member>, Option<String>) {
+    let Examined { session, organizations, table, management, .. } = examined;
     let listed =
-        ask(session, "organizations:ListAccounts", organization.some_member(management.as_deref())).await;
+        ask(session, "organizations:ListAccounts", organizations.some_member(management.as_deref())).await;
     let account = listed.as_ref().ok().cloned().flatten();
     let mut checks = vec![result("organizations:ListAccounts", Status::Failed, listed.map(drop))];
     let names = &ACTIONS[12..];
@@ -128,25 +129,25 @@ async fn of_organizations(patient: &Patient<'_>) -> (Vec<Check>, Option<Member>,
     let where_needed = |needed| if needed { Status::Failed } else { Status::Warning };
     let (describe, tags, parent) = tokio::join!(
         tried(
-            patient,
+            examined,
             "organizations:DescribeAccount",
             Status::Failed,
-            organization.may_describe(&member.id)
+            organizations.may_describe(&member.id)
         ),
         tried(
-            patient,
+            examined,
             "organizations:ListTagsForResource",
             where_needed(needs.tags),
-            organization.tags(&member.id)
+            organizations.tags(&member.id)
         ),
-        ask(session, "organizations:ListParents", organization.parent(&member.id)),
+        ask(session, "organizations:ListParents", organizations.parent(&member.id)),
     );
     let unit = parent.as_ref().ok().filter(|id| id.starts_with("ou-")).cloned();
     let name = "organizations:DescribeOrganizationalUnit";
     let unit_check = match (&unit, &parent) {
         (Some(unit), _) => {
             let denied = where_needed(needs.organizational_unit_names);
-            tried(patient, name, denied, organization.may_describe_unit(unit)).await
+            tried(examined, name, denied, organizations.may_describe_unit(unit)).await
         }
         (None, Ok(_)) => nothing_to_ask_for(name, "an account in an OU"),
         (None, Err(_)) => action(name).depends_on("organizations:ListParents"),
@@ -158,7 +159,7 @@ async fn of_organizations(patient: &Patient<'_>) -> (Vec<Check>, Option<Member>,
 }
 
 async fn with_account(
-    patient: &Patient<'_>,
+    examined: &Examined<'_>,
     instance: bool,
     account: Option<&Member>,
     permission_set: Option<&str>,
@@ -177,27 +178,27 @@ async fn with_account(
             .map(|name| nothing_to_ask_for(name, "an account of the organization"))
             .collect();
     };
-    let center = &patient.center;
+    let center = &examined.center;
     let of_set = async {
         match permission_set {
-            Some(arn) => tried(patient, assignments, Status::Failed, center.assigned(id, arn)).await,
+            Some(arn) => tried(examined, assignments, Status::Failed, center.assigned(id, arn)).await,
             None => nothing_to_ask_for(assignments, "a permission set"),
         }
     };
     let (provisioned, assignments) = tokio::join!(
-        tried(patient, provisioned, Status::Failed, center.provisioned_permission_sets(id)),
+        tried(examined, provisioned, Status::Failed, center.provisioned_permission_sets(id)),
         of_set
     );
     vec![provisioned, assignments]
 }
 
 async fn tried<T>(
-    patient: &Patient<'_>,
+    examined: &Examined<'_>,
     name: &'static str,
     denied: Status,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Check {
-    result(name, denied, ask(patient.session, name, call).await.map(drop))
+    result(name, denied, ask(examined.session, name, call).await.map(drop))
 }
 
 fn result(name: &str, denied: Status, answer: Result<(), CallError>) -> Check {

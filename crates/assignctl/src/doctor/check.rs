@@ -1,12 +1,12 @@
-//! One thing that was looked at, and how it stands.
+//! One thing that was looked at, and what was found.
 
 use std::time::Duration;
 
-use account_assigner::failure::{CallError, Cause};
+use assigner_core::cause::{CallError, Cause};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::session::Session;
+use crate::{session::Session, words};
 
 /// From good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -71,20 +71,22 @@ impl Topic {
         self.is(Status::Unknown, detail, remedy)
     }
 
-    /// Another check has to be mended first.
+    /// Another check has to be good first.
     pub fn depends_on(self, other: &str) -> Check {
-        self.unknown(format!("not looked at: it needs what \"{other}\" did not find"), "mend that first")
+        self.unknown(format!("not looked at: it needs what \"{other}\" did not find"), "fix that first")
     }
 
     /// After a call that did not succeed. `denied`: what it means that this identity may not make it.
     pub fn not_answered(self, error: &CallError, denied: Status) -> Check {
         let (status, remedy) = match error.cause {
             Cause::Denied => (denied, format!("allow this identity {}", error.operation)),
-            Cause::Key => (Status::Failed, error.cause.remedy().replace("the function's role", "it")),
+            Cause::Key | Cause::Credentials => {
+                (Status::Failed, words::remedy(error.cause.remedy()).to_owned())
+            }
             Cause::Throttled | Cause::Unavailable | Cause::Conflict => {
                 (Status::Unknown, "run it again later".to_owned())
             }
-            Cause::Unsupported => (Status::Unknown, error.cause.remedy().to_owned()),
+            Cause::Unsupported => (Status::Unknown, words::remedy(error.cause.remedy()).to_owned()),
             Cause::NotFound | Cause::Quota | Cause::Invalid => {
                 (Status::Unknown, "see what the service says".to_owned())
             }

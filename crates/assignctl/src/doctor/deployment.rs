@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use account_assigner::{
-    aws::call_error,
-    failure::{CallError, Cause},
-};
+use assigner_aws::client::call_error;
+use assigner_core::cause::{CallError, Cause};
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{
-    Patient,
+    Examined,
     check::{Check, Group, Status, Topic, ask, topic},
     settings::{self, Deployed, Expected},
 };
@@ -63,8 +61,8 @@ pub struct Stack {
     found: bool,
 }
 
-pub async fn look(patient: &Patient<'_>, stack: &str) -> Stack {
-    let Patient { session, sdk, .. } = patient;
+pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
+    let Examined { session, sdk, .. } = examined;
     let (check, outputs) = outputs(session, sdk, stack).await;
     let found = outputs.is_some();
     let mut looked = Stack { checks: vec![check], functions: Vec::new(), queues: Vec::new(), found };
@@ -122,13 +120,13 @@ pub async fn look(patient: &Patient<'_>, stack: &str) -> Stack {
 }
 
 /// The settings, when it is known what they should agree with.
-pub fn judge(patient: &Patient<'_>, stack: Stack) -> Vec<Check> {
+pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
     let Stack { mut checks, functions, queues, found } = stack;
     let expected = Expected {
-        table: &patient.session.table,
-        instance: patient.center.instance_arn(),
-        instance_region: patient.center.region(),
-        management: patient.management.as_deref(),
+        table: &examined.session.table,
+        instance: examined.center.instance_arn(),
+        instance_region: examined.center.region(),
+        management: examined.management.as_deref(),
     };
     for (id, title, function) in &functions {
         let check = settings::settings(of_settings(id, title), function, &expected);

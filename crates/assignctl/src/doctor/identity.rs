@@ -1,11 +1,13 @@
 //! Who asks, where, and for which organization.
 
-use account_assigner::{aws::call_error, config::Config, failure::Cause};
+use assigner_aws::client::call_error;
+use assigner_core::cause::Cause;
+use assigner_engine::settings::Settings;
 use aws_config::SdkConfig;
 use aws_sdk_sts::config::ProvideCredentials;
 
 use super::{
-    Patient,
+    Examined,
     check::{Check, Group, MUCH_PATIENCE, PATIENCE, Status, Topic, ask, topic, within},
 };
 use crate::session::Session;
@@ -50,10 +52,10 @@ pub fn topics() -> Vec<Topic> {
 }
 
 /// The settings of the function, as far as this environment has them.
-pub fn settings() -> (Check, Option<Config>) {
+pub fn settings() -> (Check, Option<Settings>) {
     let topic = identity("settings", "settings in this environment");
-    match Config::read(|name| std::env::var(name).ok()) {
-        Ok(config) => (topic.ok("sound, or not set"), Some(config)),
+    match Settings::from_environment() {
+        Ok(settings) => (topic.ok("sound, or not set"), Some(settings)),
         Err(faults) => (topic.failed(faults.join("\n"), "correct them, or unset them"), None),
     }
 }
@@ -63,9 +65,9 @@ fn named(sdk: &SdkConfig) -> Option<&str> {
     sdk.region().map(AsRef::as_ref).filter(|region: &&str| !region.is_empty())
 }
 
-pub fn region(sdk: &SdkConfig, config: Option<&Config>) -> Check {
+pub fn region(sdk: &SdkConfig, settings: Option<&Settings>) -> Check {
     let topic = identity("region", "Region");
-    match (named(sdk), config.and_then(|config| config.identity_center_region.as_ref())) {
+    match (named(sdk), settings.and_then(|settings| settings.identity_center_region.as_ref())) {
         (None, _) => topic.failed(
             "none is set",
             "set AWS_REGION, or a region in the profile: the Region in which the function is deployed",
@@ -119,11 +121,11 @@ async fn has_credentials(session: &Session, sdk: &SdkConfig) -> Result<(), Strin
 }
 
 /// The management account, from Organizations or else from the settings.
-pub async fn organization(patient: &Patient<'_>) -> (Check, Option<String>) {
+pub async fn organization(examined: &Examined<'_>) -> (Check, Option<String>) {
     let topic = identity("organization", "organization");
-    let set = patient.management.clone();
-    let call = patient.organization.management_account();
-    match (ask(patient.session, "organizations:DescribeOrganization", call).await, set) {
+    let set = examined.management.clone();
+    let call = examined.organizations.management_account();
+    match (ask(examined.session, "organizations:DescribeOrganization", call).await, set) {
         (Ok(management), Some(set)) if set != management => (
             topic.failed(
                 format!("its management account is {management}, but MANAGEMENT_ACCOUNT_ID is {set}"),
@@ -148,15 +150,15 @@ pub async fn organization(patient: &Patient<'_>) -> (Check, Option<String>) {
 }
 
 /// `true`: the instance is there.
-pub async fn instance(patient: &Patient<'_>) -> (Check, bool) {
+pub async fn instance(examined: &Examined<'_>) -> (Check, bool) {
     let topic = identity("instance", "Identity Center instance");
-    let center = &patient.center;
+    let center = &examined.center;
     let region = center.region().unwrap_or_default();
     // First what there is: a call that is denied must not be taken for a Region without an instance.
-    if let Err(error) = ask(patient.session, "sso:ListInstances", center.instance_arns()).await {
+    if let Err(error) = ask(examined.session, "sso:ListInstances", center.instance_arns()).await {
         return (topic.not_answered(&error, Status::Failed), false);
     }
-    let found = within(patient.session, MUCH_PATIENCE, center.find_instance()).await;
+    let found = within(examined.session, MUCH_PATIENCE, center.find_instance()).await;
     match found {
         Some(Ok(())) => {
             let arn = center.instance_arn().unwrap_or_default();
@@ -173,15 +175,15 @@ pub async fn instance(patient: &Patient<'_>) -> (Check, bool) {
     }
 }
 
-pub async fn administrator(patient: &Patient<'_>) -> (Check, Administrator) {
+pub async fn administrator(examined: &Examined<'_>) -> (Check, Administrator) {
     let topic = identity("administrator", "administrator of Identity Center");
-    let Some(Caller { account, .. }) = &patient.caller else {
+    let Some(Caller { account, .. }) = &examined.caller else {
         return (topic.depends_on("credentials"), Administrator::Unknown);
     };
-    if patient.management.as_ref() == Some(account) {
+    if examined.management.as_ref() == Some(account) {
         return (topic.ok(format!("{account} is the management account")), Administrator::Management);
     }
-    let Some(management) = &patient.management else {
+    let Some(management) = &examined.management else {
         return (topic.depends_on("organization"), Administrator::Unknown);
     };
     let delegated = || format!("{account} is a delegated administrator");
@@ -203,7 +205,7 @@ pub async fn administrator(patient: &Patient<'_>) -> (Check, Administrator) {
         let (detail, remedy) = neither();
         (topic.failed(detail, remedy), Administrator::Neither)
     };
-    let (session, organization) = (patient.session, &patient.organization);
+    let (session, organization) = (examined.session, &examined.organizations);
     let list = organization.delegated_administrators(SERVICE);
     let denied = match ask(session, "organizations:ListDelegatedAdministrators", list).await {
         Ok(administrators) => return asked(administrators.contains(account), topic),

@@ -11,39 +11,34 @@ mod names;
 mod settings;
 mod simulation;
 
-use std::{fmt::Write, process::ExitCode, sync::Arc, time::Duration};
+use std::{fmt::Write, sync::Arc};
 
-use account_assigner::{
-    aws::{self, Tally},
+use assigner_aws::{
+    client::{self, Tally},
     identity_center::IdentityCenter,
-    names::Names,
-    organization::Organization,
-    table::Table,
+    organizations::Organizations,
 };
+use assigner_core::assignments::Table;
+use assigner_engine::assignments::resolve::Resolver;
 use aws_config::SdkConfig;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
+use self::{
+    check::{Check, Group, Status},
+    identity::Caller,
+};
 use crate::{
     arguments,
-    doctor::{
-        check::{Check, Group, Status},
-        identity::Caller,
-    },
-    failure::{ERROR, FAINT, Failure, GOOD, MISSING, STRONG, WARNING},
+    exit::{Exit, Failure},
     session::Session,
-    show::{clean, plural},
+    terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural},
 };
 
-/// Attempts at one call: a person waits, and what does not answer is told.
+/// Attempts at one call: a person waits, and what does not answer is reported.
 const ATTEMPTS: u32 = 3;
 
-pub async fn run(session: &Session, arguments: arguments::Doctor) -> Result<ExitCode, Failure> {
-    let bar = ProgressBar::new_spinner();
-    if session.json {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
+pub async fn run(session: &Session, arguments: arguments::Doctor) -> Result<Exit, Failure> {
+    let bar = session.spinner();
     bar.set_message("Looking");
     let mut checks = examine(session, &arguments).await;
     bar.finish_and_clear();
@@ -54,58 +49,60 @@ pub async fn run(session: &Session, arguments: arguments::Doctor) -> Result<Exit
     } else {
         session.print(&report.to_text());
     }
-    Ok(if report.counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(MISSING) })
+    Ok(if report.counts.failed == 0 { Exit::Good } else { Exit::Missing })
 }
 
 /// The clients, and what is known when the first checks are done.
-struct Patient<'a> {
+struct Examined<'a> {
     session: &'a Session,
     sdk: SdkConfig,
-    organization: Organization,
+    organizations: Organizations,
     center: IdentityCenter,
-    names: Names,
+    resolver: Resolver,
     table: Option<Table>,
     caller: Option<Caller>,
     management: Option<String>,
 }
 
 async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check> {
-    let (settings, config) = identity::settings();
-    let sdk = aws::load(aws::attempts(ATTEMPTS)).await;
-    let region = identity::region(&sdk, config.as_ref());
+    let (settings_check, settings) = identity::settings();
+    let sdk = client::load(client::attempts(ATTEMPTS)).await;
+    let region = identity::region(&sdk, settings.as_ref());
     let ((sound, table, scan), (credentials, caller)) =
         tokio::join!(names::table(session), identity::caller(session, &sdk));
-    let first = [settings, region, credentials];
+    let first = [settings_check, region, credentials];
     let tally = Arc::new(Tally::default());
-    let center = config.as_ref().map(|config| IdentityCenter::new(config, &sdk, tally.clone()));
+    let center = settings
+        .as_ref()
+        .map(|settings| IdentityCenter::new(&settings.identity_center(), &sdk, tally.clone()));
     let missing = first.iter().find(|check| check.status == Status::Failed);
     let missing = missing.map(|check| check.title.clone());
     let mut checks: Vec<Check> = first.into_iter().chain([sound]).chain(scan).collect();
-    let (Some(config), Some(Ok(center)), None) = (config, center, &missing) else {
+    let (Some(settings), Some(Ok(center)), None) = (settings, center, &missing) else {
         checks.extend(without(missing.as_deref().unwrap_or("Region"), arguments));
         return checks;
     };
-    let organization = Organization::new(&sdk, tally);
-    let names = Names::default();
-    let management = config.management_account.as_ref().map(ToString::to_string);
-    let mut patient = Patient { session, sdk, organization, center, names, table, caller, management };
+    let organizations = Organizations::new(&sdk, tally);
+    let resolver = Resolver::default();
+    let management = settings.management_account.as_ref().map(ToString::to_string);
+    let mut examined = Examined { session, sdk, organizations, center, resolver, table, caller, management };
     let ((whole, management), (instance, found), stack) = tokio::join!(
-        identity::organization(&patient),
-        identity::instance(&patient),
-        deployment::look(&patient, &arguments.stack),
+        identity::organization(&examined),
+        identity::instance(&examined),
+        deployment::look(&examined, &arguments.stack),
     );
-    patient.management = management;
-    let (administrator, is) = identity::administrator(&patient).await;
-    let (called, samples) = actions::call(&patient, found).await;
+    examined.management = management;
+    let (administrator, is) = identity::administrator(&examined).await;
+    let (called, samples) = actions::call(&examined, found).await;
     let ((named, sets), simulated) = tokio::join!(
-        names::resolve(&patient, found),
-        simulation::simulate(&patient, arguments.role.as_deref(), &samples),
+        names::resolve(&examined, found),
+        simulation::simulate(&examined, arguments.role.as_deref(), &samples),
     );
-    let pinned = names::pinned(&patient, sets, is).await;
+    let pinned = names::pinned(&examined, sets, is).await;
     checks.extend([whole, administrator, instance, named, pinned]);
     checks.extend(called);
     checks.extend(simulated);
-    checks.extend(deployment::judge(&patient, stack));
+    checks.extend(deployment::judge(&examined, stack));
     checks
 }
 
@@ -123,12 +120,12 @@ fn without(missing: &str, arguments: &arguments::Doctor) -> Vec<Check> {
 #[derive(Serialize)]
 struct Report {
     outcome: Status,
-    counts: Counts,
+    counts: CheckCounts,
     checks: Vec<Check>,
 }
 
 #[derive(Default, Serialize)]
-struct Counts {
+struct CheckCounts {
     ok: usize,
     warning: usize,
     failed: usize,
@@ -138,7 +135,7 @@ struct Counts {
 impl Report {
     fn new(checks: Vec<Check>) -> Report {
         let count = |status| checks.iter().filter(|check| check.status == status).count();
-        let counts = Counts {
+        let counts = CheckCounts {
             ok: count(Status::Ok),
             warning: count(Status::Warning),
             failed: count(Status::Failed),
@@ -179,14 +176,14 @@ impl Report {
                 let _ = writeln!(text, "           {FAINT}remedy:{FAINT:#} {}", indented(remedy));
             }
         }
-        let Counts { ok, warning, failed, unknown } = self.counts;
+        let CheckCounts { ok, warning, failed, unknown } = self.counts;
         let of = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
-        let told: Vec<String> =
+        let counted: Vec<String> =
             [of(ok, "ok"), of(warning, "warning"), of(failed, "failed"), of(unknown, "unknown")]
                 .into_iter()
                 .flatten()
                 .collect();
-        text + &format!("\n{}: {}\n", plural(self.checks.len(), "check"), told.join(", "))
+        text + &format!("\n{}: {}\n", plural(self.checks.len(), "check"), counted.join(", "))
     }
 }
 

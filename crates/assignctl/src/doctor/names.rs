@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use account_assigner::{
+use assigner_core::{
+    assignments::{
+        PermissionSet, Table,
+        plan::{self, Grant, Obstacle},
+    },
+    cause::Retry,
     ids::AccountId,
-    plan::{self, Grant, Obstacle},
-    table::{PermissionSet, Place, Table},
+    table::TableLocation,
 };
+use assigner_engine::error::Error;
 
 use super::{
-    Patient,
+    Examined,
     check::{Check, Group, MUCH_PATIENCE, Status, Topic, ask, topic, within},
     identity::Administrator,
 };
-use crate::{session::Session, show::plural};
+use crate::{session::Session, terminal::plural, words};
 
 fn of_table(id: &str, title: &str) -> Topic {
     topic(Group::Table, id, title)
@@ -26,68 +31,77 @@ pub fn topics() -> Vec<Topic> {
 /// The third is whether a DynamoDB table may be read, where it is one.
 pub async fn table(session: &Session) -> (Check, Option<Table>, Option<Check>) {
     let topic = of_table("table", "table");
-    let place = &session.table;
-    let read = within(session, MUCH_PATIENCE, session.table(place)).await;
-    let scan = match place {
-        Place::DynamoDb(_) => Some(super::actions::action("dynamodb:Scan")),
-        Place::Embedded | Place::File(_) => None,
+    let location = &session.table;
+    let read = async { session.source(location).await.load().await };
+    let read = within(session, MUCH_PATIENCE, read).await;
+    let scan = match location {
+        TableLocation::DynamoDb(_) => Some(super::actions::action("dynamodb:Scan")),
+        TableLocation::Embedded(_) | TableLocation::File(_) => None,
     };
-    let failure = match read {
+    let error = match read {
         Some(Ok(table)) => {
-            let check = topic.ok(format!("{place}: {}", plural(table.rows.len(), "row")));
+            let table: Table = table;
+            let check = topic.ok(format!("{location}: {}", plural(table.rows.len(), "row")));
             return (check, Some(table), scan.map(|scan| scan.ok("called")));
         }
         None => {
-            let check = topic.unknown(format!("{place} was not read in time"), "run it again later");
+            let check = topic.unknown(format!("{location} was not read in time"), "run it again later");
             return (check, None, scan.map(|scan| scan.depends_on("table")));
         }
-        Some(Err(failure)) => failure,
+        Some(Err(error)) => error,
     };
-    let status = if failure.name == "ServiceUnavailable" { Status::Unknown } else { Status::Failed };
-    let (remedy, scan) = match (failure.name, place) {
-        ("InvalidTable", _) => (failure.next, scan.map(|scan| scan.ok("called"))),
-        (_, Place::DynamoDb(name)) => {
+    let message = error.to_string();
+    let status = match &error {
+        Error::Call(call) if call.cause.retry() == Retry::Again => Status::Unknown,
+        _ => Status::Failed,
+    };
+    let (remedy, scan) = match (&error, location) {
+        (Error::InvalidTable { .. }, _) => {
+            (words::next(&error).to_owned(), scan.map(|scan| scan.ok("called")))
+        }
+        (_, TableLocation::DynamoDb(name)) => {
             let remedy = format!(
                 "see that the table {name} is in this Region, and allow this identity dynamodb:Scan on it"
             );
-            (remedy.clone(), scan.map(|scan| scan.is(status, failure.message.clone(), remedy)))
+            (remedy.clone(), scan.map(|scan| scan.is(status, message.clone(), remedy)))
         }
         _ => ("name the table by --table FILE or --table dynamodb:NAME".to_owned(), None),
     };
-    (topic.is(status, failure.message, remedy), None, scan)
+    (topic.is(status, message, remedy), None, scan)
 }
 
 /// The ARNs of the table's permission sets, as far as they are known, each with the rows that name it.
 pub type Sets = BTreeMap<String, BTreeSet<String>>;
 
-pub async fn resolve(patient: &Patient<'_>, instance: bool) -> (Check, Option<Sets>) {
+pub async fn resolve(examined: &Examined<'_>, instance: bool) -> (Check, Option<Sets>) {
     let topic = of_table("names", "names");
-    let Some(table) = &patient.table else { return (topic.depends_on("table"), None) };
+    let Some(table) = &examined.table else { return (topic.depends_on("table"), None) };
     if !instance {
         return (topic.depends_on("Identity Center instance"), None);
     }
     let grants = plan::every_grant(table);
-    let Patient { session, center, names, .. } = patient;
-    let looked_up = async { tokio::join!(names.directory(center, &grants), center.list_permission_sets()) };
-    let Some((directory, listed)) = within(session, MUCH_PATIENCE, looked_up).await else {
+    let Examined { session, center, resolver, .. } = examined;
+    let looked_up = async { tokio::join!(resolver.names(center, &grants), center.list_permission_sets()) };
+    let Some((names, listed)) = within(session, MUCH_PATIENCE, looked_up).await else {
         return (topic.unknown("they were not all looked up in time", "run it again later"), None);
     };
     let (mut sets, mut missing, mut unread) = (Sets::new(), Vec::new(), Vec::new());
-    let mut told = |obstacle: &Obstacle, grant: &Grant<'_>| {
+    let mut add = |obstacle: &Obstacle, grant: &Grant<'_>| {
         let rows = rows(&grant.rules);
         match obstacle {
             Obstacle::Unknown(reason) => missing.push(format!("{rows}: {reason}")),
             Obstacle::Failed(error) => unread.push(format!("{rows}: {error}")),
+            Obstacle::NotRead(reason) => unread.push(format!("{rows}: {reason}")),
         }
     };
-    for one in directory.resolve(grants) {
+    for one in names.resolve(grants) {
         if let Err(obstacle) = &one.principal {
-            told(obstacle, &one.grant);
+            add(obstacle, &one.grant);
         }
         match (&one.permission_set, one.grant.permission_set, &listed) {
-            (Err(obstacle), ..) => told(obstacle, &one.grant),
+            (Err(obstacle), ..) => add(obstacle, &one.grant),
             (Ok(arn), PermissionSet::Arn(_), Ok(listed)) if !listed.contains(arn) => {
-                told(&Obstacle::Unknown(format!("no permission set has the ARN {arn}")), &one.grant);
+                add(&Obstacle::Unknown(format!("no permission set has the ARN {arn}")), &one.grant);
             }
             (Ok(arn), ..) => {
                 let rows = one.grant.rules.iter().map(|row| (*row).to_owned());
@@ -109,14 +123,14 @@ pub async fn resolve(patient: &Patient<'_>, instance: bool) -> (Check, Option<Se
 }
 
 /// A permission set that is provisioned in the management account can be assigned by that account only.
-pub async fn pinned(patient: &Patient<'_>, sets: Option<Sets>, administrator: Administrator) -> Check {
+pub async fn pinned(examined: &Examined<'_>, sets: Option<Sets>, administrator: Administrator) -> Check {
     let topic = of_table("pinned", "permission sets of the management account");
     let Some(sets) = sets else { return topic.depends_on("names") };
-    let Some(management) = patient.management.as_deref().and_then(AccountId::parse) else {
+    let Some(management) = examined.management.as_deref().and_then(AccountId::parse) else {
         return topic.depends_on("organization");
     };
-    let call = patient.center.provisioned_permission_sets(&management);
-    let provisioned = match ask(patient.session, "sso:ListPermissionSetsProvisionedToAccount", call).await {
+    let call = examined.center.provisioned_permission_sets(&management);
+    let provisioned = match ask(examined.session, "sso:ListPermissionSetsProvisionedToAccount", call).await {
         Ok(provisioned) => provisioned,
         Err(error) => return topic.not_answered(&error, Status::Unknown),
     };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use account_assigner::{config::Config, table::Place};
+use assigner_core::table::TableLocation;
+use assigner_engine::settings::Settings;
 
 use super::check::{Check, Status, Topic};
 
@@ -34,15 +35,15 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    fn config(&self) -> Result<Config, Vec<String>> {
+    fn settings(&self) -> Result<Settings, Vec<String>> {
         let environment = self.environment.as_ref().map_err(|why| vec![why.clone()])?;
-        Config::read(|name| environment.get(name).cloned())
+        Settings::read(|name| environment.get(name).cloned())
     }
 }
 
 /// What the other checks found.
 pub struct Expected<'a> {
-    pub table: &'a Place,
+    pub table: &'a TableLocation,
     pub instance: Option<&'a str>,
     /// Where the instance was looked for.
     pub instance_region: Option<String>,
@@ -125,42 +126,42 @@ pub fn settings(topic: Topic, function: &Deployed, expected: &Expected<'_>) -> C
         let remedy = "allow this identity to decrypt the function's environment, or see it in the console";
         return topic.unknown(why, remedy);
     }
-    let config = match function.config() {
-        Ok(config) => config,
+    let configured = match function.settings() {
+        Ok(settings) => settings,
         Err(faults) => return topic.failed(faults.join("\n"), REDEPLOY),
     };
     let (mut failures, mut warnings) = (Vec::new(), Vec::new());
-    if let (Some(set), Some(found)) = (&config.instance_arn, expected.instance)
+    if let (Some(set), Some(found)) = (&configured.instance_arn, expected.instance)
         && set != found
     {
         failures.push(format!("IDENTITY_CENTER_INSTANCE_ARN is {set}, but the instance is {found}"));
     }
-    let region = config.identity_center_region.as_ref().or(function.region.as_ref());
+    let region = configured.identity_center_region.as_ref().or(function.region.as_ref());
     if let (Some(region), Some(found), Some(_)) = (region, &expected.instance_region, expected.instance)
         && region != found
     {
         failures.push(format!("it looks for Identity Center in {region}, but the instance is in {found}"));
     }
-    if let (Some(set), Some(management)) = (&config.management_account, expected.management)
+    if let (Some(set), Some(management)) = (&configured.management_account, expected.management)
         && set.as_str() != management
     {
         failures.push(format!("MANAGEMENT_ACCOUNT_ID is {set}, but the management account is {management}"));
     }
-    if config.dry_run {
+    if configured.dry_run {
         warnings.push("DRY_RUN is true: it plans and creates nothing".to_owned());
     }
-    let table = match (&config.table, expected.table) {
-        (Place::DynamoDb(its), Place::DynamoDb(ours)) if its == ours => {
+    let table = match (&configured.table, expected.table) {
+        (TableLocation::DynamoDb(its), TableLocation::DynamoDb(ours)) if its == ours => {
             format!("it reads the DynamoDB table {its}")
         }
-        (Place::DynamoDb(its), _) => {
+        (TableLocation::DynamoDb(its), _) => {
             warnings.push(format!(
                 "it reads the DynamoDB table {its}, and not {}: give --table dynamodb:{its} to look at what it reads",
                 expected.table
             ));
             String::new()
         }
-        (its, Place::DynamoDb(_)) => {
+        (its, TableLocation::DynamoDb(_)) => {
             warnings.push(format!("it reads {its}, and not {}", expected.table));
             String::new()
         }
@@ -179,7 +180,7 @@ pub fn settings(topic: Topic, function: &Deployed, expected: &Expected<'_>) -> C
 pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
     let (mut requests, mut outstanding, mut unbounded) = (0, 0, Vec::new());
     for function in functions {
-        let Ok(config) = function.config() else { return topic.depends_on("settings") };
+        let Ok(configured) = function.settings() else { return topic.depends_on("settings") };
         let at_a_time = match function.reserved {
             Ok(Some(number)) => u64::try_from(number).unwrap_or_default(),
             Ok(None) => {
@@ -188,8 +189,8 @@ pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
             }
             Err(_) => 1,
         };
-        requests += u64::from(config.max_requests_per_second) * at_a_time;
-        outstanding += config.max_outstanding as u64 * at_a_time;
+        requests += u64::from(configured.max_requests_per_second) * at_a_time;
+        outstanding += configured.max_outstanding as u64 * at_a_time;
     }
     let told = format!(
         "{requests} requests a second of {REQUESTS_PER_SECOND}, {outstanding} outstanding creations of {OUTSTANDING}"
@@ -271,9 +272,9 @@ mod tests {
 
     #[test]
     fn settings_are_judged_by_what_was_found() {
-        let file = Place::File("assignments.json".into());
-        let dynamodb = Place::DynamoDb("rules".into());
-        type Case<'a> = (&'a [(&'a str, &'a str)], &'a Place, Status, &'a str);
+        let file = TableLocation::File("assignments.json".into());
+        let dynamodb = TableLocation::DynamoDb("rules".into());
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a TableLocation, Status, &'a str);
         let cases: Vec<Case<'_>> = vec![
             (&[], &file, Status::Ok, "embedded"),
             (&[("ASSIGNMENTS_TABLE", "rules")], &dynamodb, Status::Ok, "rules"),
@@ -305,7 +306,7 @@ mod tests {
 
     #[test]
     fn what_was_not_found_is_no_fault_of_the_settings() {
-        let file = Place::File("assignments.json".into());
+        let file = TableLocation::File("assignments.json".into());
         let expected = Expected {
             table: &file,
             instance: None,

@@ -3,10 +3,10 @@
 //! The simulator knows the identity's own policies. It does not know service control policies, nor conditions for which
 //! it is given no values.
 
-use account_assigner::{
-    aws::call_error,
-    failure::{CallError, Cause},
-    table::Place,
+use assigner_aws::client::call_error;
+use assigner_core::{
+    cause::{CallError, Cause},
+    table::TableLocation,
 };
 use aws_sdk_iam::{
     Client,
@@ -14,7 +14,7 @@ use aws_sdk_iam::{
 };
 
 use super::{
-    Patient,
+    Examined,
     actions::Samples,
     check::{Check, Group, Status, Topic, ask, topic},
     identity::Caller,
@@ -56,16 +56,16 @@ fn simulated(name: &str, role: Option<&str>) -> Topic {
     }
 }
 
-pub async fn simulate(patient: &Patient<'_>, role: Option<&str>, samples: &Samples) -> Vec<Check> {
-    let client = Client::new(&patient.sdk);
+pub async fn simulate(examined: &Examined<'_>, role: Option<&str>, samples: &Samples) -> Vec<Check> {
+    let client = Client::new(&examined.sdk);
     let who = match role {
         Some(role) => Ok(role.to_owned()),
-        None => principal(patient, &client).await,
+        None => principal(examined, &client).await,
     };
     let mut checks = Vec::new();
     for name in actions(role) {
         let topic = simulated(name, role);
-        let resources = match resources(name, patient, samples) {
+        let resources = match resources(name, examined, samples) {
             Resources::These(resources) => resources,
             Resources::Unknown(what) => {
                 let detail = format!("not simulated: {what} is needed for it, and none was found");
@@ -75,7 +75,7 @@ pub async fn simulate(patient: &Patient<'_>, role: Option<&str>, samples: &Sampl
             Resources::NotNeeded => continue,
         };
         checks.push(match &who {
-            Ok(who) => decided(patient, &client, who, name, &resources, topic).await,
+            Ok(who) => decided(examined, &client, who, name, &resources, topic).await,
             Err(why) => topic.unknown(why, "give the role that does the work by --role ARN"),
         });
     }
@@ -83,9 +83,9 @@ pub async fn simulate(patient: &Patient<'_>, role: Option<&str>, samples: &Sampl
 }
 
 /// The principal whose policies count for this identity.
-async fn principal(patient: &Patient<'_>, client: &Client) -> Result<String, String> {
+async fn principal(examined: &Examined<'_>, client: &Client) -> Result<String, String> {
     const OPERATION: &str = "iam:GetRole";
-    let Some(Caller { arn, .. }) = &patient.caller else {
+    let Some(Caller { arn, .. }) = &examined.caller else {
         return Err("not simulated: it is not known who asks".into());
     };
     match Principal::of(arn) {
@@ -95,7 +95,7 @@ async fn principal(patient: &Patient<'_>, client: &Client) -> Result<String, Str
             let call = async {
                 client.get_role().role_name(&name).send().await.map_err(|error| call_error(OPERATION, error))
             };
-            match ask(patient.session, OPERATION, call).await {
+            match ask(examined.session, OPERATION, call).await {
                 Ok(answer) => Ok(answer.role.map_or(plain, |role| role.arn)),
                 Err(_) if !name.starts_with("AWSReservedSSO_") => Ok(plain),
                 Err(error) => {
@@ -143,9 +143,9 @@ enum Resources {
 }
 
 /// What an action is simulated on: real things, because policies name them.
-fn resources(action: &str, patient: &Patient<'_>, samples: &Samples) -> Resources {
-    let partition = patient.caller.as_ref().map_or("aws", Caller::partition);
-    let instance = || patient.center.instance_arn().map(str::to_owned).ok_or("an Identity Center instance");
+fn resources(action: &str, examined: &Examined<'_>, samples: &Samples) -> Resources {
+    let partition = examined.caller.as_ref().map_or("aws", Caller::partition);
+    let instance = || examined.center.instance_arn().map(str::to_owned).ok_or("an Identity Center instance");
     let set = || samples.permission_set.clone().ok_or("a permission set");
     let member = || samples.account.as_ref().ok_or("an account of the organization");
     let account = || member().map(|member| format!("arn:{partition}:sso:::account/{}", member.id));
@@ -158,8 +158,8 @@ fn resources(action: &str, patient: &Patient<'_>, samples: &Samples) -> Resource
         Ok(format!("{}/{id}", place.replace(":account/", ":ou/")))
     };
     let in_store = |kind: &str| {
-        let store = patient.center.identity_store().ok_or("an identity store")?;
-        let management = patient.management.as_deref().ok_or("a management account")?;
+        let store = examined.center.identity_store().ok_or("an identity store")?;
+        let management = examined.management.as_deref().ok_or("a management account")?;
         Ok(vec![
             format!("arn:{partition}:identitystore::{management}:identitystore/{store}"),
             format!("arn:{partition}:identitystore:::{kind}/00000000-0000-4000-8000-000000000000"),
@@ -174,8 +174,8 @@ fn resources(action: &str, patient: &Patient<'_>, samples: &Samples) -> Resource
         "identitystore:GetGroupId" => in_store("group"),
         "identitystore:GetUserId" => in_store("user"),
         "organizations:DescribeOrganizationalUnit" => all(&[&unit]),
-        "dynamodb:Scan" => match (&patient.session.table, &patient.caller, patient.sdk.region()) {
-            (Place::DynamoDb(name), Some(Caller { account, .. }), Some(region)) => {
+        "dynamodb:Scan" => match (&examined.session.table, &examined.caller, examined.sdk.region()) {
+            (TableLocation::DynamoDb(name), Some(Caller { account, .. }), Some(region)) => {
                 Ok(vec![format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")])
             }
             _ => return Resources::NotNeeded,
@@ -187,7 +187,7 @@ fn resources(action: &str, patient: &Patient<'_>, samples: &Samples) -> Resource
 }
 
 async fn decided(
-    patient: &Patient<'_>,
+    examined: &Examined<'_>,
     client: &Client,
     who: &str,
     action: &'static str,
@@ -200,7 +200,7 @@ async fn decided(
         let call = call.set_resource_arns(Some(resources.to_vec())).send().await;
         call.map_err(|error| call_error(OPERATION, error))
     };
-    match ask(patient.session, OPERATION, call).await {
+    match ask(examined.session, OPERATION, call).await {
         Ok(answer) => judge(topic, who, action, answer.evaluation_results()),
         Err(CallError { cause: Cause::Denied, message, .. }) => topic.unknown(
             format!("not simulated: {message}"),

@@ -1,24 +1,36 @@
 //! `assignctl check`: every fault of a table in its place, and every doubtful row. Needs no AWS for a file.
 
-mod place;
+use std::ops::Range;
 
-use std::{io::Read, ops::Range, path::Path, process::ExitCode};
-
-use account_assigner::{
-    error::Error,
-    table::{self, Fault, MAX_BYTES, Part, Place, RowPlace, Table},
-};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use assigner_core::{
+    reading::{Fault, Part, RowRef},
+    table::{self, MAX_BYTES, RowKind, Table, TableLocation},
+};
+use assigner_engine::error::Error;
 use serde::Serialize;
 
+use super::position::Text;
 use crate::{
-    arguments,
-    failure::{ERROR, Failure, GOOD, MISSING, WARNING, WRONG},
-    lint::{self, Kind},
+    exit::{Exit, Failure},
     session::Session,
-    show::{clean, plural},
+    terminal::{ERROR, GOOD, WARNING, clean, plural},
 };
-use place::Text;
+
+/// A doubt about a row that is sound.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// Stable: scripts match on it.
+    pub kind: &'static str,
+    /// Index of the row, from 0.
+    pub row: usize,
+    /// From the row down, such as `accounts.except`.
+    pub field: String,
+    pub problem: String,
+    pub remedy: String,
+    /// Index of the other row that it is about.
+    pub other: Option<usize>,
+}
 
 /// What `check --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -37,7 +49,7 @@ struct Checked {
 #[serde(rename_all = "camelCase")]
 struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<Kind>,
+    kind: Option<&'static str>,
     /// Counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<usize>,
@@ -64,26 +76,27 @@ struct Diagnostic {
     other_span: Option<Range<usize>>,
 }
 
-pub async fn run(session: &Session, arguments: arguments::Check) -> Result<ExitCode, Failure> {
-    let arguments::Check { snapshot, strict } = arguments;
+/// `doubts` are those of a sound table.
+pub async fn run<R: RowKind>(
+    session: &Session,
+    strict: bool,
+    doubts: impl FnOnce(&Table<R>) -> Vec<Doubt>,
+) -> Result<Exit, Failure> {
     let bytes = match &session.table {
-        Place::File(path) => {
-            session.require_file(path)?;
-            Some(read(path)?)
-        }
-        Place::Embedded | Place::DynamoDb(_) => None,
+        // One byte more than a table may have is enough to refuse it.
+        TableLocation::File(path) => Some(session.read_first(path, MAX_BYTES)?),
+        TableLocation::Embedded(_) | TableLocation::DynamoDb(_) => None,
     };
     let parsed = match &bytes {
-        Some(bytes) => table::parse(bytes),
+        Some(bytes) => table::parse::<R>(bytes),
         None => match session.source(&session.table).await.load().await {
             Ok(table) => Ok(table),
             Err(Error::InvalidTable { faults, .. }) => Err(faults),
             Err(error) => return Err(error.into()),
         },
     };
-    let organization = snapshot.as_deref().map(|path| session.snapshot(path)).transpose()?;
     let text = bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-    let text = Text::new(text);
+    let text = Text::new(text, R::LIST);
     let mut checked = Checked {
         table: session.table.to_string(),
         sound: parsed.is_ok(),
@@ -93,10 +106,7 @@ pub async fn run(session: &Session, arguments: arguments::Check) -> Result<ExitC
             Err(faults) => faults.iter().map(|fault| of_fault(fault, &text)).collect(),
         },
         warnings: match &parsed {
-            Ok(table) => lint::lint(table, organization.as_ref())
-                .iter()
-                .map(|warning| of_warning(warning, table, &text))
-                .collect(),
+            Ok(table) => doubts(table).into_iter().map(|doubt| of_doubt(doubt, table, &text)).collect(),
             Err(_) => Vec::new(),
         },
     };
@@ -108,33 +118,24 @@ pub async fn run(session: &Session, arguments: arguments::Check) -> Result<ExitC
         print(session, &checked, &text);
     }
     Ok(match &checked {
-        Checked { sound: false, .. } => ExitCode::from(WRONG),
-        Checked { warnings, .. } if strict && !warnings.is_empty() => ExitCode::from(MISSING),
-        _ => ExitCode::SUCCESS,
+        Checked { sound: false, .. } => Exit::Wrong,
+        Checked { warnings, .. } if strict && !warnings.is_empty() => Exit::Missing,
+        _ => Exit::Good,
     })
-}
-
-/// One byte more than a table may have is enough to refuse it.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| Failure::file("read", path, &error))?;
-    Ok(bytes)
 }
 
 fn of_fault(fault: &Fault, text: &Text<'_>) -> Diagnostic {
     let Fault { row, field, part, problem, remedy } = fault;
     let number = row.as_ref().map(|row| row.number);
     let span = match number {
-        // A text that is no JSON has one fault, which is where the reading ended.
+        // A text that is not JSON has one fault, which is where the reading ended.
         None if field.is_empty() => text.syntax_error(),
         _ => text.find(number, field, *part),
     };
     Diagnostic {
         kind: None,
         row: number,
-        id: row.clone().and_then(|RowPlace { id, .. }| id),
+        id: row.clone().and_then(|RowRef { id, .. }| id),
         field: field.clone(),
         problem: problem.clone(),
         remedy: remedy.clone(),
@@ -143,18 +144,17 @@ fn of_fault(fault: &Fault, text: &Text<'_>) -> Diagnostic {
     .in_row(text, None)
 }
 
-fn of_warning(warning: &lint::Warning, table: &Table, text: &Text<'_>) -> Diagnostic {
-    let lint::Warning { kind, row, field, problem, remedy, other } = warning;
+fn of_doubt<R: RowKind>(doubt: Doubt, table: &Table<R>, text: &Text<'_>) -> Diagnostic {
+    let Doubt { kind, row, field, problem, remedy, other } = doubt;
+    let id = |row: usize| table.rows.get(row).map(|row| row.id().to_owned());
     Diagnostic {
-        kind: Some(*kind),
+        kind: Some(kind),
         row: Some(row + 1),
-        id: table.rows.get(*row).map(|row| row.id.clone()),
-        field: field.clone(),
-        problem: problem.clone(),
-        remedy: remedy.clone(),
-        other: other.and_then(|other| table.rows.get(other)).map(|row| row.id.clone()),
-        ..Diagnostic::at(text.find(Some(row + 1), field, Part::Value), text)
+        id: id(row),
+        other: other.and_then(id),
+        ..Diagnostic::at(text.find(Some(row + 1), &field, Part::Value), text)
     }
+    .saying(field, problem, remedy)
     .in_row(text, other.map(|other| other + 1))
 }
 
@@ -175,6 +175,10 @@ impl Diagnostic {
             other: None,
             other_span: None,
         }
+    }
+
+    fn saying(self, field: String, problem: String, remedy: String) -> Diagnostic {
+        Diagnostic { field, problem, remedy, ..self }
     }
 
     fn in_row(mut self, text: &Text<'_>, other: Option<usize>) -> Diagnostic {

@@ -2,15 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use account_assigner::table::FIELDS;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Rows;
-use crate::{
-    failure::{ERROR, FAINT, GOOD, WARNING},
-    show::clean,
-};
+use crate::terminal::{ERROR, FAINT, GOOD, WARNING, clean};
 
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Difference {
@@ -73,20 +69,21 @@ impl Difference {
         format!("{} {rows}: {added} added, {changed} changed, {removed} removed", added + changed + removed)
     }
 
-    pub fn to_text(&self) -> String {
+    /// `fields`: those of a row, in the order of the documentation.
+    pub fn to_text(&self, fields: &[&str]) -> String {
         let mut text = String::new();
         for row in &self.added {
-            let _ = writeln!(text, "{GOOD}+ {}{GOOD:#}", whole(row));
+            let _ = writeln!(text, "{GOOD}+ {}{GOOD:#}", whole(row, fields));
         }
-        for Changed { id, fields } in &self.changed {
+        for Changed { id, fields: changed } in &self.changed {
             let _ = writeln!(text, "{WARNING}~ {}{WARNING:#}", clean(id));
-            for Field { field, old, new } in fields {
+            for Field { field, old, new } in changed {
                 let (old, new) = (shown(old.as_ref()), shown(new.as_ref()));
                 let _ = writeln!(text, "    {}: {FAINT}{old}{FAINT:#} → {new}", clean(field));
             }
         }
         for row in &self.removed {
-            let _ = writeln!(text, "{ERROR}- {}{ERROR:#}", whole(row));
+            let _ = writeln!(text, "{ERROR}- {}{ERROR:#}", whole(row, fields));
         }
         text + &self.summary() + "\n"
     }
@@ -96,12 +93,12 @@ fn shown(value: Option<&Value>) -> String {
     value.map_or("(not there)".to_owned(), |value| clean(&value.to_string()))
 }
 
-/// The id, then every field in the order of the documentation, and last what is no field of a row.
-fn whole(row: &Value) -> String {
+/// The id, then these fields in their order, and last what is not a field of a row.
+fn whole(row: &Value, fields: &[&str]) -> String {
     let mut text = clean(row["id"].as_str().unwrap_or_default());
-    let fields = row.as_object().into_iter().flatten();
-    let (known, others): (Vec<_>, Vec<_>) = fields.partition(|(name, _)| FIELDS.contains(&name.as_str()));
-    let known = FIELDS.iter().filter_map(|field| known.iter().find(|(name, _)| name == field));
+    let all = row.as_object().into_iter().flatten();
+    let (known, others): (Vec<_>, Vec<_>) = all.partition(|(name, _)| fields.contains(&name.as_str()));
+    let known = fields.iter().filter_map(|field| known.iter().find(|(name, _)| name == field));
     for (name, value) in known.chain(&others).filter(|(name, _)| *name != "id") {
         let _ = write!(text, "  {}: {}", clean(name), clean(&value.to_string()));
     }
@@ -187,7 +184,7 @@ mod tests {
     #[test]
     fn what_a_row_says_cannot_colour_the_terminal() {
         let new = rows(json!([{ "id": "a\u{1b}[31m", "group": "\u{9b}31m" }]));
-        let text = Difference::new(&Rows::new(), &new).to_text();
+        let text = Difference::new(&Rows::new(), &new).to_text(&["id", "group"]);
         assert!(!text.contains("\u{1b}[31m") && !text.contains('\u{9b}'), "{text:?}");
     }
 }

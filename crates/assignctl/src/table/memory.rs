@@ -1,13 +1,17 @@
-//! What a file was pulled from: the rows of the DynamoDB table as they were, in a small file beside it.
+//! What a file was pulled from: the rows of the DynamoDB table as they were, in a small file next to it.
 //!
-//! A push tells by it which rows somebody else changed since. It belongs to one working copy, and into no repository.
+//! A push sees by it which rows somebody else changed since. It belongs to one working copy; do not commit it.
 
 use std::path::{Path, PathBuf};
 
+use assigner_engine::files;
 use serde::{Deserialize, Serialize};
 
 use super::Rows;
 use crate::session::Session;
+
+/// A few times a table, since it is indented.
+const LARGEST: usize = 64 * 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Memory {
@@ -19,7 +23,7 @@ struct Memory {
 
 /// What this table was; or, for a person, why there is none.
 pub fn recall(file: &Path, table: &str, region: Option<&String>) -> Result<Rows, String> {
-    let text = path(file).and_then(|path| std::fs::read(path).ok());
+    let text = path(file).and_then(|path| files::whole(&path, LARGEST).ok());
     let text = text.ok_or_else(|| format!("{} was not pulled here", file.display()))?;
     let memory: Memory = serde_json::from_slice(&text)
         .map_err(|error| format!("what {} was pulled from cannot be read ({error})", file.display()))?;

@@ -1,73 +1,98 @@
-//! `assignctl table push` and `pull`: between a file and the DynamoDB table. Both show the difference first, write all
-//! or nothing, and never overwrite what changed meanwhile.
+//! Tables, whatever their rows are: `assignctl check`, and `table push` and `pull` between a file and the DynamoDB
+//! table. Push and pull show the difference first, write all or nothing, and never overwrite what changed meanwhile.
 
+pub mod check;
 mod difference;
 mod memory;
+mod position;
 mod pull;
 mod push;
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use account_assigner::{
-    source::{Item, Source},
-    table::{Fault, Place, Table},
+use assigner_aws::{
+    client,
+    dynamodb::{DynamoDbTable, Item, NoItems},
 };
+use assigner_core::{
+    cause::Cause,
+    reading::Fault,
+    table::{self, RowKind, Table, TableLocation},
+};
+use assigner_engine::error::Error;
 use serde_json::{Value, json};
 
+use self::difference::Difference;
 use crate::{
     arguments,
-    failure::{Failure, MISSING},
-    session::Session,
-    table::difference::Difference,
+    exit::{Exit, Failure},
+    session::{ATTEMPTS, Session},
 };
 
-pub async fn run(session: &Session, arguments: arguments::Table) -> Result<ExitCode, Failure> {
-    let Place::DynamoDb(name) = &session.table else {
+pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> Result<Exit, Failure> {
+    let TableLocation::DynamoDb(name) = &session.table else {
         return Err(Failure::wrong(
             "no DynamoDB table is named",
             "add --table dynamodb:NAME; NAME is the stack's output AssignmentsTableName",
         ));
     };
+    let sdk = client::load(client::attempts(ATTEMPTS)).await;
+    let dynamodb = DynamoDbTable::new(name.clone(), &sdk, Arc::default());
     match arguments {
-        arguments::Table::Push { file, yes, force } => push::run(session, name, &file, yes, force).await,
-        arguments::Table::Pull { file, yes } => pull::run(session, name, file.as_deref(), yes).await,
+        arguments::Table::Push { file, yes, force } => {
+            push::run::<R>(session, &dynamodb, &file, yes, force).await
+        }
+        arguments::Table::Pull { file, yes } => {
+            pull::run::<R>(session, &dynamodb, file.as_deref(), yes).await
+        }
     }
 }
 
 /// Rows by their ids.
 type Rows = BTreeMap<String, Value>;
 
-fn rows(table: &Table) -> Rows {
+fn rows<R: RowKind>(table: &Table<R>) -> Rows {
     // Strings, lists and objects cannot fail to be written.
     let value = |row| serde_json::to_value(row).unwrap_or_default();
-    table.rows.iter().map(|row| (row.id.clone(), value(row))).collect()
+    table.rows.iter().map(|row| (row.id().to_owned(), value(row))).collect()
 }
 
-struct Remote {
+/// A table in a file.
+async fn of_file<R: RowKind>(session: &Session, path: &Path) -> Result<Table<R>, Failure> {
+    session.require_file(path)?;
+    Ok(session.source(&TableLocation::File(path.to_owned())).await.load().await?)
+}
+
+struct Remote<R> {
     items: Vec<Item>,
-    table: Result<Table, Vec<Fault>>,
+    table: Result<Table<R>, Vec<Fault>>,
 }
 
-impl Remote {
+impl<R> Remote<R> {
     /// The items as rows, sets of strings in the order of these other rows.
     fn rows(&self, like: &Rows) -> Rows {
         self.items.iter().map(|item| (item.id.clone(), item.row(like.get(&item.id)))).collect()
     }
 }
 
-async fn read(session: &Session, source: &Source, name: &str) -> Result<Remote, Failure> {
-    let late = || Failure {
-        name: "ServiceUnavailable",
-        message: "the time ran out while the DynamoDB table was read".into(),
-        next: "run the same command again, or give it more by --timeout".into(),
-        code: MISSING,
-    };
-    match tokio::time::timeout_at(session.until, source.items()).await.map_err(|_| late())? {
-        Ok((items, table)) => Ok(Remote { items, table }),
-        Err(error) if error.to_string().contains("ResourceNotFoundException") => Err(Failure::wrong(
-            format!("there is no DynamoDB table {name} in {}", source.region().unwrap_or_default()),
-            "correct the name or AWS_REGION; the stack makes the table where its parameter TableSource is dynamodb",
+async fn read<R: RowKind>(session: &Session, dynamodb: &DynamoDbTable) -> Result<Remote<R>, Failure> {
+    let items = tokio::time::timeout_at(session.until, dynamodb.items()).await;
+    match items.map_err(|_| Error::Late("the DynamoDB table"))? {
+        Ok(items) => {
+            let table = table::parse_items(items.iter().map(Item::json).collect());
+            Ok(Remote { items, table })
+        }
+        Err(NoItems::Call(error)) if error.cause == Cause::NotFound => Err(Failure::wrong(
+            format!(
+                "there is no DynamoDB table {} in {}",
+                dynamodb.name(),
+                dynamodb.region().unwrap_or_default()
+            ),
+            "correct the name or AWS_REGION; the stack makes the table if its parameter TableSource is dynamodb",
         )),
+        Err(NoItems::NotATable(problem)) => {
+            Err(NoItems::NotATable(format!("{}: {problem}", session.table)).into())
+        }
         Err(error) => Err(error.into()),
     }
 }

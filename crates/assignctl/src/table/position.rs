@@ -1,8 +1,8 @@
-//! Where in a table's text a row and a field stand. Pure; judges nothing.
+//! Where in a table's text a row and a field are. Pure; judges nothing.
 
 use std::ops::Range;
 
-use account_assigner::table::Part;
+use assigner_core::reading::Part;
 use jsonc_parser::{
     CollectOptions, CommentCollectionStrategy, ParseOptions,
     ast::{ObjectProp, Value},
@@ -13,6 +13,8 @@ use jsonc_parser::{
 /// A text, and what it says if it is JSON.
 pub struct Text<'t> {
     text: &'t str,
+    /// The field that lists the rows.
+    list: &'static str,
     /// Where each line begins.
     lines: Vec<usize>,
     value: Option<Value<'t>>,
@@ -25,13 +27,13 @@ pub struct Window {
     pub line: usize,
 }
 
-/// Lines farther away are not shown beside each other.
+/// Lines farther away are not shown next to each other.
 const NEAR: usize = 12;
 /// So much of a long line is shown on either side of what is wrong in it.
-const BESIDE: usize = 200;
+const MARGIN: usize = 200;
 
 impl<'t> Text<'t> {
-    pub fn new(text: &'t str) -> Text<'t> {
+    pub fn new(text: &'t str, list: &'static str) -> Text<'t> {
         let collect = CollectOptions { comments: CommentCollectionStrategy::Off, tokens: false };
         let strict = ParseOptions {
             allow_comments: false,
@@ -50,7 +52,7 @@ impl<'t> Text<'t> {
         let parsed = is_json.then(|| parse_to_ast(text, &collect, &strict).ok()).flatten();
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1);
         let lines = std::iter::once(0).chain(ends).collect();
-        Text { text, lines, value: parsed.and_then(|parsed| parsed.value) }
+        Text { text, list, lines, value: parsed.and_then(|parsed| parsed.value) }
     }
 
     pub fn get(&self, bytes: &Range<usize>) -> &'t str {
@@ -74,7 +76,7 @@ impl<'t> Text<'t> {
 
     pub fn is_near(&self, one: &Range<usize>, other: &Range<usize>) -> bool {
         self.line(one.start).abs_diff(self.line(other.start)) <= NEAR
-            && one.start.abs_diff(other.start) <= NEAR * BESIDE
+            && one.start.abs_diff(other.start) <= NEAR * MARGIN
     }
 
     /// The lines that hold all of these.
@@ -82,8 +84,8 @@ impl<'t> Text<'t> {
         let (start, end) =
             spans.fold((usize::MAX, 0), |(start, end), span| (start.min(span.start), end.max(span.end)));
         let (first, last) = (self.line(start), self.line(end));
-        let begin = self.boundary(self.lines[first].max(start.saturating_sub(BESIDE)));
-        let end = self.boundary(self.line_end(last).min(end + BESIDE));
+        let begin = self.boundary(self.lines[first].max(start.saturating_sub(MARGIN)));
+        let end = self.boundary(self.line_end(last).min(end + MARGIN));
         Window { bytes: begin..end, line: first + 1 }
     }
 
@@ -94,7 +96,7 @@ impl<'t> Text<'t> {
         at
     }
 
-    /// Where the text ceases to be JSON.
+    /// Where the text stops being JSON.
     pub fn syntax_error(&self) -> Option<Range<usize>> {
         let error = serde_json::from_str::<serde::de::IgnoredAny>(self.text).err()?;
         let line = error.line().checked_sub(1)?;
@@ -108,7 +110,7 @@ impl<'t> Text<'t> {
     pub fn find(&self, row: Option<usize>, field: &str, part: Part) -> Option<Range<usize>> {
         let mut value = self.value.as_ref()?;
         if let Some(row) = row {
-            let rows = &last(value, "assignments")?.value;
+            let rows = &last(value, self.list)?.value;
             value = rows.as_array()?.elements.get(row - 1)?;
             if field.is_empty() || part == Part::Absence && !field.contains('.') {
                 let shown = last(value, "id").map_or(value, |property| &property.value);
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_field_is_found_where_it_stands() {
+    fn each_field_is_found_where_it_is() {
         let text = r#"{ "assignments": [
   { "id": "é", "group": "a", "group": "b" },
   { "id": "b",
@@ -188,7 +190,7 @@ mod tests {
             (None, "more", Part::Name, r#""more""#, (7, 4)),
             (None, "assignments", Part::Absence, "[", (1, 18)),
         ];
-        let found = Text::new(text);
+        let found = Text::new(text, "assignments");
         for (row, field, part, expected, place) in cases {
             let span = found.find(row, field, part).unwrap();
             assert_eq!(found.get(&span), expected, "{row:?} {field}");
@@ -197,17 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_json_is_wrong_where_reading_ended() {
+    fn a_text_that_is_not_json_is_wrong_where_reading_ended() {
         let cases = [
             ("{ \"a\": 1,\n  \"é\" 2 }", "2", (2, 7)),
             ("{ \"a\": [1, 2 }", "}", (1, 14)),
             ("{ \"a\": 1", "1", (1, 8)),
         ];
         for (text, expected, place) in cases {
-            let found = Text::new(text);
+            let found = Text::new(text, "assignments");
             let span = found.syntax_error().unwrap();
             assert_eq!((found.get(&span), found.line_and_column(span.start)), (expected, place), "{text}");
         }
-        assert_eq!(Text::new("{}").syntax_error(), None);
+        assert_eq!(Text::new("{}", "assignments").syntax_error(), None);
     }
 }

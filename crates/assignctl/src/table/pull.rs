@@ -1,43 +1,45 @@
 //! `assignctl table pull`: makes a file the same as the DynamoDB table.
 
-use std::{collections::HashMap, path::Path, process::ExitCode};
+use std::{collections::HashMap, path::Path};
 
-use account_assigner::{
-    error::Error,
-    table::{self, Place, Row, Table},
-};
-use serde::Serialize;
+use assigner_aws::dynamodb::DynamoDbTable;
+use assigner_core::table::{self, MAX_BYTES, RowKind, Table};
+use assigner_engine::error::Error;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use super::{Outcome, Remote, Rows, document, memory, read, rows};
+use super::{Outcome, Remote, Rows, difference::Difference, document, memory, read, rows};
 use crate::{
-    failure::{Failure, MISSING, WRONG},
+    exit::{Exit, Failure},
     session::Session,
-    table::difference::Difference,
 };
 
-pub async fn run(session: &Session, name: &str, file: Option<&Path>, yes: bool) -> Result<ExitCode, Failure> {
-    let source = session.source(&session.table).await;
-    let region = source.region();
-    let remote = read(session, &source, name).await?;
+pub async fn run<R: RowKind>(
+    session: &Session,
+    dynamodb: &DynamoDbTable,
+    file: Option<&Path>,
+    yes: bool,
+) -> Result<Exit, Failure> {
+    let (name, region) = (dynamodb.name(), dynamodb.region());
+    let remote: Remote<R> = read(session, dynamodb).await?;
     let Remote { table: Ok(table), .. } = &remote else {
         return Err(refused(session, remote));
     };
     let Some(file) = file else {
         session.print_json(table);
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Good);
     };
-    let existing = match existing(session, file).await {
+    let existing = match existing::<R>(session, file).await {
         Ok(existing) => existing,
-        Err(failure) if yes && failure.name == "InvalidTable" => {
+        Err(Unusable::Faults(failure)) if yes => {
             session.note(&format!("note: {}\n{} is overwritten", failure.message, file.display()));
             None
         }
-        Err(failure) if failure.name == "InvalidTable" => {
+        Err(Unusable::Faults(failure)) => {
             let next = "name another file, or add --yes to overwrite this one".into();
             return Err(Failure { next, ..failure });
         }
-        Err(failure) => return Err(failure),
+        Err(Unusable::Unread(failure)) => return Err(failure),
     };
     let remembered = remote.rows(&Rows::new());
     let old = existing.as_ref().map(|existing| rows(&existing.table)).unwrap_or_default();
@@ -52,24 +54,24 @@ pub async fn run(session: &Session, name: &str, file: Option<&Path>, yes: bool) 
                 file.display()
             ));
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Good);
     }
     if existing.is_some() && !session.json {
-        session.print(&difference.to_text());
+        session.print(&difference.to_text(R::FIELDS));
     }
     if existing.is_some() && !yes {
         if session.json {
             session.print_json(&document(Outcome::Different, name, file, &difference));
             session.note("nothing was written; add --yes to write");
-            return Ok(ExitCode::from(MISSING));
+            return Ok(Exit::Missing);
         }
         if !session.confirm(&format!("Write this to {}?", file.display()))? {
             session.note("nothing was written");
-            return Ok(ExitCode::from(MISSING));
+            return Ok(Exit::Missing);
         }
     }
     let text = text(table, existing.as_ref());
-    if let Err(faults) = table::parse(text.as_bytes()) {
+    if let Err(faults) = table::parse::<R>(text.as_bytes()) {
         let error = Error::InvalidTable { table: format!("{} as a file", session.table), faults };
         return Err(Failure { next: "use fewer or shorter rows".into(), ..error.into() });
     }
@@ -80,32 +82,48 @@ pub async fn run(session: &Session, name: &str, file: Option<&Path>, yes: bool) 
     } else {
         session.print(&format!("written to {}: {}\n", file.display(), difference.summary()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Good)
 }
 
-fn refused(session: &Session, remote: Remote) -> Failure {
+fn refused<R>(session: &Session, remote: Remote<R>) -> Failure {
     let faults = remote.table.err().unwrap_or_default();
     let error = Error::InvalidTable { table: session.table.to_string(), faults };
     let next = "correct these items in DynamoDB, or push a sound file over them".into();
-    Failure { next, code: WRONG, ..error.into() }
+    Failure { next, exit: Exit::Wrong, ..error.into() }
 }
 
 /// The file that is to be overwritten.
-struct Existing {
-    table: Table,
+struct Existing<R> {
+    table: Table<R>,
     schema: Option<String>,
 }
 
-async fn existing(session: &Session, file: &Path) -> Result<Option<Existing>, Failure> {
+/// Why it cannot be compared with the table.
+enum Unusable {
+    /// It is a file, and not a sound table.
+    Faults(Failure),
+    Unread(Failure),
+}
+
+impl From<Failure> for Unusable {
+    fn from(failure: Failure) -> Unusable {
+        Unusable::Unread(failure)
+    }
+}
+
+async fn existing<R: RowKind>(session: &Session, file: &Path) -> Result<Option<Existing<R>>, Unusable> {
     match std::fs::metadata(file) {
         Ok(found) if found.is_file() => {}
         Ok(found) if found.is_dir() => {
-            return Err(Failure::wrong(format!("{} is a directory", file.display()), "name a file"));
+            return Err(Failure::wrong(format!("{} is a directory", file.display()), "name a file").into());
         }
         _ => return Ok(None),
     }
-    let table = session.table(&Place::File(file.to_owned())).await?;
-    let text = std::fs::read(file).map_err(|error| Failure::file("read", file, &error))?;
+    let text = session.read_first(file, MAX_BYTES)?;
+    let table = table::parse(&text).map_err(|faults| {
+        let table = file.display().to_string();
+        Unusable::Faults(Error::InvalidTable { table, faults }.into())
+    })?;
     let document: Value = serde_json::from_slice(&text).unwrap_or_default();
     let schema = document.get("$schema").and_then(Value::as_str).map(str::to_owned);
     Ok(Some(Existing { table, schema }))
@@ -113,21 +131,29 @@ async fn existing(session: &Session, file: &Path) -> Result<Option<Existing>, Fa
 
 /// Rows stay where the existing file has them, and new ones come at the end, so that a version control shows what
 /// changed and no more.
-fn text(table: &Table, existing: Option<&Existing>) -> String {
-    #[derive(Serialize)]
-    struct Document<'a> {
-        #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
+fn text<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String {
+    struct Document<'a, R> {
         schema: Option<&'a str>,
-        assignments: Vec<&'a Row>,
+        rows: Vec<&'a R>,
+    }
+    impl<R: RowKind> Serialize for Document<'_, R> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut document = serializer.serialize_map(None)?;
+            if let Some(schema) = self.schema {
+                document.serialize_entry("$schema", schema)?;
+            }
+            document.serialize_entry(R::LIST, &self.rows)?;
+            document.end()
+        }
     }
     let text = match existing {
         None => serde_json::to_string_pretty(table),
         Some(Existing { table: before, schema }) => {
-            let place: HashMap<&str, usize> =
-                before.rows.iter().enumerate().map(|(index, row)| (row.id.as_str(), index)).collect();
-            let mut assignments: Vec<&Row> = table.rows.iter().collect();
-            assignments.sort_by_key(|row| place.get(row.id.as_str()).copied().unwrap_or(usize::MAX));
-            serde_json::to_string_pretty(&Document { schema: schema.as_deref(), assignments })
+            let position: HashMap<&str, usize> =
+                before.rows.iter().enumerate().map(|(index, row)| (row.id(), index)).collect();
+            let mut rows: Vec<&R> = table.rows.iter().collect();
+            rows.sort_by_key(|row| position.get(row.id()).copied().unwrap_or(usize::MAX));
+            serde_json::to_string_pretty(&Document { schema: schema.as_deref(), rows })
         }
     };
     // Strings, lists and objects cannot fail to be written.

@@ -1,32 +1,29 @@
 //! `assignctl table push`: makes the DynamoDB table the same as a file.
 
-use std::{path::Path, process::ExitCode};
+use std::path::Path;
 
-use account_assigner::{
-    failure::Cause,
-    source::{Change, Refusal, Unwritten},
-    table::Place,
+use assigner_aws::dynamodb::{Change, DynamoDbTable, Refusal, Unwritten};
+use assigner_core::{cause::Cause, table::RowKind};
+
+use super::{
+    Outcome, Remote, Rows, difference::Difference, document, faults, list, memory, of_file, read, rows,
 };
-
-use super::{Outcome, Remote, Rows, document, faults, list, memory, read, rows};
 use crate::{
-    failure::{Failure, MISSING, WRONG},
+    exit::{Exit, Failure},
     session::Session,
-    show::plural,
-    table::difference::Difference,
+    terminal::plural,
 };
 
-pub async fn run(
+pub async fn run<R: RowKind>(
     session: &Session,
-    name: &str,
+    dynamodb: &DynamoDbTable,
     file: &Path,
     yes: bool,
     force: bool,
-) -> Result<ExitCode, Failure> {
-    let wanted = rows(&session.table(&Place::File(file.to_owned())).await?);
-    let source = session.source(&session.table).await;
-    let region = source.region();
-    let remote = read(session, &source, name).await?;
+) -> Result<Exit, Failure> {
+    let wanted = rows::<R>(&of_file(session, file).await?);
+    let (name, region) = (dynamodb.name(), dynamodb.region());
+    let remote: Remote<R> = read(session, dynamodb).await?;
     let present = remote.rows(&wanted);
     if let Err(found) = &remote.table {
         session.note(&format!(
@@ -45,10 +42,10 @@ pub async fn run(
                 file.display()
             ));
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Good);
     }
     if !session.json {
-        session.print(&difference.to_text());
+        session.print(&difference.to_text(R::FIELDS));
     }
     let changes = changes(&remote, &present, &wanted);
     if !force {
@@ -65,7 +62,7 @@ pub async fn run(
         );
         if !force {
             let next = "pull, make your edit again and push; or add --force to overwrite their change".into();
-            return Err(Failure { name: "TableChanged", message, next, code: MISSING });
+            return Err(Failure { name: "TableChanged", message, next, exit: Exit::Missing });
         }
         session.note(&format!("note: {message}"));
     }
@@ -73,11 +70,11 @@ pub async fn run(
         if session.json {
             session.print_json(&document(Outcome::Different, name, file, &difference));
             session.note("nothing was written; add --yes to write");
-            return Ok(ExitCode::from(MISSING));
+            return Ok(Exit::Missing);
         }
         if !session.confirm(&format!("Write this to the DynamoDB table {name}?"))? {
             session.note("nothing was written");
-            return Ok(ExitCode::from(MISSING));
+            return Ok(Exit::Missing);
         }
     }
     let stop = async {
@@ -85,17 +82,17 @@ pub async fn run(
             std::future::pending::<()>().await;
         }
     };
-    source.write(changes, stop).await.map_err(|unwritten| failure(*unwritten, name))?;
+    dynamodb.write(changes, R::FIELDS, stop).await.map_err(|unwritten| failure(*unwritten, name))?;
     memory::remember(session, file, name, region, wanted);
     if session.json {
         session.print_json(&document(Outcome::Written, name, file, &difference));
     } else {
         session.print(&format!("written to the DynamoDB table {name}: {}\n", difference.summary()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Good)
 }
 
-fn changes(remote: &Remote, present: &Rows, wanted: &Rows) -> Vec<Change> {
+fn changes<R>(remote: &Remote<R>, present: &Rows, wanted: &Rows) -> Vec<Change> {
     let mut changes: Vec<Change> = wanted
         .iter()
         .filter(|(id, _)| !present.contains_key(*id))
@@ -111,7 +108,7 @@ fn changes(remote: &Remote, present: &Rows, wanted: &Rows) -> Vec<Change> {
     changes
 }
 
-/// A wrong file, or a table that is none, must not cost everybody their access to the next account.
+/// A wrong file, or a wrong table, must not cost everybody their access to the next account.
 fn refuse_emptiness(present: &Rows, wanted: &Rows, file: &Path, name: &str) -> Result<(), Failure> {
     let message = if wanted.is_empty() {
         format!("{} has no rows; pushed, no account would get any assignment", file.display())
@@ -121,7 +118,7 @@ fn refuse_emptiness(present: &Rows, wanted: &Rows, file: &Path, name: &str) -> R
         return Ok(());
     };
     let next = "see that it is the right file and the right table, then add --force".into();
-    Err(Failure { name: "EmptyTable", message, next, code: WRONG })
+    Err(Failure { name: "EmptyTable", message, next, exit: Exit::Wrong })
 }
 
 fn refuse_large_items(changes: &[Change]) -> Result<(), Failure> {
@@ -136,11 +133,11 @@ fn refuse_large_items(changes: &[Change]) -> Result<(), Failure> {
     ))
 }
 
-/// The rows that the push would overwrite, and that are not what they were when the file was the same as the table.
-fn changed_since_the_pull(
+/// Rows that changed since the pull and would be overwritten.
+fn changed_since_the_pull<R>(
     session: &Session,
     changes: &[Change],
-    remote: &Remote,
+    remote: &Remote<R>,
     file: &Path,
     name: &str,
     region: Option<&String>,
@@ -153,7 +150,7 @@ fn changed_since_the_pull(
         }
         Err(why) => {
             if !remote.items.is_empty() {
-                session.note(&format!("note: {why}, so only the difference tells what others changed"));
+                session.note(&format!("note: {why}, so only the difference shows what others changed"));
             }
             Vec::new()
         }
@@ -203,5 +200,5 @@ fn failure(unwritten: Unwritten, name: &str) -> Failure {
             list(&unclear)
         );
     }
-    Failure { name: error, message, next, code: MISSING }
+    Failure { name: error, message, next, exit: Exit::Missing }
 }

@@ -7,14 +7,16 @@ use serde_json::json;
 use snapbox::{assert_data_eq, str};
 use stand_in::{Fault, FaultKind, Organization};
 
-use crate::world::{World, path};
+use world::{Served, path};
+
+use crate::PROGRAM;
 
 /// Of the sample organization and the table of the repository.
 const WANTED: u64 = 8;
 
 #[test]
 fn apply_creates_what_the_plan_shows_and_nothing_the_second_time() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     assert_data_eq!(
         world.stdout(&["apply", "--ou", "Workloads", "--yes"], 0),
         str![[r#"
@@ -50,21 +52,21 @@ vault  555566667777  Workloads/Prod
 
 #[test]
 fn nothing_is_created_where_nobody_said_yes() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let refused = world.run(&["apply", "--all"]).stdin("yes\n").assert().code(2);
     let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
     assert!(error.contains("--yes"), "{error}");
     let refused = world.run(&["apply", "--all", "--yes"]).env("DRY_RUN", "true").assert().code(2);
     let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
     assert!(error.contains("DRY_RUN"), "{error}");
-    let bad = World::file(r#"{ "assignments": [ { "id": "a", "permissionSet": "P", "group": "g" }, {} ] }"#);
+    let bad = Served::file(r#"{ "assignments": [ { "id": "a", "permissionSet": "P", "group": "g" }, {} ] }"#);
     world.run(&["apply", "--all", "--yes", "--table", path(&bad)]).assert().code(2);
     assert_eq!(world.creates(), 0);
 }
 
 #[test]
 fn one_failure_does_not_stop_the_others_and_is_told_with_its_remedy() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let reason = "Received a 403 status error: Access denied by IAM.".to_owned();
     let denied = Fault::on("CreateAccountAssignment", FaultKind::FailedStatus { reason: Some(reason) });
     world.stand_in.set_faults(vec![denied.times(1)]);
@@ -81,16 +83,16 @@ fn one_failure_does_not_stop_the_others_and_is_told_with_its_remedy() {
 
 #[test]
 fn what_is_gone_by_the_time_it_is_created_is_unresolved() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     world.stand_in.set_faults(vec![Fault::on("CreateAccountAssignment", FaultKind::NotFound)]);
     let applied = world.json(&["apply", "--account", "222233334444", "--yes"], 1);
     assert_eq!(applied["counts"]["unresolved"], json!(1));
 }
 
-fn start(world: &World, arguments: &[&str]) -> Child {
+fn start(world: &Served, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_assignctl"))
         .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(world::REPOSITORY)
         .env_clear()
         .envs(world.environment())
         .stdout(Stdio::piped())
@@ -100,7 +102,7 @@ fn start(world: &World, arguments: &[&str]) -> Child {
 }
 
 /// Waits until so many creations were asked for.
-fn until_creations(world: &World, count: usize) {
+fn until_creations(world: &Served, count: usize) {
     let end = Instant::now() + Duration::from_secs(60);
     while world.stand_in.creations().len() < count {
         assert!(Instant::now() < end, "no {count} creations were asked for");
@@ -122,7 +124,7 @@ fn text(output: &Output) -> (String, String) {
 #[test]
 fn a_signal_starts_nothing_new_and_says_what_is_pending() {
     for name in ["-INT", "-TERM"] {
-        let world = World::with(Organization::sample(), Duration::from_secs(1));
+        let world = Served::with(PROGRAM, Organization::sample(), Duration::from_secs(1));
         let child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "2"]);
         until_creations(&world, 2);
         signal(&child, name);
@@ -140,7 +142,7 @@ fn a_signal_starts_nothing_new_and_says_what_is_pending() {
 
 #[test]
 fn a_second_signal_waits_no_longer() {
-    let world = World::with(Organization::sample(), Duration::from_secs(20));
+    let world = Served::with(PROGRAM, Organization::sample(), Duration::from_secs(20));
     let child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "2"]);
     until_creations(&world, 2);
     signal(&child, "-INT");
@@ -155,7 +157,7 @@ fn a_second_signal_waits_no_longer() {
 
 #[test]
 fn a_run_that_was_killed_is_gone_on_with_and_nothing_is_asked_for_twice() {
-    let world = World::with(Organization::sample(), Duration::from_secs(2));
+    let world = Served::with(PROGRAM, Organization::sample(), Duration::from_secs(2));
     let mut child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "3"]);
     until_creations(&world, 3);
     child.kill().unwrap();

@@ -1,7 +1,9 @@
 use serde_json::json;
 use snapbox::{assert_data_eq, cmd::OutputAssert, str};
 
-use crate::world::{World, assignctl, path};
+use world::{Served, path};
+
+use crate::{PROGRAM, assignctl};
 
 const BAD: &str = r#"{
   "assignments": [
@@ -93,7 +95,7 @@ error: row 2 (two), permissionSet: is "Has Space"
   |
   = help: write the permission set's name (up to 32 of letters, digits and _+=,.@-) or its ARN
 
-error: row 2 (two), accounts.ous[0]: is "ou-x", which begins like an id but is none
+error: row 2 (two), accounts.ous[0]: is "ou-x", which begins like an id but is not one
  --> table.json:9:29
   |
 5 |       "id": "two",
@@ -102,7 +104,7 @@ error: row 2 (two), accounts.ous[0]: is "ou-x", which begins like an id but is n
 9 |       "accounts": { "ous": ["ou-x"], "tags": { "k": 1 }, "nmaes": ["x"] }
   |                             ^^^^^^
   |
-  = help: correct the id; an OU whose name begins so is given by its id
+  = help: correct the id; an OU whose name begins like that is given by its id
 
 error: row 2 (two), accounts.tags.k: is a number
  --> table.json:9:53
@@ -212,8 +214,8 @@ table.json is sound, with 3 warnings: 4 rows
 
 #[test]
 fn with_an_organization_more_rows_are_doubtful() {
-    let world = World::new();
-    let (snapshot, table) = (world.snapshot(), World::file(DOUBTFUL));
+    let world = Served::new(PROGRAM);
+    let (snapshot, table) = (world.snapshot(), Served::file(DOUBTFUL));
     let arguments = ["check", "--snapshot", path(&snapshot), "--table", path(&table), "--json"];
     let told = assignctl(&arguments).assert().success();
     let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();

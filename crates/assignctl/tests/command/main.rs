@@ -1,16 +1,27 @@
 //! The operator's command as a person or a script runs it: the binary, over the wire, against the stand-in.
 
-#![cfg(feature = "assignctl")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "what goes wrong in a test fails it"
+)]
 
 mod apply;
 mod check;
 mod pictures;
 mod plan;
-mod world;
+mod report;
 
-use snapbox::{assert_data_eq, str};
+use snapbox::{assert_data_eq, cmd::Command, str};
+use world::Served;
 
-use crate::world::{World, assignctl};
+const PROGRAM: &str = env!("CARGO_BIN_EXE_assignctl");
+
+fn assignctl(arguments: &[&str]) -> Command {
+    Served::program(PROGRAM, arguments)
+}
 
 #[test]
 fn help_names_every_verb_with_examples_and_exit_codes() {
@@ -46,7 +57,7 @@ fn completions_and_manual_pages_are_of_this_command() {
 
 #[test]
 fn colours_are_for_a_terminal_or_on_demand_and_never_against_no_color() {
-    let table = World::file(r#"{ "assignments": [{}] }"#);
+    let table = Served::file(r#"{ "assignments": [{}] }"#);
     let coloured = |environment: &[(&str, &str)]| {
         let command = assignctl(&["check", "--table"]).arg(table.path()).envs(environment.iter().copied());
         command.output().unwrap().stdout.contains(&0x1b)
@@ -58,7 +69,7 @@ fn colours_are_for_a_terminal_or_on_demand_and_never_against_no_color() {
 
 #[test]
 fn wrong_use_is_told_with_what_to_do_and_exit_code_2() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let cases: &[&[&str]] = &[
         &["plan", "--account", "1234"],
         &["plan", "--ou", "ou-x"],
@@ -90,7 +101,7 @@ fn wrong_use_is_told_with_what_to_do_and_exit_code_2() {
 
 #[test]
 fn a_failure_is_json_where_json_was_asked_for() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let failed = world.run(&["plan", "--account", "999999999999", "--json"]).assert().code(1);
     assert_data_eq!(
         String::from_utf8_lossy(&failed.get_output().stdout).into_owned(),
@@ -103,7 +114,7 @@ fn a_failure_is_json_where_json_was_asked_for() {
 
 #[test]
 fn an_endpoint_that_nobody_listens_at_is_told_before_long() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let failed = world.run(&["plan"]).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").assert().code(1);
     let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
     assert!(error.contains("Connection refused") && error.contains("next: "), "{error}");
@@ -111,7 +122,7 @@ fn an_endpoint_that_nobody_listens_at_is_told_before_long() {
 
 #[test]
 fn missing_credentials_are_told_with_how_to_get_some() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let without = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     let command = without.iter().fold(world.run(&["plan"]), |command, name| command.env_remove(name));
     let failed = command.env("AWS_EC2_METADATA_DISABLED", "true").assert().code(1);
@@ -121,7 +132,7 @@ fn missing_credentials_are_told_with_how_to_get_some() {
 
 #[test]
 fn a_bad_setting_of_the_environment_is_told() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let failed = world.run(&["plan"]).env("MAX_OUTSTANDING", "many").assert().code(1);
     let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
     assert!(error.contains("MAX_OUTSTANDING"), "{error}");

@@ -4,7 +4,8 @@
 
 use snapbox::{Data, assert_data_eq, cmd::Command, file};
 
-use crate::world::{World, assignctl};
+use crate::{PROGRAM, assignctl};
+use world::Served;
 
 /// A terminal in which the command was just run.
 fn terminal(line: &str, command: Command) -> String {
@@ -35,21 +36,21 @@ fn check() {
 "#;
     std::fs::write(directory.path().join("assignments.json"), table).unwrap();
     let command = assignctl(&["check"]).current_dir(directory.path());
-    is(terminal("assignctl check", command), file!["../../docs/check.svg"]);
+    is(terminal("assignctl check", command), file!["../../../../docs/check.svg"]);
 }
 
 #[test]
 fn plan() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     let command = world.run(&["plan"]);
-    is(terminal("assignctl plan", command), file!["../../docs/plan.svg"]);
+    is(terminal("assignctl plan", command), file!["../../../../docs/plan.svg"]);
     let command = world.run(&["plan", "--explain", "111122223333"]);
-    is(terminal("assignctl plan --explain 111122223333", command), file!["../../docs/explain.svg"]);
+    is(terminal("assignctl plan --explain 111122223333", command), file!["../../../../docs/explain.svg"]);
 }
 
 #[test]
 fn apply() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     let command = world.run(&["apply", "--ou", "Workloads", "--yes"]);
-    is(terminal("assignctl apply --ou Workloads --yes", command), file!["../../docs/apply.svg"]);
+    is(terminal("assignctl apply --ou Workloads --yes", command), file!["../../../../docs/apply.svg"]);
 }

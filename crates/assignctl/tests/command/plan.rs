@@ -2,11 +2,13 @@ use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
 use stand_in::{Fault, FaultKind, Organization};
 
-use crate::world::{World, path};
+use world::{Served, path};
+
+use crate::PROGRAM;
 
 #[test]
 fn the_plan_is_grouped_by_account_with_rows_and_what_no_row_explains() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     assert_data_eq!(
         world.stdout(&["plan"], 1),
         str![[r#"
@@ -47,7 +49,7 @@ class-8  666677778888
 
 #[test]
 fn a_selection_narrows_the_plan() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     let accounts = |arguments: &[&str], code: i32| -> Vec<String> {
         let plan = world.json(arguments, code);
         plan["accounts"]
@@ -73,7 +75,7 @@ fn a_selection_narrows_the_plan() {
 
 #[test]
 fn an_event_that_asks_for_nothing_is_ignored_with_the_reason() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let ignored = world.json(&["plan", "--event", "events/create-failed.json"], 0);
     assert_eq!(ignored["outcome"], "ignored");
     assert!(ignored["reason"].as_str().unwrap().contains("FAILED"), "{ignored}");
@@ -82,9 +84,9 @@ fn an_event_that_asks_for_nothing_is_ignored_with_the_reason() {
 
 #[test]
 fn nothing_missing_is_exit_code_0_and_a_name_that_does_not_exist_is_not() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     let row = |group: &str| {
-        World::file(&format!(
+        Served::file(&format!(
             r#"{{ "assignments": [{{ "id": "a", "permissionSet": "Billing", "group": "{group}",
                 "accounts": {{ "ids": ["222233334444"] }} }}] }}"#
         ))
@@ -103,7 +105,7 @@ fn nothing_missing_is_exit_code_0_and_a_name_that_does_not_exist_is_not() {
 
 #[test]
 fn every_row_is_explained_with_the_values_of_the_account() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     assert_data_eq!(
         world.stdout(&["plan", "--explain", "111122223333"], 1),
         str![[r#"
@@ -118,7 +120,7 @@ class-7  111122223333  Education/Rust
 
 "#]]
     );
-    let table = World::file(
+    let table = Served::file(
         r#"{ "assignments": [
             { "id": "ids", "permissionSet": "Billing", "group": "auditors", "accounts": { "ids": ["111122223333"] } },
             { "id": "names", "permissionSet": "Billing", "group": "auditors", "accounts": { "names": ["x", "y-*"] } },
@@ -154,7 +156,7 @@ vault  555566667777  Workloads/Prod
 
 #[test]
 fn a_snapshot_gives_the_same_plan_without_aws() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     let snapshot = world.snapshot();
     let live = world.json(&["plan"], 1);
     world.stand_in.set_faults(vec![Fault::on("*", FaultKind::AccessDenied)]);
@@ -168,10 +170,10 @@ fn a_snapshot_gives_the_same_plan_without_aws() {
 
 #[test]
 fn a_snapshot_of_another_version_or_none_at_all_is_refused() {
-    let world = World::new();
+    let world = Served::new(PROGRAM);
     for text in ["", "{}", r#"{ "version": 2 }"#, r#"{ "version": 1 }"#, r#"{ "version": 1, "accounts": 3 }"#]
     {
-        let file = World::file(text);
+        let file = Served::file(text);
         let refused = world.run(&["plan", "--snapshot", path(&file)]).assert().code(2);
         let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
         assert!(error.contains("snapshot"), "{text}: {error}");
@@ -188,9 +190,10 @@ const OTHER: &str = r#"{ "assignments": [
 
 #[test]
 fn the_difference_of_two_tables_can_be_pasted_into_a_review() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     let (snapshot, directory) = (world.snapshot(), tempfile::tempdir().unwrap());
-    for (name, text) in [("main.json", include_str!("../../assignments.json")), ("edited.json", OTHER)] {
+    for (name, text) in [("main.json", include_str!("../../../../assignments.json")), ("edited.json", OTHER)]
+    {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     let arguments =
@@ -241,10 +244,10 @@ fn names_cannot_break_out_of_the_terminal_or_the_markdown() {
         one.name = evil.to_owned();
     });
     organization.groups[0].name = evil.to_owned();
-    let world = World::with(organization, std::time::Duration::from_millis(10));
+    let world = Served::with(PROGRAM, organization, std::time::Duration::from_millis(10));
     let row = json!({ "id": "a", "permissionSet": "Billing", "group": evil, "accounts": { "ids": ["111122223333"] } });
-    let table = World::file(&json!({ "assignments": [row] }).to_string());
-    let empty = World::file(r#"{ "assignments": [] }"#);
+    let table = Served::file(&json!({ "assignments": [row] }).to_string());
+    let empty = Served::file(r#"{ "assignments": [] }"#);
     let plan = world.stdout(&["plan", "--table", path(&table)], 1);
     assert!(!plan.contains('\u{1b}') && plan.contains(r"\u{1b}[31m\n@all"), "{plan}");
     let explained = world.stdout(&["plan", "--table", path(&table), "--explain", "111122223333"], 1);
@@ -256,7 +259,7 @@ fn names_cannot_break_out_of_the_terminal_or_the_markdown() {
 
 #[test]
 fn what_may_not_be_listed_is_done_without_and_told() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     let denied = |operation: &str| Fault::on(operation, FaultKind::AccessDenied);
     world.stand_in.set_faults(vec![denied("ListGroups"), denied("ListUsers")]);
     let told = world.run(&["plan", "--json"]).assert().code(1);
@@ -268,7 +271,7 @@ fn what_may_not_be_listed_is_done_without_and_told() {
 
 #[test]
 fn a_delegated_administrator_gets_the_same_plan_account_by_account() {
-    let world = World::with_drift();
+    let world = Served::with_drift(PROGRAM);
     let mut expected = world.json(&["plan"], 1);
     let denied = |operation: &str| Fault::on(operation, FaultKind::AccessDenied);
     world.stand_in.set_faults(vec![denied("ListAccountAssignmentsForPrincipal")]);
@@ -282,7 +285,7 @@ fn a_delegated_administrator_gets_the_same_plan_account_by_account() {
 fn an_account_that_may_not_be_looked_into_and_receives_nothing_is_told_and_no_obstacle() {
     let mut organization = Organization::sample();
     organization.accounts.retain(|account| account.id == "123456789012");
-    let world = World::with(organization, std::time::Duration::from_millis(10));
+    let world = Served::with(PROGRAM, organization, std::time::Duration::from_millis(10));
     let denied = |operation: &str| Fault::on(operation, FaultKind::AccessDenied);
     world.stand_in.set_faults(vec![
         denied("ListAccountAssignmentsForPrincipal"),
@@ -296,7 +299,7 @@ fn an_account_that_may_not_be_looked_into_and_receives_nothing_is_told_and_no_ob
 #[test]
 fn what_is_missing_for_a_plan_ends_it() {
     for operation in ["ListInstances", "ListAccounts", "ListPermissionSets", "GetGroupId"] {
-        let world = World::new();
+        let world = Served::new(PROGRAM);
         world.stand_in.set_faults(vec![Fault::on(operation, FaultKind::AccessDenied)]);
         let failed = world.run(&["plan"]).assert().code(1);
         let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();

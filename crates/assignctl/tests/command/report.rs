@@ -1,8 +1,6 @@
 //! `assignctl report`, from the outside: the page, the CSV file and the JSON of an organization and a table.
 //! How the page behaves in a browser is tested in `tests/browser`.
 
-#![cfg(feature = "assignctl")]
-
 use std::{path::Path, process::Output, time::Duration};
 
 use serde_json::{Value, json};
@@ -110,7 +108,7 @@ async fn what_aws_has_now_is_reported_with_the_rows_that_want_it_and_what_differ
     }
     let url = stand_in.start().await;
     let directory = tempfile::tempdir().unwrap();
-    let table = format!("{}/assignments.json", env!("CARGO_MANIFEST_DIR"));
+    let table = format!("{}/assignments.json", world::REPOSITORY);
     let arguments = ["--table", &table, "--json", "report", "--html", "access.html", "--csv", "access.csv"];
     let output = assignctl(directory.path(), &url, &arguments).await;
     is(0, &output);

@@ -1,12 +1,13 @@
 //! Single calls that show what this identity may ask of Organizations, for the operator's command.
 
-use super::{Organization, incomplete};
-use crate::{
-    aws::call_error,
-    failure::{CallError, Cause},
+use assigner_core::{
+    cause::{CallError, Cause},
     ids::AccountId,
-    plan::State,
+    organization::State,
 };
+
+use super::{Organizations, incomplete};
+use crate::client::call_error;
 
 /// An active account that is not the management account.
 #[derive(Clone, Debug)]
@@ -15,8 +16,8 @@ pub struct Member {
     pub arn: String,
 }
 
-impl Organization {
-    /// Any member account; `None` where the organization has none that is active.
+impl Organizations {
+    /// Any member account; `None` if the organization has none that is active.
     pub async fn some_member(&self, management: Option<&str>) -> Result<Option<Member>, CallError> {
         let mut pages = self.client.list_accounts().into_paginator().send();
         while let Some(page) = pages.next().await {

@@ -1,19 +1,18 @@
-//! What the table wants of an account against what AWS has there. Pure.
+//! What the table wants of an account next to what AWS has there.
 //!
-//! [`crate::assignments`] fills [`Present`] from AWS, a snapshot from a file. Nothing here decides what is wanted:
-//! [`crate::plan`] does.
+//! Nothing here decides what is wanted: [`super::plan`] does.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
-use crate::{
-    directory::Directory,
-    ids::AccountId,
-    plan::{self, Account, Obstacle, Plan, PrincipalId, Resolved},
-    table::Table,
+use super::{
+    PrincipalId, Table,
+    names::Names,
+    plan::{self, Obstacle, Plan, Resolved},
 };
+use crate::{ids::AccountId, organization::Account};
 
 /// An assignment that AWS has, in an account that is known from elsewhere. Ten thousand accounts share the texts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,20 +24,20 @@ pub struct Held {
 
 /// The assignments that AWS has, by account.
 #[derive(Clone, Debug, Default)]
-pub struct Present {
+pub struct Assigned {
     accounts: HashMap<AccountId, BTreeSet<Held>>,
     permission_sets: HashSet<Arc<str>>,
     principals: HashSet<Arc<PrincipalId>>,
 }
 
-impl Present {
+impl Assigned {
     pub fn add(&mut self, account: AccountId, permission_set: &str, principal: &PrincipalId) {
         let permission_set = shared(&mut self.permission_sets, permission_set, |arn| Arc::from(arn));
         let principal = shared(&mut self.principals, principal, |principal| Arc::new(principal.clone()));
         self.accounts.entry(account).or_default().insert(Held { permission_set, principal });
     }
 
-    pub fn append(&mut self, other: Present) {
+    pub fn append(&mut self, other: Assigned) {
         for (account, held) in other.accounts {
             self.accounts.entry(account).or_default().extend(held);
         }
@@ -47,6 +46,11 @@ impl Present {
     pub fn of(&self, account: &AccountId) -> &BTreeSet<Held> {
         static NONE: BTreeSet<Held> = BTreeSet::new();
         self.accounts.get(account).unwrap_or(&NONE)
+    }
+
+    /// How many assignments there are.
+    pub fn count(&self) -> usize {
+        self.accounts.values().map(BTreeSet::len).sum()
     }
 }
 
@@ -62,11 +66,11 @@ fn shared<T: ?Sized + Eq + std::hash::Hash>(
     })
 }
 
-/// How an account stands to the table.
+/// How an account compares with the table.
 #[derive(Clone, Debug)]
-pub enum Standing<'t> {
+pub enum Comparison<'t> {
     /// The table applies.
-    Compared(Comparison<'t>),
+    Applies(Compared<'t>),
     /// It does not, now and later; with the reason.
     Ignored(String),
     /// It does not yet.
@@ -74,7 +78,7 @@ pub enum Standing<'t> {
 }
 
 #[derive(Clone, Debug)]
-pub struct Comparison<'t> {
+pub struct Compared<'t> {
     /// What the table wants, in its order.
     pub grants: Vec<(Resolved<'t>, Presence)>,
     /// What AWS has and no row explains.
@@ -89,19 +93,19 @@ pub enum Presence {
     Unresolved(Obstacle),
 }
 
-/// Compares one account. `directory` must know the names of the whole table.
+/// Compares one account. `names` must know the names of the whole table.
 pub fn compare<'t>(
     table: &'t Table,
     account: &Account,
-    directory: &Directory,
-    present: &Present,
-) -> Standing<'t> {
+    names: &Names,
+    assigned: &Assigned,
+) -> Comparison<'t> {
     let grants = match plan::plan(table, account) {
-        Plan::Ensure(grants) => directory.resolve(grants),
-        Plan::Ignore(reason) => return Standing::Ignored(reason),
-        Plan::Wait(reason) => return Standing::NotReady(reason),
+        Plan::Ensure(grants) => names.resolve(grants),
+        Plan::Ignore(reason) => return Comparison::Ignored(reason),
+        Plan::Wait(reason) => return Comparison::NotReady(reason),
     };
-    let mut unexplained = present.of(&account.id).clone();
+    let mut unexplained = assigned.of(&account.id).clone();
     let grants = grants.into_iter().map(|resolved| {
         let presence = match resolved.assignment(&account.id) {
             Err(obstacle) => Presence::Unresolved(obstacle),
@@ -116,5 +120,5 @@ pub fn compare<'t>(
         (resolved, presence)
     });
     let grants = grants.collect();
-    Standing::Compared(Comparison { grants, unexplained: unexplained.into_iter().collect() })
+    Comparison::Applies(Compared { grants, unexplained: unexplained.into_iter().collect() })
 }

@@ -1,39 +1,33 @@
 //! Rows that are sound and yet doubtful: they can never match, their `except` does nothing or is undone by another
-//! row, or they grant what another row grants. Pure.
+//! row, or they grant what another row grants.
 //!
-//! Without an organization only what holds in every organization is told; with one also what holds in that one.
+//! Without an organization only what holds in every organization is reported; with one also what holds in that one.
 //! Nothing here is a fault: the function takes such a table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use account_assigner::{
+use super::{PermissionSet, Principal, PrincipalId, Row, Table, facts::Facts, plan::Obstacle};
+use crate::{
     ids::AccountId,
-    plan::{self, Account, Mismatch, Obstacle, PrincipalId},
-    snapshot::Snapshot,
-    table::{OrganizationalUnit, PermissionSet, Principal, Row, Selector, Table},
+    organization::Account,
+    selector::{Mismatch, OrganizationalUnit, Selector},
 };
-use glob::Pattern;
-use serde::Serialize;
 
 /// A doubt about a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     pub kind: Kind,
     /// Index of the row, from 0.
-    #[serde(skip)]
     pub row: usize,
     /// From the row down, such as `accounts.except`.
     pub field: String,
     pub problem: String,
     pub remedy: String,
     /// Index of the other row that it is about.
-    #[serde(skip)]
     pub other: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The row can match no account.
     NeverMatches,
@@ -49,34 +43,47 @@ pub enum Kind {
     NotCompared,
 }
 
+impl Kind {
+    /// Stable: scripts match on it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::NeverMatches => "never-matches",
+            Kind::IdleExcept => "idle-except",
+            Kind::ShadowedExcept => "shadowed-except",
+            Kind::DuplicateGrant => "duplicate-grant",
+            Kind::Unknown => "unknown",
+            Kind::NotCompared => "not-compared",
+        }
+    }
+}
+
 /// More rows for the same grant than this are not compared with each other.
 const MOST_COMPARED: usize = 1_000;
 /// An organization is at most so many OUs deep, by the quotas of AWS Organizations.
 const DEEPEST: usize = 5;
 
 /// Every doubt, in the order of the rows.
-pub fn lint(table: &Table, organization: Option<&Snapshot>) -> Vec<Warning> {
+pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for (index, row) in table.rows.iter().enumerate() {
         lint_row(index, row, &mut warnings);
     }
-    let directory = organization.map(|snapshot| snapshot.directory(&[table]));
+    let names = organization.map(|facts| &facts.names);
     let same = |row: &Row| {
-        let known = directory.as_ref();
         let set = match &row.permission_set {
             PermissionSet::Arn(arn) => arn.clone(),
-            PermissionSet::Name(name) => known
-                .and_then(|known| known.permission_sets.get(name)?.clone().ok())
+            PermissionSet::Name(name) => names
+                .and_then(|names| names.permission_sets.get(name)?.clone().ok())
                 .unwrap_or_else(|| name.clone()),
         };
-        let principal = known.and_then(|known| known.principals.get(&row.principal)?.clone().ok());
+        let principal = names.and_then(|names| names.principals.get(&row.principal)?.clone().ok());
         (set, principal.ok_or_else(|| row.principal.clone()))
     };
     let mut grants: BTreeMap<(String, Result<PrincipalId, Principal>), Vec<usize>> = BTreeMap::new();
     for (index, row) in table.rows.iter().enumerate() {
         grants.entry(same(row)).or_default().push(index);
     }
-    let matches = organization.map(|snapshot| Matches::new(table, snapshot));
+    let matches = organization.map(|facts| Matches::new(table, &facts.accounts));
     for rows in grants.values() {
         if let (true, Some(first)) = (rows.len() > MOST_COMPARED, rows.first()) {
             warnings.push(Warning {
@@ -93,19 +100,20 @@ pub fn lint(table: &Table, organization: Option<&Snapshot>) -> Vec<Warning> {
             compare(table, *one, rows, matches.as_ref(), &mut warnings);
         }
     }
-    if let (Some(snapshot), Some(matches), Some(directory)) = (organization, &matches, &directory) {
+    if let (Some(facts), Some(matches)) = (organization, &matches) {
         for (index, row) in table.rows.iter().enumerate() {
             let obstacles = [
                 match &row.permission_set {
-                    PermissionSet::Name(name) => directory.permission_sets.get(name).and_then(obstacle),
+                    PermissionSet::Name(name) => facts.names.permission_sets.get(name).and_then(unknown),
                     PermissionSet::Arn(_) => None,
                 }
                 .map(|reason| ("permissionSet", reason)),
-                directory
+                facts
+                    .names
                     .principals
                     .get(&row.principal)
-                    .and_then(obstacle)
-                    .map(|reason| (row.principal.kind(), reason)),
+                    .and_then(unknown)
+                    .map(|reason| (row.principal.kind.field(), reason)),
             ];
             for (field, problem) in obstacles.into_iter().flatten() {
                 let remedy = "correct the name, or create what it names".to_owned();
@@ -118,18 +126,18 @@ pub fn lint(table: &Table, organization: Option<&Snapshot>) -> Vec<Warning> {
                     other: None,
                 });
             }
-            lint_in(index, row, snapshot, matches, &mut warnings);
+            lint_in(index, row, &facts.accounts, matches, &mut warnings);
         }
     }
     warnings.sort_by_key(|warning| (warning.row, warning.kind, warning.other));
     warnings.dedup_by_key(|warning| {
-        // Of what is told in general and of this organization, the first is enough.
+        // Of what holds in general and in this organization, the first is enough.
         (warning.row, warning.kind, warning.field.clone(), warning.other)
     });
     warnings
 }
 
-fn obstacle<T>(found: &Result<T, Obstacle>) -> Option<String> {
+fn unknown<T>(found: &Result<T, Obstacle>) -> Option<String> {
     match found {
         Err(Obstacle::Unknown(reason)) => Some(reason.clone()),
         _ => None,
@@ -154,14 +162,14 @@ fn lint_row(index: usize, row: &Row, warnings: &mut Vec<Warning>) {
         );
     }
     if let Some(except) = &row.accounts.except {
-        if covers(except, only) {
+        if only.implies(except) {
             warn(
                 Kind::NeverMatches,
                 "accounts.except",
                 "takes out every account that the row selects".to_owned(),
                 "narrow it, or delete the row",
             );
-        } else if disjoint(except, only) {
+        } else if except.is_apart_from(only) {
             warn(
                 Kind::IdleExcept,
                 "accounts.except",
@@ -205,7 +213,7 @@ fn compare(
             continue;
         }
         // Of two rows that say the same the later is the one too many.
-        let contained = |inner: &Row, outer: &Row| contains(outer, inner);
+        let contained = |inner: &Row, outer: &Row| inner.accounts.implies(&outer.accounts);
         let always = contained(row, rival) && (other < one || !contained(rival, row));
         let here = matches.is_some_and(|matches| {
             matches.within(one, other) && (other < one || !matches.within(other, one))
@@ -226,7 +234,13 @@ fn compare(
 }
 
 /// What can be said of a row in an organization.
-fn lint_in(index: usize, row: &Row, snapshot: &Snapshot, matches: &Matches<'_>, warnings: &mut Vec<Warning>) {
+fn lint_in(
+    index: usize,
+    row: &Row,
+    accounts: &[Account],
+    matches: &Matches<'_>,
+    warnings: &mut Vec<Warning>,
+) {
     let mut warn = |kind, field: String, problem: String, remedy: &str| {
         let remedy = remedy.to_owned();
         warnings.push(Warning { kind, row: index, field, problem, remedy, other: None });
@@ -254,7 +268,7 @@ fn lint_in(index: usize, row: &Row, snapshot: &Snapshot, matches: &Matches<'_>, 
             }
         }
         for (n, ou) in ous.iter().enumerate() {
-            if !snapshot.accounts.iter().any(|account| plan::covers(ou, &account.parents)) {
+            if !accounts.iter().any(|account| ou.holds(&account.parents)) {
                 warn(
                     Kind::Unknown,
                     format!("{place}.ous[{n}]"),
@@ -290,14 +304,13 @@ struct Matches<'o> {
 }
 
 impl<'o> Matches<'o> {
-    fn new(table: &Table, snapshot: &'o Snapshot) -> Matches<'o> {
-        let accounts: Vec<&Account> =
-            snapshot.accounts.iter().filter(|account| account.may_receive()).collect();
+    fn new(table: &Table, organization: &'o [Account]) -> Matches<'o> {
+        let accounts: Vec<&Account> = organization.iter().filter(|account| account.may_receive()).collect();
         let (mut of, mut excepted) = (Vec::new(), Vec::new());
         for row in &table.rows {
             let (mut matched, mut out) = (BTreeSet::new(), BTreeSet::new());
             for (index, account) in accounts.iter().enumerate() {
-                match plan::mismatch(row, account) {
+                match row.accounts.mismatches(account).next() {
                     None => _ = matched.insert(index),
                     Some(Mismatch::Except) => _ = out.insert(index),
                     Some(_) => {}
@@ -306,7 +319,7 @@ impl<'o> Matches<'o> {
             of.push(matched);
             excepted.push(out);
         }
-        let by_id = snapshot.accounts.iter().map(|account| (&account.id, account)).collect();
+        let by_id = organization.iter().map(|account| (&account.id, account)).collect();
         Matches { accounts, by_id, of, excepted }
     }
 
@@ -326,83 +339,15 @@ fn named(account: &Account) -> String {
 /// Whether `rival` grants to every account that the `except` of `row` takes out.
 fn shadows(rival: &Row, row: &Row) -> bool {
     let Some(except) = &row.accounts.except else { return false };
-    let reached = covers(&rival.accounts.only, except) || covers(&rival.accounts.only, &row.accounts.only);
-    let spared = rival.accounts.except.as_ref().is_some_and(|spared| !disjoint(spared, except));
-    reached && !spared && !disjoint(except, &row.accounts.only)
-}
-
-/// Whether `outer` matches every account that `inner` matches.
-fn contains(outer: &Row, inner: &Row) -> bool {
-    let spared = match (&outer.accounts.except, &inner.accounts.except) {
-        (None, _) => true,
-        (Some(out), except) => {
-            disjoint(out, &inner.accounts.only) || except.as_ref().is_some_and(|except| covers(except, out))
-        }
-    };
-    covers(&outer.accounts.only, &inner.accounts.only) && spared
-}
-
-/// Whether every account that `inner` matches is certain to match `outer`.
-fn covers(outer: &Selector, inner: &Selector) -> bool {
-    fn each<T>(outer: &[T], inner: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
-        let covered = |one: &T| outer.iter().any(|other| covers(other, one));
-        outer.is_empty() || (!inner.is_empty() && inner.iter().all(covered))
-    }
-    let below = |outer: &OrganizationalUnit, inner: &OrganizationalUnit| match (outer, inner) {
-        (OrganizationalUnit::Path(outer), OrganizationalUnit::Path(inner)) => inner.starts_with(outer),
-        (outer, inner) => outer == inner,
-    };
-    each(&outer.ids, &inner.ids, |outer, inner| outer == inner)
-        && (outer.names.iter().any(|name| name.as_str() == "*") || each(&outer.names, &inner.names, wider))
-        && each(&outer.ous, &inner.ous, below)
-        && outer.tags.iter().all(|(key, value)| inner.tags.get(key).is_some_and(|inner| wider(value, inner)))
-}
-
-/// Whether no account can match both.
-fn disjoint(one: &Selector, other: &Selector) -> bool {
-    fn none<T>(one: &[T], other: &[T], apart: impl Fn(&T, &T) -> bool) -> bool {
-        let apart_from_all = |one: &T| other.iter().all(|other| apart(one, other));
-        !one.is_empty() && !other.is_empty() && one.iter().all(apart_from_all)
-    }
-    // The chain of an account's OUs is one, so that two paths can both cover it only if one begins with the other.
-    let apart = |one: &OrganizationalUnit, other: &OrganizationalUnit| match (one, other) {
-        (OrganizationalUnit::Path(one), OrganizationalUnit::Path(other)) => {
-            !one.starts_with(other) && !other.starts_with(one)
-        }
-        _ => false,
-    };
-    none(&one.ids, &other.ids, |one, other| one != other)
-        || none(&one.names, &other.names, never_both)
-        || none(&one.ous, &other.ous, apart)
-        || one
-            .tags
-            .iter()
-            .any(|(key, value)| other.tags.get(key).is_some_and(|other| never_both(value, other)))
-}
-
-/// Whether `outer` matches all that `inner` matches, as far as that is plain.
-fn wider(outer: &Pattern, inner: &Pattern) -> bool {
-    outer == inner || outer.as_str() == "*" || literal(inner).is_some_and(|text| outer.matches(text))
-}
-
-fn never_both(one: &Pattern, other: &Pattern) -> bool {
-    match (literal(one), literal(other)) {
-        (Some(text), _) => !other.matches(text),
-        (_, Some(text)) => !one.matches(text),
-        (None, None) => false,
-    }
-}
-
-/// The one text that a pattern without wildcards matches.
-fn literal(pattern: &Pattern) -> Option<&str> {
-    Some(pattern.as_str()).filter(|text| !text.contains(['*', '?', '[']))
+    let reached = except.implies(&rival.accounts.only) || row.accounts.only.implies(&rival.accounts.only);
+    let spared = rival.accounts.except.as_ref().is_some_and(|spared| !spared.is_apart_from(except));
+    reached && !spared && !except.is_apart_from(&row.accounts.only)
 }
 
 #[cfg(test)]
 mod tests {
-    use account_assigner::table;
-
     use super::*;
+    use crate::table;
 
     fn warnings(rows: &str) -> Vec<(usize, Kind, Option<usize>)> {
         let table = table::parse(format!(r#"{{ "assignments": [{rows}] }}"#).as_bytes()).unwrap();

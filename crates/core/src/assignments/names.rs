@@ -1,34 +1,34 @@
-//! What the table's names mean: permission sets and principals, already looked up. Pure.
+//! What the names of a table mean: permission sets and principals, already looked up.
 //!
-//! [`crate::names`] fills it from AWS, a snapshot from a file. It never guesses: a name that was not looked up
-//! resolves to an obstacle, and nothing is granted.
+//! It never guesses: a name that was not looked up resolves to an obstacle, and nothing is granted.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{
-    plan::{Grant, Obstacle, PrincipalId, Resolved},
-    table::{PermissionSet, Principal},
+use super::{
+    PermissionSet, Principal, PrincipalId,
+    plan::{Grant, Obstacle, Resolved},
 };
 
 /// The names of a table, or of some of its rows, with what was found for each.
 #[derive(Clone, Debug, Default)]
-pub struct Directory {
+pub struct Names {
     /// The ARN of each name of a permission set.
     pub permission_sets: HashMap<String, Result<String, Obstacle>>,
-    /// The name of an ARN, where it is known.
+    /// The name of an ARN, if it is known.
     pub permission_set_names: HashMap<String, String>,
     pub principals: BTreeMap<Principal, Result<PrincipalId, Obstacle>>,
 }
 
-impl Directory {
+impl Names {
     /// Grants that turn out to be the same become one, with the rules of both: one row may say by name what another
     /// says by id.
     pub fn resolve<'t>(&self, grants: Vec<Grant<'t>>) -> Vec<Resolved<'t>> {
         let mut merged: Vec<Resolved<'t>> = Vec::new();
-        let mut place: HashMap<(String, PrincipalId), usize> = HashMap::new();
+        let mut position: HashMap<(String, PrincipalId), usize> = HashMap::new();
         for one in grants.into_iter().map(|grant| self.look_up(grant)) {
             if let (Ok(permission_set), Ok(principal)) = (&one.permission_set, &one.principal) {
-                let index = *place.entry((permission_set.clone(), principal.clone())).or_insert(merged.len());
+                let index =
+                    *position.entry((permission_set.clone(), principal.clone())).or_insert(merged.len());
                 if let Some(same) = merged.get_mut(index) {
                     same.grant.rules.extend(one.grant.rules);
                     same.permission_set_name = same.permission_set_name.take().or(one.permission_set_name);
@@ -43,16 +43,16 @@ impl Directory {
     fn look_up<'t>(&self, grant: Grant<'t>) -> Resolved<'t> {
         let (permission_set_name, permission_set) = match grant.permission_set {
             PermissionSet::Name(name) => {
-                (Some(name.clone()), self.permission_sets.get(name).cloned().unwrap_or_else(unasked))
+                (Some(name.clone()), self.permission_sets.get(name).cloned().unwrap_or_else(not_asked))
             }
             PermissionSet::Arn(arn) => (self.permission_set_names.get(arn).cloned(), Ok(arn.clone())),
         };
-        let principal = self.principals.get(grant.principal).cloned().unwrap_or_else(unasked);
+        let principal = self.principals.get(grant.principal).cloned().unwrap_or_else(not_asked);
         Resolved { grant, permission_set_name, permission_set, principal }
     }
 }
 
-/// Cannot occur where every name was asked for; if it did, nothing would be granted.
-fn unasked<T>() -> Result<T, Obstacle> {
+/// Cannot occur if every name was asked for. If it does, nothing is granted.
+fn not_asked<T>() -> Result<T, Obstacle> {
     Err(Obstacle::Unknown("the name was not looked up".into()))
 }

@@ -1,16 +1,18 @@
-//! What happened, for those who asked and those who are paged: the only place that decides what a failure means.
+//! What happened, for those who asked and those who are paged.
 //!
-//! A report says nothing that was not seen: `created` and `present` come from AWS's own answers, and a grant of
-//! which nothing certain is known is `pending` or `failed`, never left out.
+//! A report says nothing that was not seen: `created` and `present` come from AWS's own answers. A grant of which
+//! nothing certain is known is `pending` or `failed`, never left out.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::{Named, PermissionSet, PrincipalId, PrincipalKind, plan::Resolved};
 use crate::{
+    cause::Words,
     ids::AccountId,
-    plan::{Account, PrincipalId, Resolved},
-    table::{Named, PermissionSet, Principal},
+    organization::Account,
+    outcome::{Counts, Outcome, Settled, Status},
 };
 
 /// The function's answer, and its one log line.
@@ -32,24 +34,12 @@ pub struct Report {
     pub seconds: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// All wanted assignments are there.
-    Ready,
-    Ignored,
-    /// A dry run; nothing was created.
-    Planned,
-    /// The invocation fails: at least one grant is failed, unresolved or pending.
-    Incomplete,
-}
-
 #[derive(Clone, Debug, Serialize)]
 pub struct AccountReport {
     pub id: AccountId,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// The path of OU names from the root where the table asked for names, else the id of the OU or root.
+    /// See [`Account::path`].
     #[serde(skip_serializing_if = "String::is_empty")]
     pub ou: String,
 }
@@ -62,7 +52,7 @@ pub struct GrantReport {
     pub permission_set: PermissionSetReport,
     pub principal: PrincipalReport,
     #[serde(flatten)]
-    pub status: Status,
+    pub status: StatusReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// From the first request to create it until it was seen to be done.
@@ -81,30 +71,30 @@ pub struct PermissionSetReport {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PrincipalReport {
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: PrincipalKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// What became of one grant.
+/// What became of one grant, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "camelCase")]
-pub enum Status {
+pub enum StatusReport {
     Created,
-    /// Was there already.
+    /// It was there already.
     Present,
     Planned,
     Failed {
         reason: String,
         /// What a person can do.
-        remedy: String,
+        remedy: &'static str,
     },
     /// A name that does not exist yet.
     Unresolved {
         reason: String,
-        remedy: String,
+        remedy: &'static str,
     },
     /// Not finished when the time ran out.
     Pending {
@@ -112,28 +102,34 @@ pub enum Status {
     },
 }
 
-/// A grant's status, and how it came to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    pub status: Status,
-    pub request_id: Option<String>,
-    pub took: Option<Duration>,
-}
-
-impl From<Status> for Settled {
-    fn from(status: Status) -> Settled {
-        Settled { status, request_id: None, took: None }
+impl StatusReport {
+    pub fn new(status: Status, words: Words) -> StatusReport {
+        match status {
+            Status::Created => StatusReport::Created,
+            Status::Present => StatusReport::Present,
+            Status::Planned => StatusReport::Planned,
+            Status::Failed { reason, remedy } => StatusReport::Failed { reason, remedy: words(remedy) },
+            Status::Unresolved { reason, remedy } => {
+                StatusReport::Unresolved { reason, remedy: words(remedy) }
+            }
+            Status::Pending { reason } => StatusReport::Pending { reason },
+        }
     }
-}
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    pub created: usize,
-    pub present: usize,
-    pub planned: usize,
-    pub failed: usize,
-    pub unresolved: usize,
-    pub pending: usize,
+    /// Whether nothing is wrong with it.
+    fn is_good(&self) -> bool {
+        self.reason().is_none()
+    }
+
+    /// Why it is not in place.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            StatusReport::Failed { reason, .. }
+            | StatusReport::Unresolved { reason, .. }
+            | StatusReport::Pending { reason } => Some(reason),
+            StatusReport::Created | StatusReport::Present | StatusReport::Planned => None,
+        }
+    }
 }
 
 /// A report must fit, inside the record of an invocation, into one EventBridge event or queue message of 256 KiB.
@@ -153,24 +149,27 @@ impl Report {
         }
     }
 
+    /// `words`: the shell's, for what a person can do.
     pub fn of_grants(
         account: &Account,
         grants: Vec<(Resolved<'_>, Settled)>,
         dry_run: bool,
         took: Duration,
+        words: Words,
     ) -> Report {
-        let counts =
-            grants.iter().fold(Counts::default(), |counts, (_, settled)| counts.and(&settled.status));
+        let counts = Counts::of(grants.iter().map(|(_, settled)| &settled.status));
         let outcome = match counts {
-            Counts { failed: 0, unresolved: 0, pending: 0, .. } if dry_run => Outcome::Planned,
-            Counts { failed: 0, unresolved: 0, pending: 0, planned: 0, .. } => Outcome::Ready,
+            _ if counts.not_in_place() > 0 => Outcome::Incomplete,
+            _ if dry_run => Outcome::Planned,
+            Counts { planned: 0, .. } => Outcome::Ready,
             _ => Outcome::Incomplete,
         };
+        let grants = grants.into_iter().map(|(resolved, settled)| GrantReport::new(resolved, settled, words));
         let mut report = Report {
             outcome,
             reason: None,
             account: Some(account.into()),
-            grants: grants.into_iter().map(GrantReport::from).collect(),
+            grants: grants.collect(),
             grants_omitted: 0,
             counts,
             seconds: seconds(took),
@@ -188,9 +187,8 @@ impl Report {
     }
 
     /// What is missing, in one plain sentence.
-    pub(crate) fn sentence(&self) -> String {
-        let Counts { created, present, planned, failed, unresolved, pending } = self.counts;
-        let all = created + present + planned + failed + unresolved + pending;
+    pub fn sentence(&self) -> String {
+        let Counts { failed, unresolved, pending, .. } = self.counts;
         let missing = [(failed, "failed"), (unresolved, "unresolved"), (pending, "pending")];
         let missing: Vec<_> = missing
             .iter()
@@ -202,17 +200,14 @@ impl Report {
             Some(AccountReport { id, .. }) => format!("account {id}"),
             None => "the account".to_owned(),
         };
-        let first = self.grants.iter().find_map(|grant| match &grant.status {
-            Status::Failed { reason, .. }
-            | Status::Unresolved { reason, .. }
-            | Status::Pending { reason } => {
-                Some(format!("; the first is {}: {reason}", grant.rules.join(" and ")))
-            }
-            Status::Created | Status::Present | Status::Planned => None,
+        let first = self.grants.iter().find_map(|grant| {
+            let reason = grant.status.reason()?;
+            Some(format!("; the first is {}: {reason}", grant.rules.join(" and ")))
         });
         format!(
-            "{} of {all} assignments for {account} are not in place: {}{}.",
-            failed + unresolved + pending,
+            "{} of {} assignments for {account} are not in place: {}{}.",
+            self.counts.not_in_place(),
+            self.counts.all(),
             missing.join(", "),
             first.unwrap_or_default().replace('\n', " ")
         )
@@ -229,7 +224,7 @@ impl Report {
             return;
         }
         let all = self.grants.len();
-        self.grants.sort_by_key(|grant| grant.status.in_place());
+        self.grants.sort_by_key(|grant| grant.status.is_good());
         let mut bytes = 0;
         let fitting = self.grants.iter().take_while(|grant| {
             bytes += serde_json::to_string(grant).map_or(0, |text| text.len() + 1);
@@ -241,70 +236,41 @@ impl Report {
     }
 }
 
-impl GrantReport {
-    /// Whether AWS has it.
-    pub fn is_in_place(&self) -> bool {
-        matches!(self.status, Status::Created | Status::Present)
-    }
-}
-
-impl Status {
-    fn in_place(&self) -> bool {
-        matches!(self, Status::Created | Status::Present | Status::Planned)
-    }
-}
-
-impl Counts {
-    fn and(mut self, status: &Status) -> Counts {
-        *match status {
-            Status::Created => &mut self.created,
-            Status::Present => &mut self.present,
-            Status::Planned => &mut self.planned,
-            Status::Failed { .. } => &mut self.failed,
-            Status::Unresolved { .. } => &mut self.unresolved,
-            Status::Pending { .. } => &mut self.pending,
-        } += 1;
-        self
-    }
-}
-
 impl From<&Account> for AccountReport {
     fn from(account: &Account) -> AccountReport {
-        let names: Option<Vec<&str>> =
-            account.parents.iter().skip(1).map(|parent| parent.name.as_deref()).collect();
-        let ou = match names {
-            Some(names) if !names.is_empty() => names.join("/"),
-            _ => account.parents.last().map(|parent| parent.id.clone()).unwrap_or_default(),
-        };
-        AccountReport { id: account.id.clone(), name: account.name.clone(), ou }
+        AccountReport { id: account.id.clone(), name: account.name.clone(), ou: account.path() }
     }
 }
 
-impl From<(Resolved<'_>, Settled)> for GrantReport {
-    fn from((resolved, settled): (Resolved<'_>, Settled)) -> GrantReport {
-        let name = match resolved.grant.permission_set {
+impl GrantReport {
+    pub fn new(resolved: Resolved<'_>, settled: Settled, words: Words) -> GrantReport {
+        let Resolved { grant, permission_set_name, permission_set, principal } = resolved;
+        let Settled { status, request_id, took } = settled;
+        let name = match grant.permission_set {
             PermissionSet::Name(name) => Some(name.clone()),
-            PermissionSet::Arn(_) => resolved.permission_set_name,
+            PermissionSet::Arn(_) => permission_set_name,
         };
-        let (kind, named) = match resolved.grant.principal {
-            Principal::Group(named) => ("GROUP", named),
-            Principal::User(named) => ("USER", named),
-        };
-        let principal_name = match named {
+        let principal_name = match &grant.principal.named {
             Named::Name(name) => Some(name.clone()),
             Named::Id(_) => None,
         };
-        let id = resolved.principal.ok().map(|id| match id {
-            PrincipalId::Group(id) | PrincipalId::User(id) => id,
-        });
         GrantReport {
-            rules: resolved.grant.rules.iter().map(|rule| (*rule).to_owned()).collect(),
-            permission_set: PermissionSetReport { name, arn: resolved.permission_set.ok() },
-            principal: PrincipalReport { kind, name: principal_name, id },
-            status: settled.status,
-            request_id: settled.request_id,
-            seconds: settled.took.map(seconds),
+            rules: grant.rules.iter().map(|rule| (*rule).to_owned()).collect(),
+            permission_set: PermissionSetReport { name, arn: permission_set.ok() },
+            principal: PrincipalReport {
+                kind: grant.principal.kind,
+                name: principal_name,
+                id: principal.ok().map(|PrincipalId { id, .. }| id),
+            },
+            status: StatusReport::new(status, words),
+            request_id,
+            seconds: took.map(seconds),
         }
+    }
+
+    /// Whether AWS has it.
+    pub fn is_in_place(&self) -> bool {
+        matches!(self.status, StatusReport::Created | StatusReport::Present)
     }
 }
 
@@ -321,11 +287,15 @@ fn is_zero(count: &usize) -> bool {
 mod tests {
     use super::*;
 
-    fn grant(rule: &str, status: Status) -> GrantReport {
+    fn grant(rule: &str, status: StatusReport) -> GrantReport {
         GrantReport {
             rules: vec![rule.to_owned()],
             permission_set: PermissionSetReport { name: Some("ReadOnlyAccess".into()), arn: None },
-            principal: PrincipalReport { kind: "GROUP", name: Some("auditors".into()), id: None },
+            principal: PrincipalReport {
+                kind: PrincipalKind::Group,
+                name: Some("auditors".into()),
+                id: None,
+            },
             status,
             request_id: None,
             seconds: None,
@@ -333,7 +303,7 @@ mod tests {
     }
 
     fn report(grants: Vec<GrantReport>) -> Report {
-        let counts = grants.iter().fold(Counts::default(), |counts, grant| counts.and(&grant.status));
+        let counts = counts(&grants);
         let account = AccountReport {
             id: AccountId::parse("111122223333").expect("twelve digits"),
             name: "class-7".into(),
@@ -343,19 +313,34 @@ mod tests {
         Report { outcome, reason, account, grants, grants_omitted: 0, counts, seconds: 0.0 }
     }
 
-    fn failed() -> Status {
-        Status::Failed { reason: "no".into(), remedy: "ask".into() }
+    fn counts(grants: &[GrantReport]) -> Counts {
+        let mut counts = Counts::default();
+        for grant in grants {
+            *match grant.status {
+                StatusReport::Created => &mut counts.created,
+                StatusReport::Present => &mut counts.present,
+                StatusReport::Planned => &mut counts.planned,
+                StatusReport::Failed { .. } => &mut counts.failed,
+                StatusReport::Unresolved { .. } => &mut counts.unresolved,
+                StatusReport::Pending { .. } => &mut counts.pending,
+            } += 1;
+        }
+        counts
+    }
+
+    fn failed() -> StatusReport {
+        StatusReport::Failed { reason: "no".into(), remedy: "ask" }
     }
 
     #[test]
     fn the_sentence_counts_every_status_and_names_the_first_that_is_missing() {
         let statuses = [
-            (Status::Created, 1),
-            (Status::Present, 2),
-            (Status::Planned, 4),
-            (Status::Unresolved { reason: "line\nline".into(), remedy: "ask".into() }, 16),
+            (StatusReport::Created, 1),
+            (StatusReport::Present, 2),
+            (StatusReport::Planned, 4),
+            (StatusReport::Unresolved { reason: "line\nline".into(), remedy: "ask" }, 16),
             (failed(), 8),
-            (Status::Pending { reason: "late".into() }, 32),
+            (StatusReport::Pending { reason: "late".into() }, 32),
         ];
         let grants = statuses.iter().flat_map(|(status, count)| vec![grant("a", status.clone()); *count]);
         let mut report = report(grants.collect());
@@ -375,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_report_is_cut_only_where_it_is_too_large_and_as_little_as_possible() {
-        let mut small = report(vec![grant("a", Status::Created), grant("b", failed())]);
+        let mut small = report(vec![grant("a", StatusReport::Created), grant("b", failed())]);
         let before = small.to_json();
         small.shorten();
         assert_eq!(small.to_json(), before);
@@ -385,11 +370,11 @@ mod tests {
         let length = serde_json::to_string(&grant("", failed())).expect("JSON").len() + 1;
         let rule = "a".repeat(length.next_power_of_two() - length);
         let fitting = MOST_BYTES / length.next_power_of_two();
-        let mut large = report(vec![grant(&rule, Status::Created); 10]);
+        let mut large = report(vec![grant(&rule, StatusReport::Created); 10]);
         large.grants.extend(vec![grant(&rule, failed()); fitting - 3]);
         large.shorten();
         assert_eq!((large.grants.len(), large.grants_omitted), (fitting, 7));
-        let missing = large.grants.iter().take_while(|grant| !grant.status.in_place()).count();
+        let missing = large.grants.iter().take_while(|grant| !grant.status.is_good()).count();
         assert_eq!(missing, fitting - 3, "what is missing comes first");
         assert!(large.to_json().contains(r#""grantsOmitted":7"#));
     }

@@ -1,28 +1,17 @@
-//! The config table: rows of grants and their types.
-//!
-//! A [`Table`] that exists is sound: it comes from [`parse()`] or [`parse_items`] only, which refuse a bad one whole
-//! and list every fault. Nothing here reads a file or calls AWS.
+//! One row of the table of assignments: one grant for every account that it selects.
 
-mod json;
-mod parse;
-#[cfg(feature = "assignctl")]
-mod write;
+use serde::{Deserialize, Serialize};
 
-use std::{collections::BTreeMap, path::PathBuf};
+use crate::{
+    ids,
+    organization::{Account, Needs},
+    reading::{Faults, Fields, Json, longer, quote},
+    selector::Accounts,
+    table::{self, RowKind, Table},
+};
 
-pub use json::Json;
-pub use parse::{FIELDS, Fault, MAX_BYTES, MAX_ROWS, Part, RowPlace, Wrong, parse, parse_items};
-
-use crate::ids::AccountId;
-
-/// A sound table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "camelCase", deny_unknown_fields))]
-pub struct Table {
-    /// The grants, one a row. The order means nothing, except that reports keep it.
-    #[cfg_attr(test, schemars(rename = "assignments", length(max = 10_000)))]
-    pub rows: Vec<Row>,
-}
+/// The longest display name of a group; a user name is shorter. In characters.
+const PRINCIPAL_NAME_LENGTH: usize = 1024;
 
 /// One grant for every account that `accounts` selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +25,7 @@ pub struct Row {
     /// The name of a permission set, or its ARN.
     #[cfg_attr(test, schemars(schema_with = "schema::permission_set"))]
     pub permission_set: PermissionSet,
-    #[cfg_attr(test, schemars(flatten))]
+    #[cfg_attr(test, schemars(flatten, with = "schema::Principal"))]
     pub principal: Principal,
     /// The accounts that receive the grant. Absent: every account. Every kind given must match.
     #[cfg_attr(test, schemars(default))]
@@ -50,142 +39,197 @@ pub enum PermissionSet {
     Arn(String),
 }
 
-/// Who receives a grant: `group` or `user`, exactly one.
+/// What a principal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PrincipalKind {
+    Group,
+    User,
+}
+
+impl PrincipalKind {
+    /// `group` or `user`, as the table writes it.
+    pub fn field(self) -> &'static str {
+        match self {
+            PrincipalKind::Group => "group",
+            PrincipalKind::User => "user",
+        }
+    }
+
+    /// `GROUP` or `USER`, as AWS and the results write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PrincipalKind::Group => "GROUP",
+            PrincipalKind::User => "USER",
+        }
+    }
+}
+
+/// Who receives a grant, as a row names them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "camelCase"))]
-pub enum Principal {
-    /// The display name of a group in the identity store, or its id.
-    Group(#[cfg_attr(test, schemars(schema_with = "schema::principal"))] Named),
-    /// The user name of a user in the identity store, or its id.
-    User(#[cfg_attr(test, schemars(schema_with = "schema::principal"))] Named),
+pub struct Principal {
+    pub kind: PrincipalKind,
+    pub named: Named,
 }
 
 /// How a row names a principal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Named {
+    /// The display name of a group or the user name of a user, in the identity store.
     Name(String),
     Id(String),
 }
 
-/// Which accounts a row means.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "camelCase", deny_unknown_fields))]
-#[cfg_attr(test, schemars(extend("minProperties" = 1)))]
-pub struct Accounts {
-    #[cfg_attr(test, schemars(flatten))]
-    pub only: Selector,
-    /// Takes out the accounts that match it, by the same reading.
-    pub except: Option<Selector>,
+/// A group or a user of the identity store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PrincipalId {
+    pub kind: PrincipalKind,
+    pub id: String,
 }
 
-/// Kinds of conditions on an account. Every kind given must match; an empty selector matches every account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "camelCase", deny_unknown_fields))]
-#[cfg_attr(test, schemars(extend("minProperties" = 1)))]
-pub struct Selector {
-    /// Account ids; any one is enough.
-    #[cfg_attr(test, schemars(default, schema_with = "schema::account_ids"))]
-    pub ids: Vec<AccountId>,
-    /// Globs for the account's name (`*`, `?`, `[a-z]`; case matters); any one is enough.
-    #[cfg_attr(test, schemars(default, schema_with = "schema::globs"))]
-    pub names: Vec<glob::Pattern>,
-    /// OU ids (`ou-...`), root ids (`r-...`) or paths of OU names from the root (`Workloads/Prod`), each with
-    /// every OU below it; any one is enough.
-    #[cfg_attr(test, schemars(default, schema_with = "schema::organizational_units"))]
-    pub ous: Vec<OrganizationalUnit>,
-    /// Tag keys, each with a glob for the tag's value; all must match.
-    #[cfg_attr(test, schemars(default, schema_with = "schema::tags"))]
-    pub tags: BTreeMap<String, glob::Pattern>,
-}
+impl PrincipalId {
+    pub fn group(id: impl Into<String>) -> PrincipalId {
+        PrincipalId { kind: PrincipalKind::Group, id: id.into() }
+    }
 
-/// How a row names an OU.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OrganizationalUnit {
-    /// The id of an OU or of the root.
-    Id(String),
-    /// The names of the OUs from the root down. A name with a slash in it can be given by id only.
-    Path(Vec<String>),
-}
-
-/// What a table asks about an account beyond DescribeAccount. Nothing is read that no row asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    pub organizational_unit_names: bool,
-    pub tags: bool,
-}
-
-impl Table {
-    pub fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
-        for selector in
-            self.rows.iter().flat_map(|row| [Some(&row.accounts.only), row.accounts.except.as_ref()])
-        {
-            let Some(selector) = selector else { continue };
-            needs.tags |= !selector.tags.is_empty();
-            needs.organizational_unit_names |=
-                selector.ous.iter().any(|ou| matches!(ou, OrganizationalUnit::Path(_)));
-        }
-        needs
+    pub fn user(id: impl Into<String>) -> PrincipalId {
+        PrincipalId { kind: PrincipalKind::User, id: id.into() }
     }
 }
 
-/// Where the table is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// `assignments.json` of the repository, compiled in; a test keeps it sound.
-    Embedded,
-    File(PathBuf),
-    /// A DynamoDB table by this name, with one item a row.
-    DynamoDb(String),
+impl RowKind for Row {
+    const LIST: &'static str = "assignments";
+    const SCHEMA: &'static str = "./assignments.schema.json";
+    const FIELDS: &'static [&'static str] =
+        &["id", "description", "permissionSet", "group", "user", "accounts"];
+    const FEWER: &'static str = "give one row for several accounts by `ous`, `names` or `tags`";
+
+    fn read(mut fields: Fields<'_>, faults: &mut Faults) -> Option<Row> {
+        let id = table::read_id(&mut fields, faults);
+        let description = fields.text("description", faults);
+        let permission_set =
+            fields.required("permissionSet", faults).and_then(|set| permission_set(set, faults));
+        let principal = principal(&mut fields, faults);
+        let accounts = match fields.take("accounts") {
+            None => Some(Accounts::default()),
+            Some(value) => Accounts::read("accounts", value, faults),
+        };
+        Some(Row {
+            id: id?,
+            description,
+            permission_set: permission_set?,
+            principal: principal?,
+            accounts: accounts?,
+        })
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Place::Embedded => f.write_str("the embedded table (assignments.json)"),
-            Place::File(path) => write!(f, "{}", path.display()),
-            Place::DynamoDb(name) => write!(f, "the DynamoDB table {name}"),
+impl Table<Row> {
+    /// What must be known of accounts to plan.
+    pub fn needs(&self) -> Needs {
+        self.rows.iter().map(|row| row.accounts.needs()).fold(Needs::default(), Needs::or)
+    }
+
+    /// Whether the account's tags, which `account` does not have yet, can decide about any row.
+    pub fn asks_for_tags(&self, account: &Account) -> bool {
+        self.rows.iter().any(|row| row.accounts.asks_for_tags(account))
+    }
+}
+
+fn permission_set(value: &Json, faults: &mut Faults) -> Option<PermissionSet> {
+    let right = "write the permission set's name (up to 32 of letters, digits and _+=,.@-) or its ARN";
+    match faults.string("permissionSet", value, right)? {
+        arn if ids::is_permission_set_arn(arn) => Some(PermissionSet::Arn(arn.to_owned())),
+        name if ids::is_permission_set_name(name) => Some(PermissionSet::Name(name.to_owned())),
+        other => {
+            faults.add("permissionSet", format!("is {}", quote(other)), right);
+            None
         }
+    }
+}
+
+/// `group` or `user`, exactly one.
+fn principal(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Principal> {
+    let mut read = |kind: PrincipalKind| {
+        let value = fields.take(kind.field())?;
+        Some(named(kind, value, faults).map(|named| Principal { kind, named }))
+    };
+    match (read(PrincipalKind::Group), read(PrincipalKind::User)) {
+        (Some(one), None) | (None, Some(one)) => one,
+        (Some(_), Some(_)) => {
+            let remedy = "keep one; write a second row for the other";
+            faults.add("", "both `group` and `user` are given", remedy);
+            None
+        }
+        (None, None) => {
+            if fields.opened() {
+                let remedy = "name the one that receives the grant";
+                faults.add("", "neither `group` nor `user` is given", remedy);
+            }
+            None
+        }
+    }
+}
+
+fn named(kind: PrincipalKind, value: &Json, faults: &mut Faults) -> Option<Named> {
+    let field = kind.field();
+    let right = match kind {
+        PrincipalKind::Group => "write the group's display name or its id",
+        PrincipalKind::User => "write the user's user name or its id",
+    };
+    match faults.string(field, value, right)? {
+        id if ids::is_principal_id(id) => Some(Named::Id(id.to_owned())),
+        "" => {
+            faults.add(field, "is empty", right);
+            None
+        }
+        name if longer(name, PRINCIPAL_NAME_LENGTH) => {
+            faults.add(field, format!("has more than {PRINCIPAL_NAME_LENGTH} characters"), right);
+            None
+        }
+        name => Some(Named::Name(name.to_owned())),
     }
 }
 
 /// The parts of the JSON Schema that the types cannot say by themselves.
 #[cfg(test)]
 mod schema {
-    use schemars::{Schema, SchemaGenerator, json_schema};
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::parse::shape;
     use crate::ids;
+
+    /// A sound table.
+    #[derive(JsonSchema)]
+    #[schemars(rename_all = "camelCase", deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its schema is read")]
+    pub struct Table {
+        /// The grants, one a row. The order means nothing, except that reports keep it.
+        #[schemars(length(max = 10_000))]
+        assignments: Vec<super::Row>,
+    }
+
+    /// Who receives a grant: `group` or `user`, exactly one.
+    #[derive(JsonSchema)]
+    #[schemars(rename_all = "camelCase")]
+    #[allow(dead_code, reason = "only its schema is read")]
+    pub enum Principal {
+        /// The display name of a group in the identity store, or its id.
+        Group(#[schemars(schema_with = "principal")] String),
+        /// The user name of a user in the identity store, or its id.
+        User(#[schemars(schema_with = "principal")] String),
+    }
 
     pub fn permission_set(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "anyOf": [
             { "pattern": ids::PERMISSION_SET_NAME }, { "pattern": ids::PERMISSION_SET_ARN } ] })
     }
 
-    pub fn principal(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "maxLength": shape::PRINCIPAL_NAME_LENGTH })
-    }
-
-    pub fn account_ids(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "array", "minItems": 1, "items": { "type": "string", "pattern": ids::ACCOUNT_ID } })
-    }
-
-    pub fn globs(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "array", "minItems": 1,
-            "items": { "type": "string", "minLength": 1, "maxLength": shape::GLOB_LENGTH } })
-    }
-
-    pub fn organizational_units(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "array", "minItems": 1, "items": { "type": "string", "anyOf": [
-            { "pattern": ids::ORGANIZATIONAL_UNIT_ID },
-            { "pattern": ids::ROOT_ID },
-            { "pattern": r"^(?!ou-|r-)[^/]+(/[^/]+)*$" } ] } })
-    }
-
-    pub fn tags(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object", "minProperties": 1, "maxProperties": shape::TAGS,
-            "propertyNames": { "minLength": 1, "maxLength": shape::TAG_KEY_LENGTH },
-            "additionalProperties": { "type": "string", "maxLength": shape::GLOB_LENGTH } })
+    fn principal(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": super::PRINCIPAL_NAME_LENGTH })
     }
 }
 

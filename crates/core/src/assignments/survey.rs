@@ -1,28 +1,16 @@
-//! Which accounts lack which assignments, for the whole organization, by few calls. Writes nothing.
-//!
-//! **Calls.** One ListAccounts for 20 accounts; one DescribeOrganizationalUnit for each OU, if a row names one by
-//! path; one ListTagsForResource for each account whose tags can decide; and, instead of asking for every account
-//! and permission set, one ListAccountAssignmentsForPrincipal for 100 assignments of each principal of the table.
-//! The last works in the management account only. Elsewhere the accounts are read one by one.
+//! Facts of the whole organization, summed up: which accounts lack which assignments. A pure summary of [`Facts`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use crate::{
-    assignments::{self, Method},
-    compare::{Presence, Present, Standing, compare},
-    directory::Directory,
-    error::Error,
-    failure::CallError,
-    identity_center::IdentityCenter,
-    ids::AccountId,
-    names::Names,
-    organization::Organization,
-    plan::{self, Account, Obstacle, PrincipalId, Resolved},
-    table::Table,
+use super::{
+    Table,
+    compare::{Comparison, Presence, compare},
+    facts::{self, Facts, Method},
+    plan::Obstacle,
 };
+use crate::ids::AccountId;
 
 /// What a survey found.
 #[derive(Clone, Debug, Serialize)]
@@ -32,9 +20,9 @@ pub struct Survey {
     /// Accounts that lack at least one assignment, in the order of their ids.
     pub accounts: Vec<AccountId>,
     /// Accounts that lack assignments and are not listed, because the answer would be too large. The next survey
-    /// finds them, when those that are listed have been mended.
+    /// finds them, when those that are listed have been repaired.
     pub accounts_omitted: usize,
-    pub counts: Counts,
+    pub counts: SurveyCounts,
     /// Names and ids of the table that do not exist; their grants are in no count.
     pub unresolved: Vec<String>,
     /// The first of the assignments, of principals that the table names, that no row explains. They are left alone.
@@ -45,7 +33,7 @@ pub struct Survey {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Counts {
+pub struct SurveyCounts {
     /// Accounts that were looked at.
     pub accounts: usize,
     pub complete: usize,
@@ -74,110 +62,25 @@ pub struct Unexplained {
 const MOST_ACCOUNTS: usize = 12_000;
 const MOST_UNEXPLAINED: usize = 50;
 const MOST_UNRESOLVED: usize = 50;
-/// Reads at the same time. The pace limits their rate; this limits how many wait for an answer.
-const READS_AT_ONCE: usize = 8;
 
-/// Looks at all accounts, or at those in the OU `below` and below it.
-pub async fn survey(
-    organization: &Organization,
-    center: &IdentityCenter,
-    names: &Names,
-    table: &Table,
-    below: Option<&str>,
-    management: &[&AccountId],
-) -> Result<Survey, Error> {
-    let (accounts, wanted) = tokio::try_join!(
-        read_accounts(organization, table, below, management),
-        read_wanted(center, names, table),
-    )?;
-    let looked_at: Vec<&AccountId> =
-        accounts.iter().filter(|account| account.may_receive()).map(|account| &account.id).collect();
-    let (present, method) =
-        assignments::of_principals(center, &looked_at, &wanted.principals, &|_| {}).await?;
-    Ok(summarize(table, &accounts, wanted, &present, method, fastrand::usize(..)))
-}
-
-/// With tags, where they can decide.
-async fn read_accounts(
-    organization: &Organization,
-    table: &Table,
-    below: Option<&str>,
-    management: &[&AccountId],
-) -> Result<Vec<Account>, Error> {
-    let needs = table.needs();
-    let mut accounts = organization.accounts(needs, management).await?;
-    if let Some(below) = below {
-        // What has no place is not active, or is the management account.
-        accounts.retain(|account| account.parents.iter().any(|parent| parent.id == below));
-    }
-    let untagged = |account: &Account| needs.tags && plan::asks_for_tags(table, account);
-    let mut tagged: Vec<(usize, BTreeMap<String, String>)> = stream::iter(accounts.iter().enumerate())
-        .filter(|(_, account)| std::future::ready(account.may_receive() && untagged(account)))
-        .map(async |(index, account)| Ok::<_, CallError>((index, organization.tags(&account.id).await?)))
-        .buffer_unordered(READS_AT_ONCE)
-        .try_collect()
-        .await?;
-    for (index, tags) in tagged.drain(..) {
-        accounts[index].tags = tags;
-    }
-    accounts.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(accounts)
-}
-
-/// The table's names, and what is to be known of them.
-struct Wanted {
-    directory: Directory,
-    /// Of rows all of whose names exist.
-    principals: BTreeSet<PrincipalId>,
-    /// Names that do not.
-    unresolved: BTreeSet<String>,
-}
-
-async fn read_wanted(center: &IdentityCenter, names: &Names, table: &Table) -> Result<Wanted, Error> {
-    center.find_instance().await?;
-    let grants = plan::every_grant(table);
-    let directory = names.directory(center, &grants).await;
-    let (mut principals, mut unresolved) = (BTreeSet::new(), BTreeSet::new());
-    for Resolved { permission_set, principal, .. } in directory.resolve(grants) {
-        match (permission_set, principal) {
-            (Ok(_), Ok(principal)) => _ = principals.insert(principal),
-            (permission_set, principal) => {
-                for obstacle in [permission_set.err(), principal.err()].into_iter().flatten() {
-                    match obstacle {
-                        Obstacle::Unknown(reason) => unresolved.insert(reason),
-                        Obstacle::Failed(error) => return Err(error.into()),
-                    };
-                }
-            }
-        }
-    }
-    Ok(Wanted { directory, principals, unresolved })
-}
-
-/// Pure: counts, and lists what the state machine needs and people want to see first.
-fn summarize(
-    table: &Table,
-    accounts: &[Account],
-    wanted: Wanted,
-    present: &Present,
-    method: Method,
-    start: usize,
-) -> Survey {
-    let mut counts = Counts::default();
+/// Counts, and lists what the state machine needs and people want to see first. `start`, any number, chooses the first
+/// account of a list that has to be cut.
+pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
+    let mut counts = SurveyCounts::default();
     let mut unexplained = Vec::new();
     let mut lacking = Vec::new();
-    for account in accounts {
-        let compared = match compare(table, account, &wanted.directory, present) {
-            Standing::Compared(compared) => compared,
-            Standing::Ignored(_) if account.is_management => {
+    for account in &facts.accounts {
+        let compared = match compare(table, account, &facts.names, &facts.assigned) {
+            Comparison::Applies(compared) => compared,
+            Comparison::Ignored(_) if account.is_management => {
                 counts.management += 1;
                 continue;
             }
-            Standing::Ignored(_) => {
+            Comparison::Ignored(_) => {
                 counts.suspended += 1;
                 continue;
             }
-            Standing::NotReady(_) => {
+            Comparison::NotReady(_) => {
                 counts.not_ready += 1;
                 continue;
             }
@@ -196,73 +99,112 @@ fn summarize(
         unexplained.extend(compared.unexplained.into_iter().take(room).map(|held| Unexplained {
             account: account.id.as_str().to_owned(),
             permission_set: held.permission_set.as_ref().to_owned(),
-            principal: held.principal.id().to_owned(),
+            principal: held.principal.id.clone(),
         }));
     }
     let accounts_omitted = lacking.len().saturating_sub(MOST_ACCOUNTS);
     if accounts_omitted > 0 {
-        // From a place of its own each time: accounts that cannot be mended must not keep the others off the list.
+        // From another place each time: accounts that cannot be repaired must not keep the others off the list.
         let start = start % lacking.len();
         lacking.rotate_left(start);
         lacking.truncate(MOST_ACCOUNTS);
         lacking.sort();
-    }
-    let more = wanted.unresolved.len().saturating_sub(MOST_UNRESOLVED);
-    let mut unresolved: Vec<String> = wanted.unresolved.into_iter().take(MOST_UNRESOLVED).collect();
-    if more > 0 {
-        unresolved.push(format!("and {more} more"));
     }
     Survey {
         outcome: "surveyed",
         accounts: lacking,
         accounts_omitted,
         counts,
-        unresolved,
+        unresolved: unresolved(table, facts),
         unexplained,
-        method,
+        method: facts.method,
         seconds: 0.0,
     }
 }
 
+fn unresolved(table: &Table, facts: &Facts) -> Vec<String> {
+    let (_, obstacles) = facts::wanted(table, &facts.names);
+    let reasons: BTreeSet<String> = obstacles
+        .into_iter()
+        .filter_map(|obstacle| match obstacle {
+            Obstacle::Unknown(reason) => Some(reason),
+            Obstacle::Failed(_) | Obstacle::NotRead(_) => None,
+        })
+        .collect();
+    let more = reasons.len().saturating_sub(MOST_UNRESOLVED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    reasons.into_iter().take(MOST_UNRESOLVED).chain(more).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::{plan::State, table};
+    use crate::{
+        assignments::{PrincipalId, compare::Assigned, facts::NamesById, names::Names},
+        organization::{Account, State},
+        table,
+    };
+
+    fn facts(table: &Table, accounts: usize) -> Facts {
+        let account = |n: usize| Account {
+            id: AccountId::parse(&format!("{n:012}")).unwrap(),
+            name: String::new(),
+            state: State::Active,
+            is_management: false,
+            parents: Vec::new(),
+            tags: BTreeMap::new(),
+        };
+        Facts {
+            read_at: String::new(),
+            instance: String::new(),
+            method: Method::Principals,
+            accounts: (0..accounts).map(account).collect(),
+            names: Names {
+                permission_sets: [("P".to_owned(), Ok("arn".to_owned()))].into(),
+                permission_set_names: [].into(),
+                principals: [(table.rows[0].principal.clone(), Ok(PrincipalId::group("g")))].into(),
+            },
+            names_by_id: NamesById::default(),
+            assigned: Assigned::default(),
+            notes: Vec::new(),
+        }
+    }
 
     #[test]
     fn what_does_not_fit_is_cut_with_a_mark_and_every_account_has_its_turn() {
         let row = r#"{ "assignments": [{ "id": "a", "permissionSet": "P", "group": "g" }] }"#;
-        let table = table::parse(row.as_bytes()).unwrap();
-        let accounts: Vec<Account> = (0..MOST_ACCOUNTS + 500)
-            .map(|n| Account {
-                id: AccountId::parse(&format!("{n:012}")).unwrap(),
-                name: String::new(),
-                state: State::Active,
-                is_management: false,
-                parents: Vec::new(),
-                tags: BTreeMap::new(),
-            })
-            .collect();
+        let table: Table = table::parse(row.as_bytes()).unwrap();
+        let facts = facts(&table, MOST_ACCOUNTS + 500);
         let listed = |start: usize| {
-            let wanted = Wanted {
-                directory: Directory {
-                    permission_sets: [("P".to_owned(), Ok("arn".to_owned()))].into(),
-                    permission_set_names: [].into(),
-                    principals: [(table.rows[0].principal.clone(), Ok(PrincipalId::Group("g".into())))]
-                        .into(),
-                },
-                principals: BTreeSet::new(),
-                unresolved: BTreeSet::new(),
-            };
-            let survey = summarize(&table, &accounts, wanted, &Present::default(), Method::Principals, start);
+            let survey = survey(&table, &facts, start);
             assert_eq!((survey.accounts.len(), survey.accounts_omitted), (MOST_ACCOUNTS, 500));
             assert_eq!(survey.counts.incomplete, MOST_ACCOUNTS + 500);
             assert!(survey.accounts.is_sorted());
             assert!(serde_json::to_string(&survey).unwrap().len() < 200 * 1024);
             survey.accounts
         };
-        let last = &accounts[MOST_ACCOUNTS + 499].id;
+        let last = &facts.accounts[MOST_ACCOUNTS + 499].id;
         assert!(!listed(0).contains(last));
         assert!(listed(500).contains(last));
+    }
+
+    #[test]
+    fn names_that_do_not_exist_are_listed_once_and_cut_with_a_count() {
+        let row = |n: usize| format!(r#"{{ "id": "r-{n}", "permissionSet": "P", "group": "g-{n}" }}"#);
+        let rows: Vec<String> = (0..52).map(row).collect();
+        let text = format!(r#"{{ "assignments": [{}] }}"#, rows.join(","));
+        let table: Table = table::parse(text.as_bytes()).unwrap();
+        let mut facts = facts(&table, 1);
+        facts.names.principals = table
+            .rows
+            .iter()
+            .map(|row| (row.principal.clone(), Err(Obstacle::unknown("group", row.principal.named.as_str()))))
+            .collect();
+        let survey = survey(&table, &facts, 0);
+        assert_eq!(survey.unresolved.len(), MOST_UNRESOLVED + 1);
+        assert_eq!(survey.unresolved[MOST_UNRESOLVED], "and 2 more");
+        assert_eq!(survey.counts.missing, 0, "their grants are in no count");
     }
 }

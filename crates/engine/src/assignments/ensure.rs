@@ -4,22 +4,25 @@
 
 use std::collections::BTreeSet;
 
+use assigner_aws::identity_center::IdentityCenter;
+use assigner_core::{
+    assignments::plan::{Assignment, Grant, Resolved},
+    cause::CallError,
+    ids::AccountId,
+    outcome::{Settled, Status},
+};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{
-    apply::{self, Limits},
-    failure::CallError,
-    identity_center::IdentityCenter,
-    ids::AccountId,
-    names::Names,
-    plan::{Assignment, Grant, Obstacle, Resolved},
-    report::{Settled, Status},
+use super::{
+    create::{self, Limits},
+    present,
+    resolve::Resolver,
 };
 
 /// Makes the account have the grants. A dry run stops before anything is created.
 pub async fn ensure<'t>(
     center: &IdentityCenter,
-    names: &Names,
+    resolver: &Resolver,
     account: &AccountId,
     grants: Vec<Grant<'t>>,
     dry_run: bool,
@@ -28,27 +31,32 @@ pub async fn ensure<'t>(
     if grants.is_empty() {
         return Vec::new();
     }
-    let read = timeout_at(limits.until, read(center, names, account, &grants)).await;
+    let read = timeout_at(limits.until, read(center, resolver, account, &grants)).await;
     let Ok((grants, in_progress)) = read else {
+        let reason = "the time ran out while names and present assignments were looked up";
+        let not_read = |grant| (Resolved::not_read(grant, reason), Status::pending(reason).into());
         return grants.into_iter().map(not_read).collect();
     };
-    let missing: Vec<Assignment> = grants.iter().filter_map(|(_, state)| state.missing().cloned()).collect();
-    let created = if dry_run || missing.is_empty() {
-        missing.into_iter().map(|_| Status::Planned.into()).collect()
+    let mut created = if dry_run || grants.iter().all(|(_, state)| state.missing().is_none()) {
+        Default::default()
     } else {
-        apply::create(center, missing, in_progress, limits, None).await
+        let missing = grants.iter().filter_map(|(_, state)| state.missing().cloned()).collect();
+        create::create(center, missing, in_progress, limits, None).await
     };
-    let mut created = created.into_iter();
     let settled = grants.into_iter().map(|(resolved, state)| match state {
         State::Settled(status) => (resolved, status.into()),
-        State::Missing(_) => (resolved, created.next().unwrap_or_else(|| pending("nothing came of it"))),
+        State::Missing(_) if dry_run => (resolved, Status::Planned.into()),
+        State::Missing(assignment) => {
+            let settled = created.remove(&assignment);
+            (resolved, settled.unwrap_or_else(|| Status::pending("nothing came of it").into()))
+        }
     });
     let settled: Vec<(Resolved<'t>, Settled)> = settled.collect();
     for (resolved, settled) in &settled {
         if let (Ok(arn), Status::Failed { .. } | Status::Unresolved { .. }) =
             (&resolved.permission_set, &settled.status)
         {
-            names.forget(arn);
+            resolver.forget(arn);
         }
     }
     settled
@@ -72,7 +80,7 @@ impl State {
 /// Looks up the names and what is present. Also the creations that were under way before that.
 async fn read<'t>(
     center: &IdentityCenter,
-    names: &Names,
+    resolver: &Resolver,
     account: &AccountId,
     grants: &[Grant<'t>],
 ) -> (Vec<(Resolved<'t>, State)>, Vec<String>) {
@@ -84,57 +92,47 @@ async fn read<'t>(
             (in_progress, center.provisioned_permission_sets(account).await)
         };
         let (resolved, (in_progress, provisioned)) =
-            tokio::join!(names.resolve(center, grants.to_vec()), there);
-        let read = presence(center, account, resolved, provisioned).await;
+            tokio::join!(resolver.resolve(center, grants.to_vec()), there);
+        let read = states(center, account, resolved, provisioned).await;
         let missing: BTreeSet<&str> = read
             .iter()
             .filter_map(|(_, state)| state.missing())
             .map(|assignment| assignment.permission_set.as_str())
             .collect();
-        match names.confirm(center, missing, started).await {
+        match resolver.confirm(center, missing, started).await {
             // What was wrong is forgotten, and what is looked up now needs no confirmation.
             Ok(false) => {}
-            // Where AWS does not say, creating will.
+            // If AWS does not say, creating will.
             Ok(true) | Err(_) => return (read, in_progress),
         }
     }
 }
 
-async fn presence<'t>(
+async fn states<'t>(
     center: &IdentityCenter,
     account: &AccountId,
     resolved: Vec<Resolved<'t>>,
     provisioned: Result<Vec<String>, CallError>,
 ) -> Vec<(Resolved<'t>, State)> {
-    let wanted: Vec<_> = resolved.iter().map(|grant| grant.assignment(account)).collect();
-    let known: Vec<&Assignment> = wanted.iter().flatten().collect();
-    let mut present = apply::present(center, account, &known, provisioned).await.into_iter();
-    let states: Vec<State> = wanted
+    let wanted: Vec<_> = resolved
         .into_iter()
-        .map(|wanted| match wanted {
-            Err(obstacle) => State::Settled(apply::obstructed(&obstacle)),
-            Ok(assignment) => match present.next() {
-                Some(Ok(true)) => State::Settled(Status::Present),
-                Some(Err(error)) => State::Settled(apply::settle(&error)),
-                Some(Ok(false)) | None => State::Missing(assignment),
-            },
+        .map(|resolved| {
+            let assignment = resolved.assignment(account);
+            (resolved, assignment)
         })
         .collect();
-    resolved.into_iter().zip(states).collect()
-}
-
-fn not_read(grant: Grant<'_>) -> (Resolved<'_>, Settled) {
-    let reason = "the time ran out while names and present assignments were looked up";
-    let unread = Obstacle::Unknown(reason.to_owned());
-    let resolved = Resolved {
-        grant,
-        permission_set_name: None,
-        permission_set: Err(unread.clone()),
-        principal: Err(unread),
+    let known: Vec<&Assignment> = wanted.iter().filter_map(|(_, wanted)| wanted.as_ref().ok()).collect();
+    let there = present::wanted_in(center, account, &known, provisioned).await;
+    let state = |(resolved, wanted)| {
+        let state = match wanted {
+            Err(obstacle) => State::Settled(assigner_core::assignments::plan::Obstacle::status(&obstacle)),
+            Ok(assignment) => match there.get(&assignment) {
+                Some(Ok(true)) => State::Settled(Status::Present),
+                Some(Err(error)) => State::Settled(Status::of(error)),
+                Some(Ok(false)) | None => State::Missing(assignment),
+            },
+        };
+        (resolved, state)
     };
-    (resolved, pending(reason))
-}
-
-fn pending(reason: &str) -> Settled {
-    Status::Pending { reason: reason.to_owned() }.into()
+    wanted.into_iter().map(state).collect()
 }

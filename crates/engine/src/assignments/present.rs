@@ -1,58 +1,84 @@
-//! Who has what, in many accounts: read principal by principal, or account by account. Decides and writes nothing.
+//! Who has what: in one account what is wanted there, or in many accounts, read principal by principal or account by
+//! account. Decides and writes nothing.
 //!
 //! By principal takes one ListAccountAssignmentsForPrincipal for 100 assignments of each principal, and works in the
 //! management account only. By account takes one call for each account and one for each permission set that it has.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
-
-use crate::{
-    compare::Present,
-    failure::{CallError, Cause, Kind},
-    identity_center::IdentityCenter,
+use assigner_aws::identity_center::IdentityCenter;
+use assigner_core::{
+    assignments::{PrincipalId, compare::Assigned, facts::Method, plan::Assignment},
+    cause::{CallError, Cause, Retry},
     ids::AccountId,
-    plan::PrincipalId,
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 
-/// How present assignments were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Method {
-    Principals,
-    /// Not in the management account: one account after the other.
-    Accounts,
+use crate::READS_AT_ONCE;
+
+/// Which of the wanted assignments of an account are there; each wanted one has an answer.
+///
+/// Few calls: permission sets that are not `provisioned` to the account need not be asked for. That list can lag
+/// behind. So if it holds none of those that are wanted, one of them is asked for all the same; if anybody has it, the
+/// list is not believed.
+pub async fn wanted_in(
+    center: &IdentityCenter,
+    account: &AccountId,
+    wanted: &[&Assignment],
+    provisioned: Result<Vec<String>, CallError>,
+) -> HashMap<Assignment, Result<bool, CallError>> {
+    let mut sets: BTreeSet<&str> =
+        wanted.iter().map(|assignment| assignment.permission_set.as_str()).collect();
+    let Some(first) = sets.first().copied() else { return HashMap::new() };
+    let each = |answer: &dyn Fn(&Assignment) -> Result<bool, CallError>| {
+        wanted.iter().map(|assignment| ((*assignment).clone(), answer(assignment))).collect()
+    };
+    let provisioned: HashSet<String> = match provisioned {
+        Ok(provisioned) => provisioned.into_iter().collect(),
+        Err(error) => return each(&|_| Err(error.clone())),
+    };
+    if sets.iter().any(|arn| provisioned.contains(*arn))
+        || center.assigned(account, first).await.is_ok_and(|principals| principals.is_empty())
+    {
+        sets.retain(|arn| provisioned.contains(*arn));
+    }
+    let assigned: HashMap<&str, Result<HashSet<PrincipalId>, CallError>> = stream::iter(sets)
+        .map(async |arn| (arn, center.assigned(account, arn).await.map(HashSet::from_iter)))
+        .buffer_unordered(READS_AT_ONCE)
+        .collect()
+        .await;
+    each(&|assignment| match assigned.get(assignment.permission_set.as_str()) {
+        None => Ok(false),
+        Some(Ok(principals)) => Ok(principals.contains(&assignment.principal)),
+        Some(Err(error)) => Err(error.clone()),
+    })
 }
 
-/// Reads at the same time. The pace limits their rate; this limits how many wait for an answer.
-const READS_AT_ONCE: usize = 8;
-
-/// What these principals themselves have in these accounts. Principal by principal; account by account where that is
-/// refused. `read` is told how many principals or accounts have been read.
+/// What these principals themselves have in these accounts. Principal by principal; account by account if that is
+/// refused. `read` gets how many principals or accounts have been read.
 pub async fn of_principals(
     center: &IdentityCenter,
     accounts: &[&AccountId],
     principals: &BTreeSet<PrincipalId>,
     read: &(dyn Fn(usize) + Sync),
-) -> Result<(Present, Method), CallError> {
-    if let Some(present) = by_principal(center, accounts, principals, read).await? {
-        return Ok((present, Method::Principals));
+) -> Result<(Assigned, Method), CallError> {
+    if let Some(assigned) = by_principal(center, accounts, principals, read).await? {
+        return Ok((assigned, Method::Principals));
     }
     let only = |principal: &PrincipalId| principals.contains(principal);
-    let present = of_accounts(center, accounts, |_| Vec::new(), only, read).await?;
-    Ok((present, Method::Accounts))
+    let assigned = of_accounts(center, accounts, |_| Vec::new(), only, read).await?;
+    Ok((assigned, Method::Accounts))
 }
 
-/// The same, or `None` where AWS refuses it, as it does outside the management account.
+/// The same, or `None` if AWS refuses it, as it does outside the management account.
 pub async fn by_principal(
     center: &IdentityCenter,
     accounts: &[&AccountId],
     principals: &BTreeSet<PrincipalId>,
     read: &(dyn Fn(usize) + Sync),
-) -> Result<Option<Present>, CallError> {
+) -> Result<Option<Assigned>, CallError> {
     let asked: HashMap<&str, &AccountId> = accounts.iter().map(|id| (id.as_str(), *id)).collect();
-    let mut present = Present::default();
+    let mut assigned = Assigned::default();
     let mut lists = stream::iter(principals)
         .map(async |principal| (principal, center.assignments_of(principal).await))
         .buffer_unordered(READS_AT_ONCE)
@@ -63,31 +89,31 @@ pub async fn by_principal(
             Ok(list) => {
                 for (account, permission_set) in list {
                     if let Some(account) = asked.get(account.as_str()) {
-                        present.add((*account).clone(), &permission_set, principal);
+                        assigned.add((*account).clone(), &permission_set, principal);
                     }
                 }
             }
             // A principal that is gone has nothing.
             Err(error) if error.cause == Cause::NotFound => {}
-            Err(error) if error.cause.kind() == Kind::Final => {
+            Err(error) if error.cause.retry() == Retry::Never => {
                 tracing::warn!(%error, "present assignments are read account by account");
                 return Ok(None);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(Some(present))
+    Ok(Some(assigned))
 }
 
-/// What these accounts have, account by account, of the principals that `only` lets pass. Beside the permission sets
-/// that are provisioned to an account it asks for those of `also`, since that list can lag behind.
+/// What these accounts have, account by account, of the principals that `only` lets pass. Besides the permission
+/// sets that are provisioned to an account it asks for those of `also`, since that list can lag behind.
 pub async fn of_accounts(
     center: &IdentityCenter,
     accounts: &[&AccountId],
     also: impl Fn(&AccountId) -> Vec<String>,
     only: impl Fn(&PrincipalId) -> bool,
     read: &(dyn Fn(usize) + Sync),
-) -> Result<Present, CallError> {
+) -> Result<Assigned, CallError> {
     let also = &also;
     let mut reads = stream::iter(accounts)
         .map(async |account| {
@@ -95,24 +121,24 @@ pub async fn of_accounts(
             permission_sets.extend(also(account));
             permission_sets.sort();
             permission_sets.dedup();
-            let mut assigned = Vec::new();
+            let mut held = Vec::new();
             for permission_set in permission_sets {
                 let holders = center.assigned(account, &permission_set).await?;
-                assigned.extend(holders.into_iter().map(|holder| (permission_set.clone(), holder)));
+                held.extend(holders.into_iter().map(|holder| (permission_set.clone(), holder)));
             }
-            Ok::<_, CallError>((account, assigned))
+            Ok::<_, CallError>((account, held))
         })
         .buffer_unordered(READS_AT_ONCE);
-    let mut present = Present::default();
+    let mut assigned = Assigned::default();
     let mut count = 0;
-    while let Some((account, assigned)) = reads.try_next().await? {
+    while let Some((account, held)) = reads.try_next().await? {
         count += 1;
         read(count);
-        for (permission_set, holder) in assigned {
+        for (permission_set, holder) in held {
             if only(&holder) {
-                present.add((*account).clone(), &permission_set, &holder);
+                assigned.add((*account).clone(), &permission_set, &holder);
             }
         }
     }
-    Ok(present)
+    Ok(assigned)
 }

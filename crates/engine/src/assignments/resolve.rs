@@ -1,10 +1,10 @@
 //! Names of the table to ids and ARNs of AWS, only those that are wanted.
 //!
-//! Finding a permission set by its name takes one call for every permission set of the instance, so these names
-//! are remembered between warm invocations. AWS cannot rename a permission set; one that was deleted and made
-//! again has another ARN. What is remembered is therefore good enough to *read* with, and [`Names::confirm`]
-//! asks AWS before anything is *written* with it. Groups and users are looked up for every event: one that was
-//! made again has a new id, and assignments of the old id may still be listed, which would look like access.
+//! Finding a permission set by its name takes one call for every permission set of the instance, so these names are
+//! remembered between warm invocations. AWS cannot rename a permission set; one that was deleted and recreated has
+//! another ARN. What is remembered is therefore good enough to *read* with, and [`Resolver::confirm`] asks AWS before
+//! anything is *written* with it. Groups and users are looked up for every event: one that was recreated has a new id,
+//! and assignments of the old id may still be listed, which would look like access.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -12,25 +12,26 @@ use std::{
     time::Duration,
 };
 
+use assigner_aws::identity_center::IdentityCenter;
+use assigner_core::{
+    assignments::{
+        Named, PermissionSet, Principal, PrincipalId, PrincipalKind,
+        names::Names,
+        plan::{Grant, Obstacle, Resolved},
+    },
+    cause::CallError,
+};
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use crate::{
-    directory::Directory,
-    failure::CallError,
-    identity_center::IdentityCenter,
-    plan::{Grant, Obstacle, PrincipalId, Resolved},
-    table::{Named, PermissionSet, Principal},
-};
+use crate::READS_AT_ONCE;
 
-/// Bounds what a deletion that nothing here notices can cost: a few calls with an ARN that is gone.
+/// Limits the cost of a deletion that we did not see: a few calls with an ARN that is gone.
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
-/// Lookups at the same time. The pace limits their rate; this limits how many wait for an answer.
-const AT_ONCE: usize = 8;
 
 /// Permission sets that have been described, by ARN.
 #[derive(Debug, Default)]
-pub struct Names {
+pub struct Resolver {
     remembered: Mutex<HashMap<String, Remembered>>,
 }
 
@@ -40,14 +41,14 @@ struct Remembered {
     at: Instant,
 }
 
-impl Names {
+impl Resolver {
     /// Looks up all names of the grants. Grants that turn out to be the same become one, with the rules of both.
     pub async fn resolve<'t>(&self, center: &IdentityCenter, grants: Vec<Grant<'t>>) -> Vec<Resolved<'t>> {
-        self.directory(center, &grants).await.resolve(grants)
+        self.names(center, &grants).await.resolve(grants)
     }
 
     /// Looks up all names of the grants.
-    pub async fn directory(&self, center: &IdentityCenter, grants: &[Grant<'_>]) -> Directory {
+    pub async fn names(&self, center: &IdentityCenter, grants: &[Grant<'_>]) -> Names {
         let permission_sets: BTreeSet<&str> = grants
             .iter()
             .filter_map(|grant| match grant.permission_set {
@@ -60,25 +61,24 @@ impl Names {
             self.permission_sets(center, permission_sets),
             stream::iter(principals)
                 .map(async |principal| (principal.clone(), principal_id(center, principal).await))
-                .buffer_unordered(AT_ONCE)
+                .buffer_unordered(READS_AT_ONCE)
                 .collect::<BTreeMap<_, _>>(),
         );
         let permission_sets = permission_sets.into_iter().map(|(name, arn)| (name.to_owned(), arn)).collect();
         let remembered = self.lock();
         let permission_set_names =
             remembered.iter().map(|(arn, remembered)| (arn.clone(), remembered.name.clone())).collect();
-        Directory { permission_sets, permission_set_names, principals }
+        Names { permission_sets, permission_set_names, principals }
     }
 
     /// The name of every permission set of the instance, by ARN.
-    #[cfg(feature = "assignctl")]
     pub async fn every_permission_set(
         &self,
         center: &IdentityCenter,
     ) -> Result<BTreeMap<String, String>, CallError> {
         let mut described = stream::iter(center.list_permission_sets().await?)
             .map(async |arn| (center.permission_set_name(&arn).await, arn))
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(READS_AT_ONCE);
         let mut names = BTreeMap::new();
         while let Some((name, arn)) = described.next().await {
             if let Some(name) = name? {
@@ -124,7 +124,7 @@ impl Names {
         let mut failure = None;
         let mut described = stream::iter(unread)
             .map(async |arn| (center.permission_set_name(&arn).await, arn))
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(READS_AT_ONCE);
         while !missing.is_empty()
             && let Some((name, arn)) = described.next().await
         {
@@ -166,7 +166,7 @@ impl Names {
             .collect();
         let mut answers = stream::iter(old)
             .map(async |(arn, name)| (center.permission_set_name(&arn).await, arn, name))
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(READS_AT_ONCE);
         let mut all = true;
         while let Some((answer, arn, name)) = answers.next().await {
             if answer?.as_ref() == Some(&name) {
@@ -194,19 +194,18 @@ impl Names {
 }
 
 async fn principal_id(center: &IdentityCenter, principal: &Principal) -> Result<PrincipalId, Obstacle> {
-    let (found, kind) = match principal {
-        Principal::Group(Named::Id(id)) => return Ok(PrincipalId::Group(id.clone())),
-        Principal::User(Named::Id(id)) => return Ok(PrincipalId::User(id.clone())),
-        Principal::Group(Named::Name(name)) => {
-            (center.group_id(name).await.map(|id| id.map(PrincipalId::Group).ok_or(name)), "group")
-        }
-        Principal::User(Named::Name(name)) => {
-            (center.user_id(name).await.map(|id| id.map(PrincipalId::User).ok_or(name)), "user")
-        }
+    let Principal { kind, named } = principal;
+    let name = match named {
+        Named::Id(id) => return Ok(PrincipalId { kind: *kind, id: id.clone() }),
+        Named::Name(name) => name,
+    };
+    let found = match kind {
+        PrincipalKind::Group => center.group_id(name).await,
+        PrincipalKind::User => center.user_id(name).await,
     };
     match found {
-        Ok(Ok(id)) => Ok(id),
-        Ok(Err(name)) => Err(Obstacle::unknown(kind, name)),
+        Ok(Some(id)) => Ok(PrincipalId { kind: *kind, id }),
+        Ok(None) => Err(Obstacle::unknown(kind.field(), name)),
         Err(error) => Err(Obstacle::Failed(error)),
     }
 }

@@ -7,14 +7,24 @@ use std::{
     fmt::Write,
 };
 
-use account_assigner::{
+use assigner_core::{
+    assignments::{
+        Table,
+        facts::Facts,
+        report::{AccountReport, PermissionSetReport, PrincipalReport, StatusReport},
+    },
     ids::AccountId,
-    report::{AccountReport, PermissionSetReport, PrincipalReport, Status},
-    table::{Place, Table},
+    table::TableLocation,
 };
 use serde::Serialize;
 
-use crate::{overview::Overview, session::Facts, show};
+use crate::{
+    assignments::{
+        overview::{AccountAccess, Overview},
+        show,
+    },
+    terminal::{clean, plural},
+};
 
 /// What `plan --against --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -53,13 +63,13 @@ pub struct Changed {
     pub unresolved: Option<String>,
 }
 
-type Compared<'t> = (&'t Table, &'t Place);
+type Compared<'t> = (&'t Table, &'t TableLocation);
 /// What a grant is, for comparing: by ids where these are known, so that a row may say by name what another says by id.
 type Same = (PermissionSetReport, PrincipalReport);
 
 impl Difference {
     pub fn new(facts: &Facts, before: Compared<'_>, after: Compared<'_>) -> Difference {
-        let overview = |(table, place)| Overview::new(&facts.snapshot, &facts.directory, table, place);
+        let overview = |(table, location)| Overview::new(facts, table, location);
         let (old, new) = (overview(before), overview(after));
         let (mut added, mut removed, mut others) = (Groups::new(), Groups::new(), Groups::new());
         for (old, new) in old.accounts.iter().zip(&new.accounts) {
@@ -99,7 +109,7 @@ impl Difference {
             "{}, {} ({}, as of {read_at}).\n",
             count("**+", added),
             count("**−", removed),
-            show::plural(*accounts, "account")
+            plural(*accounts, "account")
         );
         if added.is_empty() && removed.is_empty() && explained_by_others.is_empty() {
             text.push_str("No account gains or loses a grant.\n");
@@ -129,7 +139,7 @@ impl Difference {
                     "- {} to {} in {}: {} instead of {}",
                     code(&show::permission_set(&changed.permission_set)),
                     code(&show::principal(&changed.principal)),
-                    show::plural(changed.accounts.len(), "account"),
+                    plural(changed.accounts.len(), "account"),
                     rows(&changed.rules),
                     rows(&changed.rules_before),
                 );
@@ -156,16 +166,18 @@ struct One {
     unresolved: Option<String>,
 }
 
-fn grants(access: &crate::overview::AccountAccess) -> BTreeMap<Same, One> {
-    let grants = access.grants.iter().map(|grant| {
+fn grants(access: &AccountAccess) -> BTreeMap<Same, One> {
+    let grants = access.grants.iter().map(|grant| &grant.report).map(|grant| {
         let (mut permission_set, mut principal) = (grant.permission_set.clone(), grant.principal.clone());
         let one = One {
             permission_set: permission_set.clone(),
             principal: principal.clone(),
             rules: grant.rules.clone(),
-            present: grant.status == Status::Present,
+            present: grant.status == StatusReport::Present,
             unresolved: match &grant.status {
-                Status::Unresolved { reason, .. } | Status::Failed { reason, .. } => Some(reason.clone()),
+                StatusReport::Unresolved { reason, .. } | StatusReport::Failed { reason, .. } => {
+                    Some(reason.clone())
+                }
                 _ => None,
             },
         };
@@ -199,7 +211,7 @@ fn count(sign: &str, changes: &[Changed]) -> String {
     let grants: usize = changes.iter().map(|changed| changed.accounts.len()).sum();
     let accounts: BTreeSet<&AccountId> =
         changes.iter().flat_map(|changed| &changed.accounts).map(|account| &account.id).collect();
-    format!("{sign}{}** in {}", show::plural(grants, "grant"), show::plural(accounts.len(), "account"))
+    format!("{sign}{}** in {}", plural(grants, "grant"), plural(accounts.len(), "account"))
 }
 
 fn line(text: &mut String, sign: &str, changed: &Changed, in_aws: impl Fn(usize, usize) -> String) {
@@ -248,7 +260,7 @@ fn rows(ids: &[String]) -> String {
 
 /// A code span, in which names mean nothing but themselves: no links, no mentions, no HTML.
 fn code(text: &str) -> String {
-    let text = show::clean(text).replace('|', "\\|");
+    let text = clean(text).replace('|', "\\|");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if longest > 0 { " " } else { "" };
@@ -257,7 +269,7 @@ fn code(text: &str) -> String {
 
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
-    for c in show::clean(text).chars() {
+    for c in clean(text).chars() {
         match c {
             '<' => escaped.push_str("&lt;"),
             '&' => escaped.push_str("&amp;"),

@@ -1,50 +1,56 @@
 //! `assignctl plan`: what would be created and which row causes it; why a row matches an account or does not; what an
 //! edit of the table means. Creates nothing.
 
-use std::{path::Path, process::ExitCode};
+mod against;
+mod explain;
 
-use account_assigner::{
+use std::path::Path;
+
+use assigner_core::{
     event::{self, Request},
-    snapshot::Selection,
-    table::OrganizationalUnit,
+    selector::{OrganizationalUnit, Selection},
 };
+use assigner_engine::files::LARGEST_EVENT;
 use serde_json::{Value, json};
 
-use crate::{
-    against, arguments, explain,
-    failure::{Failure, MISSING},
+use super::{
     overview::{Outcome, Overview, Standing},
-    session::Session,
     show::{self, Shown},
 };
+use crate::{
+    arguments,
+    exit::{Exit, Failure},
+    session::Session,
+    terminal::clean,
+};
 
-pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<ExitCode, Failure> {
+pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, Failure> {
     let arguments::Plan { selection, event, snapshot, explain, against, full } = arguments;
     let table = session.table(&session.table).await?;
     let selection = match (event, &explain) {
-        (Some(path), _) => match selected(&path)? {
+        (Some(path), _) => match selected(session, &path)? {
             Selected::These(selection) => selection,
             Selected::Nothing(reason) => return Ok(ignored(session, &reason)),
         },
         (None, Some(account)) => Selection { accounts: vec![account.clone()], ous: Vec::new() },
         (None, None) => selection.into(),
     };
-    if let Some(place) = against {
-        let before = session.table(&place).await?;
+    if let Some(location) = against {
+        let before = session.table(&location).await?;
         let facts = session.facts(snapshot.as_deref(), &selection, &[&table, &before]).await?;
-        let (old, new) = ((&before, &place), (&table, &session.table));
+        let (old, new) = ((&before, &location), (&table, &session.table));
         let difference = against::Difference::new(&facts, old, new);
         if session.json {
             session.print_json(&difference);
         } else {
             session.print(&difference.to_markdown());
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Good);
     }
     let facts = session.facts(snapshot.as_deref(), &selection, &[&table]).await?;
-    let overview = Overview::new(&facts.snapshot, &facts.directory, &table, &session.table);
+    let overview = Overview::new(&facts, &table, &session.table);
     if explain.is_some() {
-        for (account, access) in facts.snapshot.accounts.iter().zip(&overview.accounts) {
+        for (account, access) in facts.accounts.iter().zip(&overview.accounts) {
             let explanation = explain::Explanation::new(&table, account, access);
             if session.json {
                 session.print_json(&explanation);
@@ -64,17 +70,17 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<ExitCo
             session.note("next: `assignctl apply` with the same selection creates what is missing");
         }
     }
-    Ok(exit_code(&overview, &selection))
+    Ok(exit(&overview, &selection))
 }
 
 /// Accounts that are not ready count only where they were asked for: an organization always has some.
-pub fn exit_code(overview: &Overview, selection: &Selection) -> ExitCode {
+pub fn exit(overview: &Overview, selection: &Selection) -> Exit {
     let asked_for = |id| selection.accounts.contains(id);
     let not_ready = overview
         .accounts
         .iter()
         .any(|access| access.standing == Standing::NotReady && asked_for(&access.account.id));
-    if overview.outcome == Outcome::Ready && !not_ready { ExitCode::SUCCESS } else { ExitCode::from(MISSING) }
+    if overview.outcome == Outcome::Ready && !not_ready { Exit::Good } else { Exit::Missing }
 }
 
 /// What an event asks for.
@@ -83,8 +89,8 @@ enum Selected {
     Nothing(String),
 }
 
-fn selected(path: &Path) -> Result<Selected, Failure> {
-    let text = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+fn selected(session: &Session, path: &Path) -> Result<Selected, Failure> {
+    let text = session.read(path, LARGEST_EVENT)?;
     let wrong = |problem: String| {
         Failure::wrong(
             format!("{}: {problem}", path.display()),
@@ -105,11 +111,11 @@ fn selected(path: &Path) -> Result<Selected, Failure> {
     })
 }
 
-fn ignored(session: &Session, reason: &str) -> ExitCode {
+fn ignored(session: &Session, reason: &str) -> Exit {
     if session.json {
         session.print_json(&json!({ "outcome": "ignored", "reason": reason }));
     } else {
-        session.print(&format!("nothing is done: {}\n", show::clean(reason)));
+        session.print(&format!("nothing is done: {}\n", clean(reason)));
     }
-    ExitCode::SUCCESS
+    Exit::Good
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use account_assigner::report::{GrantReport, PermissionSetReport, PrincipalReport, Status};
+use assigner_core::assignments::report::{GrantReport, PermissionSetReport, PrincipalReport, StatusReport};
 
-use crate::overview::{AccountAccess, Held, Overview, Standing};
+use crate::assignments::overview::{AccountAccess, HeldAccess, Overview, Standing};
 
 pub struct Matrix<'o> {
     /// Every permission set that a row wants or somebody has, by name.
@@ -131,7 +131,8 @@ impl<'o> Line<'o> {
     fn new(access: &'o AccountAccess, places: &BTreeMap<Column<'o>, usize>) -> Line<'o> {
         let mut cells = vec![Vec::new(); places.len()];
         let applies = applies(access);
-        let grants = access.grants.iter().map(|grant| (&grant.permission_set, Entry::of_grant(grant)));
+        let grants =
+            access.grants.iter().map(|grant| (&grant.report.permission_set, Entry::of_grant(&grant.report)));
         let held =
             access.unexplained.iter().map(|held| (&held.permission_set, Entry::of_held(held, applies)));
         for (permission_set, entry) in grants.chain(held) {
@@ -161,7 +162,7 @@ fn applies(access: &AccountAccess) -> bool {
 fn places(overview: &Overview) -> BTreeMap<Column<'_>, usize> {
     let mut places = BTreeMap::new();
     for access in &overview.accounts {
-        let wanted = access.grants.iter().map(|grant| &grant.permission_set);
+        let wanted = access.grants.iter().map(|grant| &grant.report.permission_set);
         let held = access.unexplained.iter().map(|held| &held.permission_set);
         places.extend(wanted.chain(held).map(|permission_set| (Column::of(permission_set), 0)));
     }
@@ -179,17 +180,17 @@ impl<'o> Column<'o> {
 impl<'o> Entry<'o> {
     fn of_grant(grant: &'o GrantReport) -> Entry<'o> {
         let (mark, reason) = match &grant.status {
-            Status::Created | Status::Present => (Mark::Present, None),
-            Status::Planned => (Mark::Missing, None),
-            Status::Unresolved { reason, .. } => (Mark::Unresolved, Some(reason.as_str())),
-            Status::Failed { reason, .. } | Status::Pending { reason } => {
+            StatusReport::Created | StatusReport::Present => (Mark::Present, None),
+            StatusReport::Planned => (Mark::Missing, None),
+            StatusReport::Unresolved { reason, .. } => (Mark::Unresolved, Some(reason.as_str())),
+            StatusReport::Failed { reason, .. } | StatusReport::Pending { reason } => {
                 (Mark::Failed, Some(reason.as_str()))
             }
         };
         Entry { mark, principal: &grant.principal, rows: &grant.rules, reason }
     }
 
-    fn of_held(held: &'o Held, applies: bool) -> Entry<'o> {
+    fn of_held(held: &'o HeldAccess, applies: bool) -> Entry<'o> {
         let mark = if applies { Mark::Unexplained } else { Mark::Outside };
         Entry { mark, principal: &held.principal, rows: &[], reason: None }
     }

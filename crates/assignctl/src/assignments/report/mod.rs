@@ -4,17 +4,23 @@
 mod matrix;
 mod page;
 
-use std::process::ExitCode;
-
-use account_assigner::{report::PrincipalReport, snapshot::Selection, table::OrganizationalUnit};
+use assigner_core::{
+    assignments::report::PrincipalReport,
+    selector::{OrganizationalUnit, Selection},
+};
 
 use self::{
     matrix::{Column, Entry, Line, Matrix},
     page::Page,
 };
-use crate::{arguments, failure::Failure, overview::Overview, session::Session, show};
+use super::{overview::Overview, show};
+use crate::{
+    arguments,
+    exit::{Exit, Failure},
+    session::Session,
+};
 
-pub async fn run(session: &Session, arguments: arguments::Report) -> Result<ExitCode, Failure> {
+pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit, Failure> {
     let arguments::Report { selection, html, csv, snapshot } = arguments;
     if html.is_none() && csv.is_none() && !session.json {
         return Err(Failure::wrong("no file to write", "add --html FILE or --csv FILE, or --json"));
@@ -22,11 +28,11 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     let selection = Selection::from(selection);
     let table = session.table(&session.table).await?;
     let facts = session.facts(snapshot.as_deref(), &selection, &[&table]).await?;
-    let overview = Overview::new(&facts.snapshot, &facts.directory, &table, &session.table);
+    let overview = Overview::new(&facts, &table, &session.table);
     let matrix = Matrix::new(&overview);
     // Both before either is written.
     let page = html.map(|path| {
-        let page = Page::new(&overview, &matrix, &table, &facts.snapshot, asked_for(&selection));
+        let page = Page::new(&overview, &matrix, &table, &facts, asked_for(&selection));
         Ok::<_, Failure>((path, page.render().map_err(unwritten)?))
     });
     let lines = csv.map(|path| Ok::<_, Failure>((path, to_csv(&matrix).map_err(unwritten)?)));
@@ -39,7 +45,7 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     } else {
         session.note(show::summary(&overview.counts).trim_end());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Good)
 }
 
 fn unwritten(error: impl std::fmt::Display) -> Failure {
@@ -83,7 +89,7 @@ fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
                     &access.account.ou,
                     if Some(*name) == *arn { "" } else { name },
                     arn.unwrap_or_default(),
-                    kind,
+                    kind.as_str(),
                     principal.as_deref().unwrap_or_default(),
                     id.as_deref().unwrap_or_default(),
                     &rows,

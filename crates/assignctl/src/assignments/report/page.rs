@@ -6,26 +6,22 @@ use std::{
     fmt::{self, Write},
 };
 
-use account_assigner::{
-    report::PrincipalReport,
-    snapshot::Snapshot,
-    table::{Row, Table},
-};
 use askama::{
     Template,
     filters::{Escaper, Html},
 };
+use assigner_core::assignments::{PrincipalKind, Row, Table, facts::Facts, report::PrincipalReport};
 use aws_smithy_types::base64;
 use sha2::{Digest, Sha256};
 
 use super::matrix::{Column, Entry, Mark, Matrix};
-use crate::overview::Overview;
+use crate::assignments::overview::Overview;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 #[derive(Template)]
-#[template(path = "page.html", config = "src/bin/assignctl/report/askama.toml")]
+#[template(path = "page.html", config = "src/assignments/report/askama.toml")]
 pub struct Page<'o> {
     overview: &'o Overview,
     matrix: &'o Matrix<'o>,
@@ -62,7 +58,7 @@ impl<'o> Page<'o> {
         overview: &'o Overview,
         matrix: &'o Matrix<'o>,
         table: &'o Table,
-        snapshot: &'o Snapshot,
+        facts: &'o Facts,
         asked_for: Option<String>,
     ) -> Page<'o> {
         // What stands at the foot of every sheet of paper.
@@ -76,10 +72,10 @@ impl<'o> Page<'o> {
             overview,
             matrix,
             asked_for,
-            notes: &snapshot.notes,
+            notes: &facts.notes,
             legend: Mark::ALL.into_iter().map(|mark| (mark, matrix.count(mark))).collect(),
             drifting: matrix.lines().filter(|line| line.cells.iter().flatten().any(Entry::is_drift)).count(),
-            permission_sets: permission_sets(matrix, snapshot),
+            permission_sets: permission_sets(matrix, facts),
             rows: rows(overview, table),
             style_hash: hash(&style),
             style,
@@ -96,7 +92,7 @@ impl<'o> Page<'o> {
 }
 
 /// Those of the matrix and those that nobody has.
-fn permission_sets<'o>(matrix: &Matrix<'o>, snapshot: &'o Snapshot) -> Vec<Usage<'o>> {
+fn permission_sets<'o>(matrix: &Matrix<'o>, facts: &'o Facts) -> Vec<Usage<'o>> {
     let used = matrix.columns.iter().enumerate().map(|(place, column)| {
         let cells = matrix.lines().map(|line| line.cells[place].len());
         let (accounts, entries) =
@@ -104,7 +100,7 @@ fn permission_sets<'o>(matrix: &Matrix<'o>, snapshot: &'o Snapshot) -> Vec<Usage
         Usage { column: *column, accounts, entries }
     });
     let known: BTreeSet<&str> = matrix.columns.iter().filter_map(|column| column.arn).collect();
-    let unused = snapshot.permission_sets.iter().filter(|(arn, _)| !known.contains(arn.as_str()));
+    let unused = facts.names_by_id.permission_sets.iter().filter(|(arn, _)| !known.contains(arn.as_str()));
     let unused =
         unused.map(|(arn, name)| Usage { column: Column { name, arn: Some(arn) }, accounts: 0, entries: 0 });
     let mut all: Vec<Usage<'o>> = used.chain(unused).collect();
@@ -115,7 +111,7 @@ fn permission_sets<'o>(matrix: &Matrix<'o>, snapshot: &'o Snapshot) -> Vec<Usage
 fn rows<'o>(overview: &Overview, table: &'o Table) -> Vec<Wanting<'o>> {
     let mut accounts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for access in &overview.accounts {
-        for rule in access.grants.iter().flat_map(|grant| &grant.rules) {
+        for rule in access.grants.iter().flat_map(|grant| &grant.report.rules) {
             accounts.entry(rule).or_default().insert(access.account.id.as_str());
         }
     }
@@ -134,7 +130,7 @@ impl Entry<'_> {
     }
 
     fn is_user(&self) -> bool {
-        self.principal.kind == "USER"
+        self.principal.kind == PrincipalKind::User
     }
 
     /// The id of one that has no name, such as a group that was deleted.

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::table;
+use crate::{organization::Parent, table};
 
 fn table(rows: &str) -> Table {
     let text = format!(r#"{{ "assignments": [{rows}] }}"#);
@@ -21,81 +23,6 @@ fn account() -> Account {
         ],
         tags: BTreeMap::from([("course".into(), "rust".into()), ("empty".into(), String::new())]),
     }
-}
-
-#[test]
-fn a_row_matches_where_every_kind_given_matches() {
-    let cases: &[(&str, Option<Mismatch<'_>>)] = &[
-        (r#"{ "ids": ["111122223333"] }"#, None),
-        (r#"{ "ids": ["444455556666", "111122223333"] }"#, None),
-        (r#"{ "ids": ["444455556666"] }"#, Some(Mismatch::Ids)),
-        (r#"{ "names": ["class-*"] }"#, None),
-        (r#"{ "names": ["class-?"] }"#, None),
-        (r#"{ "names": ["class-[0-9]"] }"#, None),
-        (r#"{ "names": ["Class-*"] }"#, Some(Mismatch::Names)),
-        (r#"{ "names": ["class"] }"#, Some(Mismatch::Names)),
-        (r#"{ "names": ["lass-7", "class-"] }"#, Some(Mismatch::Names)),
-        (r#"{ "ous": ["r-ab12"] }"#, None),
-        (r#"{ "ous": ["ou-ab12-55555555"] }"#, None),
-        (r#"{ "ous": ["ou-ab12-66666666"] }"#, None),
-        (r#"{ "ous": ["ou-ab12-77777777"] }"#, Some(Mismatch::OrganizationalUnits)),
-        (r#"{ "ous": ["Education"] }"#, None),
-        (r#"{ "ous": ["Education/Rust"] }"#, None),
-        (r#"{ "ous": ["Rust"] }"#, Some(Mismatch::OrganizationalUnits)),
-        (r#"{ "ous": ["Education/Rust/Deeper"] }"#, Some(Mismatch::OrganizationalUnits)),
-        (r#"{ "ous": ["education"] }"#, Some(Mismatch::OrganizationalUnits)),
-        (r#"{ "ous": ["Workloads", "Education"] }"#, None),
-        (r#"{ "tags": { "course": "*" } }"#, None),
-        (r#"{ "tags": { "course": "ru*", "empty": "" } }"#, None),
-        (r#"{ "tags": { "empty": "*" } }"#, None),
-        (r#"{ "tags": { "course": "go" } }"#, Some(Mismatch::Tag("course"))),
-        (r#"{ "tags": { "course": "rust", "term": "*" } }"#, Some(Mismatch::Tag("term"))),
-        (r#"{ "tags": { "Course": "rust" } }"#, Some(Mismatch::Tag("Course"))),
-        (r#"{ "ous": ["Education"], "names": ["class-*"], "tags": { "course": "*" } }"#, None),
-        (r#"{ "ous": ["Education"], "names": ["prod-*"] }"#, Some(Mismatch::Names)),
-        (r#"{ "except": { "ous": ["Education"] } }"#, Some(Mismatch::Except)),
-        (r#"{ "except": { "ous": ["Education"], "names": ["prod-*"] } }"#, None),
-        (r#"{ "except": { "tags": { "isolated": "true" } } }"#, None),
-        (r#"{ "ous": ["Education"], "except": { "names": ["class-7"] } }"#, Some(Mismatch::Except)),
-        (r#"{ "ids": ["444455556666"], "except": { "names": ["x"] } }"#, Some(Mismatch::Ids)),
-    ];
-    for (accounts, expected) in cases {
-        let row = format!(r#"{{ "id": "a", "permissionSet": "P", "group": "g", "accounts": {accounts} }}"#);
-        let table = table(&row);
-        assert_eq!(mismatch(&table.rows[0], &account()), *expected, "{accounts}");
-    }
-}
-
-#[test]
-fn every_reason_against_a_row_is_told_in_the_order_of_the_kinds() {
-    let table = table(
-        r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "ids": ["444455556666"], "names": ["x"],
-             "ous": ["Workloads"], "tags": { "course": "go", "empty": "", "term": "*" },
-             "except": { "ous": ["Education"] } } }"#,
-    );
-    let told: Vec<_> = mismatches(&table.rows[0], &account()).collect();
-    assert_eq!(
-        told,
-        [
-            Mismatch::Ids,
-            Mismatch::Names,
-            Mismatch::OrganizationalUnits,
-            Mismatch::Tag("course"),
-            Mismatch::Tag("term"),
-            Mismatch::Except
-        ]
-    );
-}
-
-#[test]
-fn an_ou_whose_name_has_a_slash_is_not_taken_for_a_path() {
-    let table = table(
-        r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "ous": ["Education/Rust"] } }"#,
-    );
-    let mut account = account();
-    account.parents.pop();
-    account.parents[1].name = Some("Education/Rust".into());
-    assert_eq!(mismatch(&table.rows[0], &account), Some(Mismatch::OrganizationalUnits));
 }
 
 #[test]
@@ -134,23 +61,4 @@ fn no_row_or_no_matching_row_is_a_plan_without_grants() {
     assert_eq!(plan(&table(""), &account()), Plan::Ensure(vec![]));
     let other = table(r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": ["x"] } }"#);
     assert_eq!(plan(&other, &account()), Plan::Ensure(vec![]));
-}
-
-#[test]
-fn tags_are_asked_for_only_where_they_can_decide() {
-    let cases = [
-        (r#"{ "ous": ["Education"] }"#, false),
-        (r#"{ "tags": { "course": "*" } }"#, true),
-        (r#"{ "ous": ["Education"], "tags": { "course": "*" } }"#, true),
-        (r#"{ "ous": ["Workloads"], "tags": { "course": "*" } }"#, false),
-        (r#"{ "except": { "tags": { "isolated": "true" } } }"#, true),
-        (r#"{ "except": { "names": ["prod-*"], "tags": { "isolated": "true" } } }"#, false),
-        (r#"{ "ous": ["Education"], "except": { "names": ["class-*"] } }"#, false),
-    ];
-    for (accounts, expected) in cases {
-        let row = format!(r#"{{ "id": "a", "permissionSet": "P", "group": "g", "accounts": {accounts} }}"#);
-        let without_tags = Account { tags: BTreeMap::new(), ..account() };
-        assert_eq!(asks_for_tags(&table(&row), &without_tags), expected, "{accounts}");
-    }
-    assert!(!asks_for_tags(&table(""), &account()));
 }

@@ -1,0 +1,138 @@
+//! `plan --explain`: row by row, why it matches an account or does not. Pure.
+//!
+//! Nothing here decides: `assigner_core::selector` says which conditions are not met, with what the row wants and what
+//! the account has.
+
+use std::fmt::Write;
+
+use assigner_core::{
+    assignments::{
+        Row, Table,
+        report::{AccountReport, StatusReport},
+    },
+    organization::Account,
+    selector::words,
+};
+use serde::Serialize;
+
+use crate::{
+    assignments::{
+        overview::{AccountAccess, HeldAccess, Standing},
+        show,
+    },
+    terminal::{FAINT, GOOD, STRONG, WARNING, clean},
+};
+
+/// What `plan --explain --json` prints.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    #[serde(flatten)]
+    pub account: AccountReport,
+    pub standing: Standing,
+    /// Why no row applies, whatever it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub rows: Vec<Explained>,
+    pub unexplained: Vec<HeldAccess>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explained {
+    pub row: String,
+    pub permission_set: String,
+    /// `group` or `user`.
+    pub kind: &'static str,
+    pub principal: String,
+    pub matches: bool,
+    /// Every condition that is not met; empty if the row matches.
+    pub mismatches: Vec<Unmet>,
+    /// What became of the row's grant, if the row matches and the account may receive anything.
+    #[serde(flatten)]
+    pub status: Option<StatusReport>,
+}
+
+/// A condition that the account does not meet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unmet {
+    pub selector: String,
+    pub wanted: String,
+    pub actual: String,
+}
+
+impl Explanation {
+    pub fn new(table: &Table, account: &Account, access: &AccountAccess) -> Explanation {
+        let explain = |row: &Row| {
+            let mismatches: Vec<Unmet> =
+                words::unmet(&row.accounts, account).into_iter().map(Unmet::from).collect();
+            let grant = access.grants.iter().find(|grant| grant.report.rules.contains(&row.id));
+            Explained {
+                row: row.id.clone(),
+                permission_set: row.permission_set.as_str().to_owned(),
+                kind: row.principal.kind.field(),
+                principal: row.principal.named.as_str().to_owned(),
+                matches: mismatches.is_empty(),
+                mismatches,
+                status: grant.map(|grant| grant.report.status.clone()),
+            }
+        };
+        // An account that may receive nothing is described without its place and tags, so no row can be judged.
+        let rows = if access.reason.is_some() { &[][..] } else { &table.rows };
+        Explanation {
+            account: access.account.clone(),
+            standing: access.standing,
+            reason: access.reason.clone(),
+            rows: rows.iter().map(explain).collect(),
+            unexplained: access.unexplained.clone(),
+        }
+    }
+
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let AccountReport { id, name, ou } = &self.account;
+        let (name, ou) = (clean(name), clean(ou));
+        let _ = writeln!(text, "{STRONG}{name}{STRONG:#}  {id}  {ou}\n");
+        if let Some(reason) = &self.reason {
+            let _ = writeln!(text, "No row applies: {}", clean(reason));
+        }
+        for Explained { row, permission_set, kind, principal, matches, mismatches, status } in &self.rows {
+            let grant = format!("{} to {kind} {}", clean(permission_set), clean(principal));
+            if *matches {
+                let status = status.as_ref().map_or(String::new(), words);
+                let _ = writeln!(text, "{GOOD}✓ {row}{GOOD:#}  {grant}{status}");
+            } else {
+                let _ = writeln!(text, "{FAINT}✗ {row}  {grant}{FAINT:#}");
+            }
+            for Unmet { selector, wanted, actual } in mismatches {
+                let and = if selector == "except" { "and" } else { "but" };
+                let (selector, wanted, actual) = (clean(selector), clean(wanted), clean(actual));
+                let _ = writeln!(text, "    {WARNING}{selector}{WARNING:#} {wanted}, {and} {actual}");
+            }
+        }
+        for HeldAccess { permission_set, principal } in &self.unexplained {
+            let (set, principal) = (show::permission_set(permission_set), show::principal(principal));
+            let _ = writeln!(
+                text,
+                "{WARNING}~ {set} to {principal}{WARNING:#}  is there, but no row explains it"
+            );
+        }
+        text
+    }
+}
+
+fn words(status: &StatusReport) -> String {
+    match status {
+        StatusReport::Present | StatusReport::Created => ": there already".to_owned(),
+        StatusReport::Planned => ": to be created".to_owned(),
+        other => format!(": {}", clean(other.reason().unwrap_or_default())),
+    }
+}
+
+impl From<words::Unmet> for Unmet {
+    fn from(unmet: words::Unmet) -> Unmet {
+        let words::Unmet { selector, wanted, actual } = unmet;
+        Unmet { selector, wanted, actual }
+    }
+}

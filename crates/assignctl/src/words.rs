@@ -1,0 +1,60 @@
+//! What the command says to the person at the terminal: remedies, and what to do after an error.
+
+use assigner_core::cause::{Remedy, Retry};
+use assigner_engine::error::Error;
+
+/// What a person can do.
+pub fn remedy(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::CallLess => {
+            "lower MAX_REQUESTS_PER_SECOND, or find out who else calls Identity Center so often"
+        }
+        Remedy::WaitForOtherChange => {
+            "wait until the other change to the same account is done, then run the same command again"
+        }
+        Remedy::WaitForService => "wait for the service to recover, then run the same command again",
+        Remedy::CorrectName => "correct the name, id or ARN in the table, or create what it names",
+        Remedy::AllowAction => {
+            "allow this identity the action, or use another one; `assignctl doctor` shows what it may do"
+        }
+        Remedy::SignIn => {
+            "log in, for example with `aws sso login`, or name a profile in AWS_PROFILE; `assignctl doctor` looks for \
+             the cause"
+        }
+        Remedy::AllowKey => {
+            "let this identity use the KMS key of the Identity Center instance (kms:Decrypt), and check that the key \
+             is enabled"
+        }
+        Remedy::RaiseQuota => "ask for a higher quota, or remove what nobody needs",
+        Remedy::CorrectValue => "correct the setting or the row that holds this value",
+        Remedy::CheckEndpoint => "check that the endpoint is the service's own",
+        Remedy::CorrectTable => {
+            "the account, the principal or the permission set does not exist (any more): correct the table, or create \
+             what it names"
+        }
+        Remedy::AllowProvisioning => {
+            "Identity Center may not write IAM roles in the account: look for a service control policy that denies \
+             it, and for a change to the role AWSServiceRoleForSSO there"
+        }
+        Remedy::ReopenAccount => "reopen the account, or take it out of the table",
+        Remedy::TryLater => {
+            "run the same command again later; if it fails for hours, open a support case with the request id"
+        }
+    }
+}
+
+/// What to do after an error that ended a verb.
+pub fn next(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidTable { .. } => "`assignctl check` shows each fault in its place",
+        Error::InvalidEvent(_) => "see events/ for payloads that are understood",
+        Error::InvalidConfig(_) => "`assignctl doctor` looks for the cause",
+        Error::AccountNotReady(_) => "see `aws organizations describe-account`, or wait",
+        Error::Call(call) => match call.cause.retry() {
+            Retry::Again => "wait a moment, then run the same command again",
+            Retry::WhenFixed | Retry::Never => remedy(call.cause.remedy()),
+        },
+        Error::Late(_) => "run the same command again, or give it more time with --timeout",
+        Error::AssignmentsIncomplete(_) => "run the same command again",
+    }
+}

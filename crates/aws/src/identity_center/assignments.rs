@@ -1,0 +1,239 @@
+//! Account assignments: who has what, and asking for more.
+
+use assigner_core::{
+    assignments::{PrincipalId, PrincipalKind, plan::Assignment},
+    cause::CallError,
+    ids::AccountId,
+    work::Progress,
+};
+use aws_config::retry::RetryConfig;
+use aws_sdk_ssoadmin::types::{
+    AccountAssignmentOperationStatus, OperationStatusFilter, PrincipalType, StatusValues, TargetType,
+};
+
+use super::{IdentityCenter, known};
+use crate::client::{self, call_error};
+
+/// A creation that was asked for, by us or by another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    pub request_id: Option<String>,
+    pub progress: Progress,
+    /// What is being created, if AWS said it.
+    pub assignment: Option<Assignment>,
+}
+
+impl IdentityCenter {
+    /// ARNs of the permission sets that have at least one assignment in the account.
+    pub async fn provisioned_permission_sets(&self, account: &AccountId) -> Result<Vec<String>, CallError> {
+        const OPERATION: &str = "sso:ListPermissionSetsProvisionedToAccount";
+        let instance = self.found(OPERATION)?;
+        let mut arns = Vec::new();
+        let mut pages = self
+            .sso
+            .list_permission_sets_provisioned_to_account()
+            .instance_arn(&instance.arn)
+            .account_id(account.as_str())
+            .max_results(100)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call_error(OPERATION, error))?;
+            arns.extend(page.permission_sets.unwrap_or_default());
+        }
+        Ok(arns)
+    }
+
+    /// Who has the permission set in the account.
+    pub async fn assigned(
+        &self,
+        account: &AccountId,
+        permission_set: &str,
+    ) -> Result<Vec<PrincipalId>, CallError> {
+        const OPERATION: &str = "sso:ListAccountAssignments";
+        let instance = self.found(OPERATION)?;
+        let mut principals = Vec::new();
+        let mut pages = self
+            .sso
+            .list_account_assignments()
+            .instance_arn(&instance.arn)
+            .account_id(account.as_str())
+            .permission_set_arn(permission_set)
+            .max_results(100)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call_error(OPERATION, error))?;
+            principals.extend(
+                page.account_assignments
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|found| principal(found.principal_type.as_ref(), found.principal_id)),
+            );
+        }
+        Ok(principals)
+    }
+
+    /// Account and permission set of every assignment that the principal itself has, in all accounts. AWS answers
+    /// in the management account only.
+    pub async fn assignments_of(&self, principal: &PrincipalId) -> Result<Vec<(String, String)>, CallError> {
+        const OPERATION: &str = "sso:ListAccountAssignmentsForPrincipal";
+        let instance = self.found(OPERATION)?;
+        let mut assignments = Vec::new();
+        let mut pages = self
+            .sso
+            .list_account_assignments_for_principal()
+            .instance_arn(&instance.arn)
+            .principal_type(principal_type(principal))
+            .principal_id(&principal.id)
+            .max_results(100)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(found) = pages.next().await {
+            let found = found.map_err(|error| call_error(OPERATION, error))?;
+            // A user's list also has what comes from the user's groups.
+            if found.principal_id.as_deref() == Some(principal.id.as_str()) {
+                assignments.extend(found.account_id.zip(found.permission_set_arn));
+            }
+        }
+        Ok(assignments)
+    }
+
+    /// Asks for an assignment. Sent once: the caller judges a lost reply by evidence.
+    pub async fn create(&self, assignment: &Assignment) -> Result<Creation, CallError> {
+        const OPERATION: &str = "sso:CreateAccountAssignment";
+        let instance = self.found(OPERATION)?;
+        let once = aws_sdk_ssoadmin::config::Builder::new().retry_config(RetryConfig::disabled());
+        let answer = self
+            .sso
+            .create_account_assignment()
+            .instance_arn(&instance.arn)
+            .target_id(assignment.account.as_str())
+            .target_type(TargetType::AwsAccount)
+            .permission_set_arn(&assignment.permission_set)
+            .principal_type(principal_type(&assignment.principal))
+            .principal_id(&assignment.principal.id)
+            .customize()
+            .config_override(once)
+            .send()
+            .await
+            .map_err(|error| call_error(OPERATION, error))?;
+        Ok(creation(answer.account_assignment_creation_status))
+    }
+
+    /// How far a creation is, or `None` where its request id is not known (yet, or any more).
+    pub async fn creation(&self, request_id: &str) -> Result<Option<Creation>, CallError> {
+        const OPERATION: &str = "sso:DescribeAccountAssignmentCreationStatus";
+        let instance = self.found(OPERATION)?;
+        let answer = self
+            .sso
+            .describe_account_assignment_creation_status()
+            .instance_arn(&instance.arn)
+            .account_assignment_creation_request_id(request_id)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(Some(creation(answer.account_assignment_creation_status))),
+            Err(error) => known(call_error(OPERATION, error)),
+        }
+    }
+
+    /// Request ids and progress of up to 100 creations of the whole instance. Which ones, and in which order,
+    /// is the service's choice.
+    pub async fn some_creations(&self) -> Result<Vec<(String, Progress)>, CallError> {
+        self.creations(None, 1).await
+    }
+
+    /// Request ids of the creations that are under way in the whole instance; none where AWS does not say. They only
+    /// save creating twice.
+    pub async fn creations_in_progress(&self) -> Vec<String> {
+        match self.creations(Some(StatusValues::InProgress), 5).await {
+            Ok(found) => found.into_iter().map(|(request_id, _)| request_id).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "creations under way are not known");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whoever asks can do without the answer, so few attempts must do.
+    async fn creations(
+        &self,
+        status: Option<StatusValues>,
+        most_pages: usize,
+    ) -> Result<Vec<(String, Progress)>, CallError> {
+        const OPERATION: &str = "sso:ListAccountAssignmentCreationStatus";
+        let instance = self.found(OPERATION)?;
+        let filter = status.map(|status| OperationStatusFilter::builder().status(status).build());
+        let mut found = Vec::new();
+        let mut token = None;
+        for _ in 0..most_pages {
+            let page = self
+                .sso
+                .list_account_assignment_creation_status()
+                .instance_arn(&instance.arn)
+                .max_results(100)
+                .set_filter(filter.clone())
+                .set_next_token(token)
+                .customize()
+                .config_override(
+                    aws_sdk_ssoadmin::config::Builder::new().retry_config(client::few_attempts()),
+                )
+                .send()
+                .await
+                .map_err(|error| call_error(OPERATION, error))?;
+            let entries = page.account_assignments_creation_status.unwrap_or_default().into_iter();
+            found.extend(
+                entries.filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None)))),
+            );
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn principal_type(principal: &PrincipalId) -> PrincipalType {
+    match principal.kind {
+        PrincipalKind::Group => PrincipalType::Group,
+        PrincipalKind::User => PrincipalType::User,
+    }
+}
+
+fn principal(kind: Option<&PrincipalType>, id: Option<String>) -> Option<PrincipalId> {
+    match kind? {
+        PrincipalType::Group => Some(PrincipalId::group(id?)),
+        PrincipalType::User => Some(PrincipalId::user(id?)),
+        _ => None,
+    }
+}
+
+fn creation(status: Option<AccountAssignmentOperationStatus>) -> Creation {
+    let Some(status) = status else {
+        return Creation { request_id: None, progress: Progress::InProgress, assignment: None };
+    };
+    let assignment = || {
+        Some(Assignment {
+            account: AccountId::parse(status.target_id.as_deref()?)?,
+            permission_set: status.permission_set_arn.clone()?,
+            principal: principal(status.principal_type.as_ref(), status.principal_id.clone())?,
+        })
+    };
+    Creation {
+        assignment: assignment(),
+        progress: progress(status.status.as_ref(), status.failure_reason),
+        request_id: status.request_id,
+    }
+}
+
+/// A status that is missing or new is taken as unfinished: success is never assumed.
+fn progress(status: Option<&StatusValues>, reason: Option<String>) -> Progress {
+    match status {
+        Some(StatusValues::Succeeded) => Progress::Succeeded,
+        Some(StatusValues::Failed) => Progress::Failed(reason),
+        _ => Progress::InProgress,
+    }
+}

@@ -1,0 +1,18 @@
+//! AWS as account-assigner calls it: the only crate below the shells that names `aws_sdk_*`.
+//!
+//! One function a call, SDK types translated at once. Nothing here decides or remembers, except which Identity Center
+//! instance the organization has.
+//!
+//! | room | what |
+//! |---|---|
+//! | [`client`] | how all clients behave, and how their errors become ours |
+//! | [`pace`] | one pace for all requests to a service |
+//! | [`organizations`] | accounts, OUs, tags |
+//! | [`identity_center`] | the instance, permission sets, assignments, groups and users |
+//! | [`dynamodb`] | a table's items, and writing them all or not at all |
+
+pub mod client;
+pub mod dynamodb;
+pub mod identity_center;
+pub mod organizations;
+pub mod pace;

@@ -1,0 +1,28 @@
+//! The capability *assignments*: who may do what in which account. Pure.
+//!
+//! | room | what |
+//! |---|---|
+//! | [`row`] | one row of the table: one grant for every account that it selects |
+//! | [`plan`] | what an account gets |
+//! | [`names`] | what the names of the table mean |
+//! | [`compare`] | what the table wants of an account next to what AWS has |
+//! | [`facts`], [`snapshot`] | what is true in AWS at one moment, in memory and as a file |
+//! | [`survey`] | facts of the whole organization, summed up |
+//! | [`lint`] | rows that are sound and yet doubtful |
+//! | [`report`] | the function's answer |
+
+pub mod compare;
+pub mod facts;
+pub mod lint;
+pub mod names;
+pub mod plan;
+pub mod report;
+pub mod row;
+pub mod snapshot;
+pub mod survey;
+mod write;
+
+pub use row::{Named, PermissionSet, Principal, PrincipalId, PrincipalKind, Row};
+
+/// The config table of assignments.
+pub type Table = crate::table::Table<Row>;

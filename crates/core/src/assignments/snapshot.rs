@@ -1,0 +1,178 @@
+//! Facts as a file, for `assignctl --snapshot`.
+//!
+//! A plan made from a snapshot is the plan that would have been made from AWS at that moment: both come to the same
+//! [`Facts`].
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Named, PermissionSet, PrincipalId, PrincipalKind, Table,
+    compare::{Assigned, Held},
+    facts::{Facts, Method, NamesById},
+    names::Names,
+    plan::Obstacle,
+};
+use crate::{ids::AccountId, organization::Account};
+
+/// The format of the file; another number is refused.
+const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Snapshot {
+    version: u32,
+    /// RFC 3339, UTC, to the second.
+    taken_at: String,
+    /// The ARN of the Identity Center instance.
+    instance: String,
+    method: Method,
+    accounts: Vec<Account>,
+    /// Names by ARN.
+    permission_sets: BTreeMap<String, String>,
+    /// Display names by id.
+    groups: BTreeMap<String, String>,
+    /// User names by id.
+    users: BTreeMap<String, String>,
+    assignments: BTreeMap<AccountId, Vec<Entry>>,
+    /// What could not be read and is not needed for a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+/// An assignment in the file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Entry {
+    permission_set: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+}
+
+impl Snapshot {
+    /// # Errors
+    /// What is wrong with the text, for people.
+    pub fn parse(text: &[u8]) -> Result<Snapshot, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: Option<u32>,
+        }
+        let of = |error| format!("not a snapshot: {error}");
+        match serde_json::from_slice(text).map_err(of)? {
+            Version { version: Some(VERSION) } => serde_json::from_slice(text).map_err(of),
+            Version { version: Some(other) } => {
+                Err(format!("a snapshot of version {other}; this command reads version {VERSION}"))
+            }
+            Version { version: None } => Err("not a snapshot: it has no version".to_owned()),
+        }
+    }
+
+    /// The facts, with the names of these tables as the snapshot knows them.
+    pub fn facts(self, tables: &[&Table]) -> Facts {
+        let Snapshot {
+            version: _,
+            taken_at,
+            instance,
+            method,
+            accounts,
+            permission_sets,
+            groups,
+            users,
+            assignments,
+            notes,
+        } = self;
+        let names_by_id = NamesById { permission_sets, groups, users };
+        Facts {
+            read_at: taken_at,
+            instance,
+            method,
+            accounts,
+            names: names(&names_by_id, tables),
+            names_by_id,
+            assigned: assigned(&assignments),
+            notes,
+        }
+    }
+}
+
+impl From<&Facts> for Snapshot {
+    fn from(facts: &Facts) -> Snapshot {
+        let Facts { read_at, instance, method, accounts, names: _, names_by_id, assigned, notes } = facts;
+        let NamesById { permission_sets, groups, users } = names_by_id.clone();
+        let entries = |account: &Account| {
+            let held = assigned.of(&account.id);
+            (!held.is_empty()).then(|| (account.id.clone(), held.iter().map(Entry::from).collect()))
+        };
+        Snapshot {
+            version: VERSION,
+            taken_at: read_at.clone(),
+            instance: instance.clone(),
+            method: *method,
+            assignments: accounts.iter().filter_map(entries).collect(),
+            accounts: accounts.clone(),
+            permission_sets,
+            groups,
+            users,
+            notes: notes.clone(),
+        }
+    }
+}
+
+fn names(known: &NamesById, tables: &[&Table]) -> Names {
+    let inverse = |names: &BTreeMap<String, String>| -> HashMap<String, String> {
+        names.iter().map(|(id, name)| (name.clone(), id.clone())).collect()
+    };
+    let (arns, groups, users) =
+        (inverse(&known.permission_sets), inverse(&known.groups), inverse(&known.users));
+    let mut names = Names {
+        permission_set_names: known.permission_sets.clone().into_iter().collect(),
+        ..Names::default()
+    };
+    let find = |ids: &HashMap<String, String>, kind: &str, name: &str| {
+        ids.get(name).cloned().ok_or_else(|| Obstacle::unknown(kind, name))
+    };
+    for row in tables.iter().flat_map(|table| &table.rows) {
+        if let PermissionSet::Name(name) = &row.permission_set {
+            names.permission_sets.insert(name.clone(), find(&arns, "permission set", name));
+        }
+        let kind = row.principal.kind;
+        let ids = match kind {
+            PrincipalKind::Group => &groups,
+            PrincipalKind::User => &users,
+        };
+        let id = match &row.principal.named {
+            Named::Id(id) => Ok(id.clone()),
+            Named::Name(name) => find(ids, kind.field(), name),
+        };
+        names.principals.insert(row.principal.clone(), id.map(|id| PrincipalId { kind, id }));
+    }
+    names
+}
+
+fn assigned(entries: &BTreeMap<AccountId, Vec<Entry>>) -> Assigned {
+    let mut assigned = Assigned::default();
+    for (account, entries) in entries {
+        for Entry { permission_set, group, user } in entries {
+            let group = group.iter().map(PrincipalId::group);
+            for principal in group.chain(user.iter().map(PrincipalId::user)) {
+                assigned.add(account.clone(), permission_set, &principal);
+            }
+        }
+    }
+    assigned
+}
+
+impl From<&Held> for Entry {
+    fn from(held: &Held) -> Entry {
+        let PrincipalId { kind, id } = held.principal.as_ref();
+        let of_kind = |wanted| Some(id.clone()).filter(|_| *kind == wanted);
+        Entry {
+            permission_set: held.permission_set.as_ref().to_owned(),
+            group: of_kind(PrincipalKind::Group),
+            user: of_kind(PrincipalKind::User),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What account-assigner decides. Pure: no I/O, no clock, no environment, no async and no AWS SDK; `clippy.toml` next
+//! to this crate's manifest and the list of its dependencies keep it so.
+//!
+//! # The map of the house
+//!
+//! ```text
+//!    account-assigner (src/)                assignctl (crates/assignctl)      shells: speak to Lambda or to a person
+//!           └───────────────┬──────────────────────┘
+//!                        engine (crates/engine)       awaits: reads facts, drives work to its end
+//!                         │   │
+//!        (crates/aws)    aws  │                       the only crate below the shells that names aws_sdk_*
+//!                         └─┬─┘
+//!                         core (crates/core)          this crate
+//! ```
+//!
+//! **Three questions place any line.** Does it name `aws_sdk_*`? `aws`. Does it `await`? `engine`. Does it speak to a
+//! person or to Lambda? A shell. Otherwise `core`. **Two rules keep capabilities apart.** Rooms called `assignments`
+//! (and those of later capabilities) never import each other; what two of them need moves up into the trunk.
+//!
+//! | where is the rule of .. | it is in |
+//! |---|---|
+//! | which payload means what | [`event`] |
+//! | which accounts or OUs are meant | [`selector`] |
+//! | how a table is read, its faults, its limits | [`reading`], [`table`], and the rows in [`assignments::row`] |
+//! | what an account gets | [`assignments::plan`] |
+//! | what the table wants next to what AWS has | [`assignments::compare`], summed up in [`assignments::survey`] |
+//! | which rows are doubtful | [`assignments::lint`] |
+//! | what a failed call means and what has to be done | [`cause`]; its words in `words.rs` of each shell |
+//! | what is asked of AWS next, and when; polls, retries, adoption | [`work`], driven by `engine::drive` |
+//! | what became of a grant, and the function's answer | [`outcome`], [`assignments::report`] |
+//! | shapes of identifiers | [`ids`] |
+//! | how a request is paced, retried by the SDK, and translated | `aws::pace`, `aws::client`, and a room a service |
+//! | settings and their defaults | `engine::settings`, the only room that reads the environment |
+//! | where a table comes from | `engine::source`; the one bounded reader of files is `engine::files` |
+//! | how facts are read, by how few calls | `engine::facts`, `engine::assignments::present` |
+//! | how names become ids, what is remembered and confirmed | `engine::assignments::resolve` |
+//! | one account from names to outcomes | `engine::assignments::ensure` |
+//! | what a verb of the command does | `assignctl`, one file a verb |
+//!
+//! # One event, one row, one grant
+//!
+//! ```text
+//! event    src/main ─► src/lib (Function) ─► core event ─► engine source, organization facts ─► core plan ─► engine ensure
+//! row      core reading ─► table ─► assignments::row ─► selector ─► plan
+//! grant    core plan ─► engine resolve ─► present ─► create (core work, engine drive) ─► core outcome ─► report ─► src/words
+//! ```
+//!
+//! # What the house never does
+//!
+//! Delete an assignment, touch the management account, take an account's place or name from an event, say `ready`
+//! while something is missing, or run past its deadline.
+
+#![forbid(unsafe_code)]
+
+pub mod assignments;
+pub mod cause;
+pub mod event;
+pub mod ids;
+pub mod organization;
+pub mod outcome;
+pub mod reading;
+pub mod selector;
+pub mod table;
+pub mod work;

@@ -1,0 +1,213 @@
+//! Patterns of names and tag values: `*`, `?`, `[a-z]` and `[!a-z]`, over the whole text, case matters.
+//!
+//! What other tools understand and this one does not is refused instead of read as something else: `[^a]` would mean
+//! its opposite, and `{a,b}` nothing but itself.
+
+use std::fmt;
+
+use crate::reading::{Wrong, longer, quote};
+
+use super::parse::GLOB_LENGTH;
+
+/// A pattern that is known to mean what it seems to mean.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Glob(glob::Pattern);
+
+const RIGHT: &str = "write a glob of *, ?, [a-z] and [!a-z]; a plain *, ?, [, {, } or \\ is written [*], [?], [[], \
+                     [{], [}] or [\\]";
+
+impl Glob {
+    /// The error says what is wrong, and what would be right.
+    pub fn parse(text: &str) -> Result<Glob, Wrong> {
+        if longer(text, GLOB_LENGTH) {
+            return Err((format!("has more than {GLOB_LENGTH} characters"), RIGHT));
+        }
+        if let Some((problem, right)) = unsupported(text) {
+            return Err((format!("is {}, {problem}", quote(text)), right));
+        }
+        let no_glob = |error: glob::PatternError| format!("is {}, not a glob: {}", quote(text), error.msg);
+        glob::Pattern::new(text).map(Glob).map_err(|error| (no_glob(error), RIGHT))
+    }
+
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Whether it matches every text.
+    pub fn is_any(&self) -> bool {
+        self.as_str() == "*"
+    }
+
+    /// Whether it matches all that `inner` matches, as far as that is plain.
+    pub fn is_implied_by(&self, inner: &Glob) -> bool {
+        self == inner || self.is_any() || inner.literal().is_some_and(|text| self.matches(text))
+    }
+
+    /// Whether it is certain that no text matches both.
+    pub fn is_apart_from(&self, other: &Glob) -> bool {
+        match (self.literal(), other.literal()) {
+            (Some(text), _) => !other.matches(text),
+            (_, Some(text)) => !self.matches(text),
+            (None, None) => false,
+        }
+    }
+
+    /// The one text that a pattern without wildcards matches.
+    fn literal(&self) -> Option<&str> {
+        Some(self.as_str()).filter(|text| !text.contains(['*', '?', '[']))
+    }
+}
+
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+/// What a text has that another tool would read otherwise, and what to write instead.
+fn unsupported(text: &str) -> Option<Wrong> {
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        if rest.starts_with("**") {
+            return Some(("with `**`, which is not supported".into(), "write one *"));
+        }
+        rest = match character {
+            '[' => match class(rest) {
+                Ok(after) => after,
+                Err(wrong) => return Some(wrong),
+            },
+            '{' | '}' => {
+                return Some((
+                    "with braces, which are not supported".into(),
+                    "write one glob for each alternative; a plain brace is written [{] or [}]",
+                ));
+            }
+            '\\' => {
+                return Some((
+                    "with a backslash, which escapes nothing here".into(),
+                    "write a plain *, ? or [ as [*], [?] or [[], and a plain backslash as [\\]",
+                ));
+            }
+            _ => &rest[character.len_utf8()..],
+        };
+    }
+    None
+}
+
+/// What follows a class such as `[a-z]`. One that is not closed is left to the parser, which names it.
+fn class(text: &str) -> Result<&str, Wrong> {
+    let inner = &text[1..];
+    if inner.starts_with('^') {
+        return Err((
+            "with `[^`, which is not supported".into(),
+            "write [!...] for what is not in the class; a plain ^ needs no brackets",
+        ));
+    }
+    let inner = inner.strip_prefix('!').unwrap_or(inner);
+    // A bracket that comes first stands for itself.
+    let from = inner.chars().next().filter(|first| *first == ']').map_or(0, char::len_utf8);
+    let Some(end) = inner[from..].find(']').map(|end| from + end) else { return Ok("") };
+    let members: Vec<char> = inner[..end].chars().collect();
+    if members.starts_with(&['[']) && matches!(members.get(1), Some(':' | '.' | '=')) {
+        return Err((
+            "with a named class such as [[:digit:]], which is not supported".into(),
+            "write its characters, such as [0-9]",
+        ));
+    }
+    let backwards = |range: &[char]| matches!(range, [low, '-', high] if low > high);
+    if members.windows(3).any(backwards) {
+        return Err((
+            "with a range that runs backwards, so that it matches nothing".into(),
+            "write the lower character first, such as [a-z]",
+        ));
+    }
+    Ok(&inner[end + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_means_what_it_seems_to_mean() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("class-*", &["class-", "class-7", "class-a/b"], &["Class-7", "xclass-7"]),
+            ("class-?", &["class-7", "class-ä"], &["class-", "class-77"]),
+            ("class-[0-9]", &["class-7"], &["class-x"]),
+            ("class-[!0-9]", &["class-x"], &["class-7"]),
+            ("[[]a]", &["[a]"], &["a"]),
+            ("[]]", &["]"], &["["]),
+            ("[!]]", &["["], &["]"]),
+            ("[{]a[}]", &["{a}"], &["a"]),
+            (r"a[\]b", &[r"a\b"], &["ab"]),
+            ("[*]", &["*"], &["a"]),
+            ("a^b", &["a^b"], &["ab"]),
+            ("(EU)*", &["(EU) one"], &["EU"]),
+            ("[-a]", &["-", "a"], &["b"]),
+            ("", &[""], &["a"]),
+            ("äö*", &["äöü"], &["aou"]),
+        ];
+        for (pattern, good, bad) in cases {
+            let glob = Glob::parse(pattern).unwrap_or_else(|wrong| panic!("{pattern}: {wrong:?}"));
+            for text in *good {
+                assert!(glob.matches(text), "{pattern} should match {text}");
+            }
+            for text in *bad {
+                assert!(!glob.matches(text), "{pattern} should not match {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_mean_something_else_is_refused_with_what_to_write() {
+        let cases = [
+            ("[^0-9]*", "[!"),
+            ("a[^b]", "[!"),
+            ("[a][^b]", "[!"),
+            ("{a,b}", "one glob for each"),
+            ("a}", "[}]"),
+            ("a**", "one *"),
+            ("**", "one *"),
+            ("a**/b", "one *"),
+            (r"a\*", "[*]"),
+            ("[[:digit:]]*", "[0-9]"),
+            ("[z-a]", "lower character first"),
+            ("[!9-0]", "lower character first"),
+            ("[a", "glob of"),
+            ("[", "glob of"),
+            ("[]", "glob of"),
+            ("[!", "glob of"),
+        ];
+        for (pattern, right) in cases {
+            let (problem, remedy) = Glob::parse(pattern).expect_err(pattern);
+            assert!(remedy.contains(right), "{pattern}: {problem}; {remedy}");
+            assert!(problem.starts_with("is \""), "{pattern}: {problem}");
+        }
+        assert!(Glob::parse(&"a".repeat(256)).is_ok() && Glob::parse(&"a".repeat(257)).is_err());
+    }
+
+    #[test]
+    fn implication_and_disjointness_are_said_only_of_what_is_certain() {
+        // outer, inner, outer is implied by inner, the two are apart
+        let cases = [
+            ("*", "a*", true, false),
+            ("a*", "a*", true, false),
+            ("a*", "ab", true, false),
+            ("a*", "b", false, true),
+            ("a*", "b*", false, false),
+            ("a", "b", false, true),
+            ("a", "a", true, false),
+            ("a?", "a*", false, false),
+        ];
+        for (outer, inner, implied, apart) in cases {
+            let (one, other) = (Glob::parse(outer).unwrap(), Glob::parse(inner).unwrap());
+            assert_eq!(one.is_implied_by(&other), implied, "{outer} by {inner}");
+            assert_eq!(one.is_apart_from(&other), apart, "{outer} and {inner}");
+            assert_eq!(other.is_apart_from(&one), apart, "{inner} and {outer}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Whether an account matches, and every reason why it does not.
+
+use super::{Accounts, Glob, OrganizationalUnit, Selector};
+use crate::organization::{Account, Parent};
+
+/// Why an account does not match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch<'s> {
+    Ids,
+    Names,
+    OrganizationalUnits,
+    /// The tag with this key is absent, or its value does not match.
+    Tag(&'s str),
+    Except,
+}
+
+impl Accounts {
+    pub fn matches(&self, account: &Account) -> bool {
+        self.mismatches(account).next().is_none()
+    }
+
+    /// Every reason why the account does not match, each looked for only when it is asked for.
+    pub fn mismatches<'s>(&'s self, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
+        let excepted = || self.except.as_ref().is_some_and(|except| unmet(except, account).next().is_none());
+        unmet(&self.only, account).chain(lazily(move || excepted().then_some(Mismatch::Except)))
+    }
+
+    /// Whether the account's tags, which `account` does not have yet, can decide.
+    pub fn asks_for_tags(&self, account: &Account) -> bool {
+        self.selectors().any(|selector| {
+            !selector.tags.is_empty() && unmet_without_tags(selector, account).next().is_none()
+        })
+    }
+}
+
+/// The conditions that the account does not meet.
+fn unmet<'s>(selector: &'s Selector, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
+    let tag = |key: &str, value: &Glob| account.tags.get(key).is_some_and(|tag| value.matches(tag));
+    let tags = selector.tags.iter().filter(move |(key, value)| !tag(key, value));
+    unmet_without_tags(selector, account).chain(tags.map(|(key, _)| Mismatch::Tag(key)))
+}
+
+fn unmet_without_tags<'s>(selector: &Selector, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
+    let Selector { ids, names, ous, tags: _ } = selector;
+    let other_id = || !ids.is_empty() && !ids.contains(&account.id);
+    let other_name = || !names.is_empty() && !names.iter().any(|name| name.matches(&account.name));
+    let elsewhere = || !ous.is_empty() && !ous.iter().any(|ou| ou.holds(&account.parents));
+    lazily(move || other_id().then_some(Mismatch::Ids))
+        .chain(lazily(move || other_name().then_some(Mismatch::Names)))
+        .chain(lazily(move || elsewhere().then_some(Mismatch::OrganizationalUnits)))
+}
+
+fn lazily<T>(look: impl FnOnce() -> Option<T>) -> impl Iterator<Item = T> {
+    std::iter::once_with(look).flatten()
+}
+
+impl OrganizationalUnit {
+    /// Whether it is one of these parents, which lead from the root down. Compares name by name, never joined: an OU
+    /// called `Workloads/Prod` is not the OU `Prod` in `Workloads`.
+    pub fn holds(&self, parents: &[Parent]) -> bool {
+        match self {
+            OrganizationalUnit::Id(id) => parents.iter().any(|parent| parent.id == *id),
+            OrganizationalUnit::Path(names) => {
+                let below_root = parents.get(1..).unwrap_or_default();
+                names.len() <= below_root.len()
+                    && names.iter().zip(below_root).all(|(name, parent)| parent.name.as_ref() == Some(name))
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    organization::{Parent, State},
+    reading::{Faults, Json},
+};
+
+fn accounts(text: &str) -> Accounts {
+    let json: Json = serde_json::from_str(text).unwrap();
+    let mut faults = Faults::default();
+    let accounts = Accounts::read("accounts", &json, &mut faults);
+    accounts.unwrap_or_else(|| panic!("{text}: {:#?}", faults.or(()).unwrap_err()))
+}
+
+/// class-7, in the OU Rust, in the OU Education, in the root.
+fn account() -> Account {
+    let parent = |id: &str, name: Option<&str>| Parent { id: id.into(), name: name.map(str::to_owned) };
+    Account {
+        id: AccountId::parse("111122223333").unwrap(),
+        name: "class-7".into(),
+        state: State::Active,
+        is_management: false,
+        parents: vec![
+            parent("r-ab12", None),
+            parent("ou-ab12-55555555", Some("Education")),
+            parent("ou-ab12-66666666", Some("Rust")),
+        ],
+        tags: BTreeMap::from([("course".into(), "rust".into()), ("empty".into(), String::new())]),
+    }
+}
+
+#[test]
+fn an_account_matches_if_every_kind_given_matches() {
+    let cases: &[(&str, Option<Mismatch<'_>>)] = &[
+        (r#"{ "ids": ["111122223333"] }"#, None),
+        (r#"{ "ids": ["444455556666", "111122223333"] }"#, None),
+        (r#"{ "ids": ["444455556666"] }"#, Some(Mismatch::Ids)),
+        (r#"{ "names": ["class-*"] }"#, None),
+        (r#"{ "names": ["class-?"] }"#, None),
+        (r#"{ "names": ["class-[0-9]"] }"#, None),
+        (r#"{ "names": ["Class-*"] }"#, Some(Mismatch::Names)),
+        (r#"{ "names": ["class"] }"#, Some(Mismatch::Names)),
+        (r#"{ "names": ["lass-7", "class-"] }"#, Some(Mismatch::Names)),
+        (r#"{ "ous": ["r-ab12"] }"#, None),
+        (r#"{ "ous": ["ou-ab12-55555555"] }"#, None),
+        (r#"{ "ous": ["ou-ab12-66666666"] }"#, None),
+        (r#"{ "ous": ["ou-ab12-77777777"] }"#, Some(Mismatch::OrganizationalUnits)),
+        (r#"{ "ous": ["Education"] }"#, None),
+        (r#"{ "ous": ["Education/Rust"] }"#, None),
+        (r#"{ "ous": ["Rust"] }"#, Some(Mismatch::OrganizationalUnits)),
+        (r#"{ "ous": ["Education/Rust/Deeper"] }"#, Some(Mismatch::OrganizationalUnits)),
+        (r#"{ "ous": ["education"] }"#, Some(Mismatch::OrganizationalUnits)),
+        (r#"{ "ous": ["Workloads", "Education"] }"#, None),
+        (r#"{ "tags": { "course": "*" } }"#, None),
+        (r#"{ "tags": { "course": "ru*", "empty": "" } }"#, None),
+        (r#"{ "tags": { "empty": "*" } }"#, None),
+        (r#"{ "tags": { "course": "go" } }"#, Some(Mismatch::Tag("course"))),
+        (r#"{ "tags": { "course": "rust", "term": "*" } }"#, Some(Mismatch::Tag("term"))),
+        (r#"{ "tags": { "Course": "rust" } }"#, Some(Mismatch::Tag("Course"))),
+        (r#"{ "ous": ["Education"], "names": ["class-*"], "tags": { "course": "*" } }"#, None),
+        (r#"{ "ous": ["Education"], "names": ["prod-*"] }"#, Some(Mismatch::Names)),
+        (r#"{ "except": { "ous": ["Education"] } }"#, Some(Mismatch::Except)),
+        (r#"{ "except": { "ous": ["Education"], "names": ["prod-*"] } }"#, None),
+        (r#"{ "except": { "tags": { "isolated": "true" } } }"#, None),
+        (r#"{ "ous": ["Education"], "except": { "names": ["class-7"] } }"#, Some(Mismatch::Except)),
+        (r#"{ "ids": ["444455556666"], "except": { "names": ["x"] } }"#, Some(Mismatch::Ids)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(accounts(text).mismatches(&account()).next(), *expected, "{text}");
+    }
+}
+
+#[test]
+fn every_reason_against_an_account_is_given_in_the_order_of_the_kinds() {
+    let accounts = accounts(
+        r#"{ "ids": ["444455556666"], "names": ["x"], "ous": ["Workloads"],
+             "tags": { "course": "go", "empty": "", "term": "*" }, "except": { "ous": ["Education"] } }"#,
+    );
+    let reasons: Vec<_> = accounts.mismatches(&account()).collect();
+    assert_eq!(
+        reasons,
+        [
+            Mismatch::Ids,
+            Mismatch::Names,
+            Mismatch::OrganizationalUnits,
+            Mismatch::Tag("course"),
+            Mismatch::Tag("term"),
+            Mismatch::Except
+        ]
+    );
+}
+
+#[test]
+fn an_ou_whose_name_has_a_slash_is_not_taken_for_a_path() {
+    let accounts = accounts(r#"{ "ous": ["Education/Rust"] }"#);
+    let mut account = account();
+    account.parents.pop();
+    account.parents[1].name = Some("Education/Rust".into());
+    assert_eq!(accounts.mismatches(&account).next(), Some(Mismatch::OrganizationalUnits));
+}
+
+#[test]
+fn tags_are_asked_for_only_if_they_can_decide() {
+    let cases = [
+        (r#"{ "ous": ["Education"] }"#, false),
+        (r#"{ "tags": { "course": "*" } }"#, true),
+        (r#"{ "ous": ["Education"], "tags": { "course": "*" } }"#, true),
+        (r#"{ "ous": ["Workloads"], "tags": { "course": "*" } }"#, false),
+        (r#"{ "except": { "tags": { "isolated": "true" } } }"#, true),
+        (r#"{ "except": { "names": ["prod-*"], "tags": { "isolated": "true" } } }"#, false),
+        (r#"{ "ous": ["Education"], "except": { "names": ["class-*"] } }"#, false),
+    ];
+    for (text, expected) in cases {
+        let without_tags = Account { tags: BTreeMap::new(), ..account() };
+        assert_eq!(accounts(text).asks_for_tags(&without_tags), expected, "{text}");
+    }
+    assert!(!Accounts::default().asks_for_tags(&account()));
+}

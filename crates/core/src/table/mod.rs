@@ -1,0 +1,166 @@
+//! A table: rows of one kind, read whole or refused with every fault. Knows no kind of row.
+//!
+//! A [`Table`] that exists is sound: it comes from [`parse`] or [`parse_items`] only. Nothing here reads a file or
+//! calls AWS.
+
+use std::{collections::HashMap, fmt, path::PathBuf};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::reading::{Fault, Faults, Fields, Json, RowRef};
+
+/// The largest table, in bytes of JSON. It is read whole into memory, and must stay small next to the function's.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The most rows of a table.
+pub const MAX_ROWS: usize = 10_000;
+
+/// A kind of row: which fields it has, and how it is read.
+pub trait RowKind: Sized + Serialize {
+    /// The field of the document that lists the rows, such as `assignments`.
+    const LIST: &'static str;
+    /// The document's JSON Schema, as the document names it.
+    const SCHEMA: &'static str;
+    /// The fields of a row. One of them is `id`.
+    const FIELDS: &'static [&'static str];
+    /// What to do instead of writing more rows than [`MAX_ROWS`].
+    const FEWER: &'static str;
+
+    /// The row, or `None` if `faults` has one more fault of it.
+    fn read(fields: Fields<'_>, faults: &mut Faults) -> Option<Self>;
+
+    /// Names the row in reports and faults; unique in the table.
+    fn id(&self) -> &str;
+}
+
+/// A sound table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table<R> {
+    /// The order means nothing, except that reports keep it.
+    pub rows: Vec<R>,
+}
+
+impl<R> Default for Table<R> {
+    fn default() -> Table<R> {
+        Table { rows: Vec::new() }
+    }
+}
+
+/// Where a table is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TableLocation {
+    /// A file of this name in the repository, compiled in; a test keeps it sound.
+    Embedded(&'static str),
+    File(PathBuf),
+    /// A DynamoDB table of this name, with one item a row.
+    DynamoDb(String),
+}
+
+impl fmt::Display for TableLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TableLocation::Embedded(name) => write!(f, "the embedded table ({name})"),
+            TableLocation::File(path) => write!(f, "{}", path.display()),
+            TableLocation::DynamoDb(name) => write!(f, "the DynamoDB table {name}"),
+        }
+    }
+}
+
+/// Reads a table. The error lists every fault and is never empty.
+pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
+    let mut faults = Faults::default();
+    if text.len() > MAX_BYTES {
+        faults.add("", format!("larger than {MAX_BYTES} bytes"), "use fewer or shorter rows");
+        return faults.or(Table::default());
+    }
+    let document: Json = match serde_json::from_slice(text) {
+        Ok(document) => document,
+        Err(error) => {
+            faults.add("", format!("not JSON: {error}"), "correct the text at that place");
+            return faults.or(Table::default());
+        }
+    };
+    let mut fields = Fields::open("", &document, &["$schema", R::LIST], &mut faults);
+    fields.text("$schema", &mut faults);
+    let rows = match fields.required(R::LIST, &mut faults) {
+        Some(Json::List(items)) => rows(items, &mut faults),
+        Some(other) => {
+            faults.add(R::LIST, format!("is {}", other.kind()), "write a list of rows");
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    faults.or(Table { rows })
+}
+
+/// Reads a table given as one item a row. A scan has no order, so the rows are ordered by id.
+pub fn parse_items<R: RowKind>(mut items: Vec<Json>) -> Result<Table<R>, Vec<Fault>> {
+    let mut faults = Faults::default();
+    items.sort_by_cached_key(written_id);
+    let rows = rows(&items, &mut faults);
+    faults.or(Table { rows })
+}
+
+fn rows<R: RowKind>(items: &[Json], faults: &mut Faults) -> Vec<R> {
+    if items.len() > MAX_ROWS {
+        faults.add(R::LIST, format!("more than {MAX_ROWS} rows"), R::FEWER);
+        return Vec::new();
+    }
+    let mut rows = Vec::with_capacity(items.len());
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let number = index + 1;
+        faults.in_row(Some(RowRef { number, id: written_id(item) }));
+        let fields = Fields::open("", item, R::FIELDS, faults);
+        rows.extend(R::read(fields, faults));
+        if let Some(id) = written_id(item) {
+            match first.get(&id) {
+                Some(before) => faults.add(
+                    "id",
+                    format!("is also the id of row {before}"),
+                    "give each row an id of its own, since reports name rows by it",
+                ),
+                None => _ = first.insert(id, number),
+            }
+        }
+    }
+    faults.in_row(None);
+    rows
+}
+
+/// The id as it is written, so that a row with other faults can still be named; cut if it is far too long.
+fn written_id(item: &Json) -> Option<String> {
+    let Json::Object(fields) = item else { return None };
+    fields.iter().find_map(|(name, value)| match value {
+        Json::Text(id) if name == "id" && !id.is_empty() => Some(id.chars().take(80).collect()),
+        _ => None,
+    })
+}
+
+/// Reads the `id` of any kind of row.
+pub fn read_id(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<String> {
+    let good = |id: &str| {
+        !id.is_empty()
+            && id.len() <= 64
+            && !id.starts_with('-')
+            && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    };
+    let right = "write up to 64 of a-z, 0-9 and -, the first not -";
+    let value = fields.required("id", faults)?;
+    match faults.string("id", value, right)? {
+        id if good(id) => Some(id.to_owned()),
+        id => {
+            faults.add("id", format!("is {}", crate::reading::quote(id)), right);
+            None
+        }
+    }
+}
+
+/// As [`parse`] reads it.
+impl<R: RowKind> Serialize for Table<R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_map(Some(2))?;
+        document.serialize_entry("$schema", R::SCHEMA)?;
+        document.serialize_entry(R::LIST, &self.rows)?;
+        document.end()
+    }
+}

@@ -1,0 +1,88 @@
+//! One item of work: its stage, and what it remembers of the answers so far.
+
+use std::time::Duration;
+
+use super::End;
+use crate::outcome::{Settled, Status};
+
+const FIRST_BACKOFF: Duration = Duration::from_millis(400);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default)]
+pub(super) struct Item {
+    pub stage: Stage,
+    /// When it was first asked for.
+    pub asked: Option<Duration>,
+    /// Answers that said "not now", in a row.
+    pub refusals: u32,
+    pub failures: u32,
+    /// A request may have had an effect although its answer did not say so.
+    pub may_have_effect: bool,
+    /// The last answer that was not the wanted one, for the report.
+    last: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    Waiting {
+        from: Duration,
+        /// Whether to look for evidence before it is started.
+        look_first: bool,
+    },
+    /// A call about it is in flight.
+    Calling,
+    Outstanding {
+        request_id: String,
+        since: Duration,
+        /// The greatest age at which it was seen in progress.
+        in_progress_at: Option<Duration>,
+    },
+    Done(Settled),
+}
+
+impl Default for Stage {
+    fn default() -> Stage {
+        Stage::Waiting { from: Duration::ZERO, look_first: false }
+    }
+}
+
+impl Item {
+    pub fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Done(_))
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { .. })
+    }
+
+    pub fn done(&mut self, settled: Settled) {
+        self.stage = Stage::Done(settled);
+    }
+
+    /// Tries again later: after a random part of a bound that doubles, so that two who met do not meet again.
+    pub fn wait(&mut self, now: Duration, random: fn() -> f64, last: String, look_first: bool) {
+        let bound = FIRST_BACKOFF.saturating_mul(1 << self.refusals.min(10)).min(LONGEST_BACKOFF);
+        self.refusals += 1;
+        self.last = Some(last);
+        self.stage = Stage::Waiting { from: now + bound.mul_f64(random()), look_first };
+    }
+
+    pub fn settled(self, end: End) -> Settled {
+        let end = match end {
+            End::Late => "the time ran out",
+            End::Stopped => "it was stopped",
+        };
+        let (mut reason, request_id) = match self.stage {
+            Stage::Done(settled) => return settled,
+            Stage::Outstanding { request_id, .. } => {
+                (format!("its creation was IN_PROGRESS when {end}"), Some(request_id))
+            }
+            Stage::Calling => (format!("no answer had come when {end}"), None),
+            Stage::Waiting { .. } => (format!("it was not created when {end}"), None),
+        };
+        if let Some(last) = self.last {
+            reason = format!("{reason}; the last answer before: {last}");
+        }
+        Settled { request_id, ..Status::pending(reason).into() }
+    }
+}

@@ -1,0 +1,110 @@
+//! When to poll. The first poll comes when something may be done: after the time that earlier items of this work have
+//! taken, or `FIRST_POLL` if none is done. While polls find nothing new, the gap grows by two fifths up to
+//! `LONGEST_GAP`. While items wait for one of the outstanding places, a poll that frees places is the best use of a
+//! request, so the shortest gap is smaller then.
+
+use std::time::Duration;
+
+/// Before anything is known of how long provisioning takes; it is rarely faster.
+const FIRST_POLL: Duration = Duration::from_millis(500);
+/// With the growth below, what takes a second is seen to be done at 1.1 s, and what takes three at 3.2 s.
+const SHORTEST_GAP: Duration = Duration::from_millis(250);
+/// While items wait for a place among the outstanding ones. Measured with 60 items of 1 s on a paused clock: a gap of
+/// 200 ms costs 13 % more time and saves one poll.
+const SHORTEST_GAP_WHILE_WAITING: Duration = Duration::from_millis(120);
+const LONGEST_GAP: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Polls {
+    /// Whether the last list had anything of ours.
+    pub list_helps: bool,
+    /// Calls of the present poll that have not been answered.
+    under_way: usize,
+    at: Option<Duration>,
+    /// Polls in a row that found nothing new.
+    fruitless: u32,
+    /// How long an item is expected to take.
+    provisioning: Duration,
+    /// What the items that the present poll has found done have taken: longer than the first, if they were seen in
+    /// progress before, and not longer than the second.
+    took: Option<(Option<Duration>, Duration)>,
+}
+
+impl Default for Polls {
+    fn default() -> Polls {
+        Polls { list_helps: true, under_way: 0, at: None, fruitless: 0, provisioning: FIRST_POLL, took: None }
+    }
+}
+
+impl Polls {
+    pub fn at(&self) -> Option<Duration> {
+        self.at
+    }
+
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.under_way == 0 && self.at.is_some_and(|at| at <= now)
+    }
+
+    /// So many more calls belong to the present poll.
+    pub fn asked(&mut self, calls: usize) {
+        self.under_way += calls;
+        self.at = None;
+    }
+
+    pub fn answered(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Something is under way from now on.
+    pub fn begun(&mut self, now: Duration) {
+        self.fruitless = 0;
+        if self.under_way == 0 {
+            let at = now + self.provisioning.max(SHORTEST_GAP_WHILE_WAITING);
+            self.at = Some(self.at.map_or(at, |before| before.min(at)));
+        }
+    }
+
+    /// Something is done. `seen`: the greatest age at which it was seen in progress, and its age now.
+    pub fn finished(&mut self, seen: Option<(Option<Duration>, Duration)>) {
+        self.fruitless = 0;
+        if let Some((in_progress_at, age)) = seen {
+            let (longer, not_longer) = self.took.unwrap_or((None, Duration::MAX));
+            self.took = Some((longer.max(in_progress_at), not_longer.min(age)));
+        }
+    }
+
+    /// After the last call of a poll: when the next one comes. `oldest`: since when the oldest item is under way.
+    pub fn plan(
+        &mut self,
+        now: Duration,
+        oldest: Option<Duration>,
+        outstanding: usize,
+        waiting: bool,
+        random: fn() -> f64,
+    ) {
+        if self.under_way > 0 {
+            return;
+        }
+        // Between the two bounds. With one bound only, a little less than it: a first poll that comes late comes
+        // earlier next time.
+        if let Some((longer, not_longer)) = self.took.take() {
+            self.provisioning = match longer {
+                Some(longer) => (longer.min(not_longer) + not_longer) / 2,
+                None => not_longer.mul_f64(0.9),
+            };
+        }
+        let Some(oldest) = oldest else {
+            self.at = None;
+            return;
+        };
+        let shortest = if waiting { SHORTEST_GAP_WHILE_WAITING } else { SHORTEST_GAP };
+        // A poll that describes one by one costs as many requests, so it comes less often.
+        let calls = if self.list_helps { 1 } else { outstanding.div_ceil(2) };
+        let gap = shortest
+            .mul_f64(calls as f64 * 1.4_f64.powi(self.fruitless.min(20) as i32))
+            .min(LONGEST_GAP)
+            .mul_f64(0.8 + 0.4 * random());
+        self.fruitless += 1;
+        self.at = Some((now + gap).max(oldest + self.provisioning));
+    }
+}

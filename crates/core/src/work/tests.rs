@@ -1,0 +1,183 @@
+use super::*;
+
+const FAR: Bounds = Bounds { max_outstanding: 2, until: Duration::from_secs(100) };
+
+fn work(items: usize) -> Work {
+    Work::new(items, FAR, || 0.5)
+}
+
+fn at(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn asks(work: &mut Work, now: Duration) -> Vec<Ask> {
+    match work.next(now, Wish::GoOn) {
+        Next::Ask(asks, _) => asks,
+        Next::End(end) => panic!("nothing is asked: {end:?}"),
+    }
+}
+
+fn start(item: usize) -> Ask {
+    Ask::Start { item, again: false }
+}
+
+fn under_way(item: usize, id: &str) -> Answer {
+    let started = Started { request_id: Some(id.into()), progress: Progress::InProgress };
+    Answer::Started { item, answer: Ok(started) }
+}
+
+fn refused(cause: Cause) -> CallError {
+    CallError { operation: "sso:CreateAccountAssignment", cause, code: None, message: "no".into() }
+}
+
+fn statuses(work: Work, end: End) -> Vec<Status> {
+    work.settle(end).into_iter().map(|settled| settled.status).collect()
+}
+
+#[test]
+fn as_many_are_started_as_may_be_outstanding_and_one_list_polls_for_all() {
+    let mut work = work(3);
+    assert_eq!(asks(&mut work, at(0)), [start(0), start(1)]);
+    assert_eq!(work.take(under_way(0, "a"), at(10)), []);
+    assert_eq!(work.take(under_way(1, "b"), at(10)), []);
+    assert_eq!(asks(&mut work, at(20)), [], "both places are taken");
+    assert_eq!(asks(&mut work, at(510)), [Ask::List], "after half a second something may be done");
+    let listed =
+        HashMap::from([("a".to_owned(), Progress::Succeeded), ("stranger".to_owned(), Progress::InProgress)]);
+    // What the list leaves out is described.
+    let describe = Ask::Describe { item: 1, request_id: "b".into() };
+    assert_eq!(work.take(Answer::Listed(Ok(listed)), at(520)), [describe]);
+    assert_eq!(asks(&mut work, at(530)), [start(2)], "a place is free");
+    let answer = Ok(Some(Progress::Failed(Some("Received a 404 status error".into()))));
+    work.take(Answer::Described { item: 1, request_id: "b".into(), answer }, at(540));
+    assert_eq!(work.count(), Count { done: 2, failed: 1, outstanding: 1 });
+    let settled = work.settle(End::Late);
+    assert_eq!(settled[0].status, Status::Created);
+    assert_eq!((settled[0].request_id.as_deref(), settled[0].took), (Some("a"), Some(at(520))));
+    assert!(matches!(&settled[1].status, Status::Failed { remedy: crate::cause::Remedy::CorrectTable, .. }));
+    assert!(matches!(&settled[2].status, Status::Pending { .. }), "it was asked for and not answered");
+}
+
+#[test]
+fn a_refusal_decides_whether_the_item_is_looked_at_before_it_is_started_again() {
+    let again = Ask::Start { item: 0, again: true };
+    let look = Ask::Look { item: 0 };
+    let cases = [
+        (Cause::Throttled, Some(again)),
+        (Cause::Conflict, Some(look.clone())),
+        (Cause::Unavailable, Some(look.clone())),
+        (Cause::Quota, Some(look)),
+        (Cause::Denied, None),
+        (Cause::Credentials, None),
+        (Cause::NotFound, None),
+    ];
+    for (cause, expected) in cases {
+        let mut work = work(1);
+        asks(&mut work, at(0));
+        work.take(Answer::Started { item: 0, answer: Err(refused(cause)) }, at(10));
+        match expected {
+            Some(expected) => {
+                assert_eq!(asks(&mut work, at(100)), [], "{cause:?}: not before half of 400 ms");
+                assert_eq!(asks(&mut work, at(210)), [expected], "{cause:?}");
+            }
+            None => {
+                assert!(matches!(work.next(at(10), Wish::GoOn), Next::End(_)), "{cause:?}");
+                let status = statuses(work, End::Late).remove(0);
+                assert!(matches!(status, Status::Failed { .. } | Status::Unresolved { .. }), "{status:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_there_after_a_lost_reply_is_created_and_otherwise_present() {
+    for (cause, expected) in [(Cause::Unavailable, Status::Created), (Cause::Conflict, Status::Present)] {
+        let mut work = work(1);
+        asks(&mut work, at(0));
+        work.take(Answer::Started { item: 0, answer: Err(refused(cause)) }, at(10));
+        assert_eq!(asks(&mut work, at(210)), [Ask::Look { item: 0 }]);
+        work.take(Answer::Looked { item: 0, answer: Ok(Evidence::Present) }, at(220));
+        assert_eq!(statuses(work, End::Late), [expected]);
+    }
+}
+
+#[test]
+fn a_passing_failure_is_tried_eight_times_and_a_final_one_once() {
+    for (reason, starts) in [("takes longer than usual", 8), ("Received a 403 status error", 1)] {
+        let mut work = work(1);
+        let (mut now, mut started) = (Duration::ZERO, 0);
+        while let Next::Ask(asks, _) = work.next(now, Wish::GoOn) {
+            for ask in asks {
+                match ask {
+                    Ask::Start { item, .. } => {
+                        started += 1;
+                        let progress = Progress::Failed(Some(reason.into()));
+                        let answer = Ok(Started { request_id: Some("a".into()), progress });
+                        work.take(Answer::Started { item, answer }, now);
+                    }
+                    Ask::Look { item } => {
+                        work.take(Answer::Looked { item, answer: Ok(Evidence::Absent) }, now);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            now += at(100);
+        }
+        assert_eq!(started, starts, "{reason}");
+        assert!(
+            matches!(&statuses(work, End::Late)[0], Status::Failed { reason: said, .. } if said.contains(reason))
+        );
+    }
+}
+
+#[test]
+fn an_observer_can_keep_it_from_starting_and_from_waiting() {
+    let mut work = work(3);
+    asks(&mut work, at(0));
+    work.take(under_way(0, "a"), at(10));
+    work.take(under_way(1, "b"), at(10));
+    let answer = Ok(Some(Progress::Succeeded));
+    work.take(Answer::Described { item: 0, request_id: "a".into(), answer }, at(20));
+    assert!(matches!(work.next(at(30), Wish::StartNothing), Next::Ask(asks, _) if asks.is_empty()));
+    assert!(matches!(work.next(at(30), Wish::Stop), Next::End(End::Stopped)));
+    let [first, second, third] = &statuses(work, End::Stopped)[..] else { panic!("three items") };
+    assert_eq!(*first, Status::Created);
+    let said = |status: &Status| match status {
+        Status::Pending { reason } => reason.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(said(second), "its creation was IN_PROGRESS when it was stopped");
+    assert_eq!(said(third), "it was not created when it was stopped");
+}
+
+#[test]
+fn a_request_id_that_stays_unknown_is_given_up_and_looked_at() {
+    let mut work = work(1);
+    asks(&mut work, at(0));
+    work.take(under_way(0, "a"), at(0));
+    let unknown = || Answer::Described { item: 0, request_id: "a".into(), answer: Ok(None) };
+    work.take(unknown(), at(20_000));
+    assert_eq!(work.request_ids().collect::<Vec<_>>(), ["a"], "for 20 seconds it may still appear");
+    work.take(unknown(), at(20_001));
+    assert_eq!(asks(&mut work, at(20_300)), [Ask::Look { item: 0 }]);
+}
+
+#[test]
+fn nothing_is_started_in_the_last_second() {
+    let mut work = work(1);
+    assert!(matches!(work.next(at(99_001), Wish::GoOn), Next::End(End::Late)));
+    assert_eq!(asks(&mut work, at(99_000)), [start(0)]);
+}
+
+#[test]
+fn what_others_started_is_waited_for_or_taken_as_present() {
+    let mut work = work(3);
+    assert!(work.adopt(0, "a".into(), &Progress::InProgress, at(0)));
+    assert!(work.adopt(1, "b".into(), &Progress::Succeeded, at(0)));
+    assert!(!work.adopt(2, "c".into(), &Progress::Failed(None), at(0)));
+    assert!(!work.adopt(0, "d".into(), &Progress::InProgress, at(0)), "one is enough");
+    assert_eq!(asks(&mut work, at(0)), [start(2)]);
+    assert_eq!(work.request_ids().collect::<Vec<_>>(), ["a"]);
+    let settled = work.settle(End::Late);
+    assert_eq!((&settled[1].status, settled[1].request_id.as_deref()), (&Status::Present, Some("b")));
+}

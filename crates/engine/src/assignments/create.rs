@@ -1,0 +1,139 @@
+//! Account assignments as work: which call each ask is, and the creations of others that are for the same.
+//!
+//! Creates only what it was given and deletes nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use assigner_aws::identity_center::{Creation, IdentityCenter};
+use assigner_core::{
+    assignments::plan::Assignment,
+    cause::CallError,
+    outcome::Settled,
+    work::{Answer, Ask, Bounds, Evidence, Progress, Started, Work},
+};
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    READS_AT_ONCE,
+    drive::{self, Call, Observer},
+};
+
+/// Bounds of an invocation or a verb.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Creations in flight at once.
+    pub max_outstanding: usize,
+    /// When everything that is not done becomes `pending`.
+    pub until: Instant,
+}
+
+/// Creates the missing assignments and waits until each is done, refused for good, or out of time. Answers for each of
+/// them.
+///
+/// `in_progress` are the request ids of creations that were under way before `missing` was found to be missing: an
+/// earlier run that was cut off may have asked for the very same, and then its creation is waited for.
+pub async fn create(
+    center: &IdentityCenter,
+    missing: HashSet<Assignment>,
+    in_progress: Vec<String>,
+    limits: Limits,
+    observer: Option<Observer<'_>>,
+) -> HashMap<Assignment, Settled> {
+    let began = Instant::now();
+    let mut missing: Vec<Assignment> = missing.into_iter().collect();
+    missing.sort();
+    let bounds = Bounds { max_outstanding: limits.max_outstanding, until: drive::until(began, limits.until) };
+    let mut work = Work::new(missing.len(), bounds, fastrand::f64);
+    if !in_progress.is_empty()
+        && let Ok(creations) = timeout_at(limits.until, describe(center, in_progress)).await
+    {
+        adopt(&mut work, &missing, creations, began);
+    }
+    let call = |ask, work: &Work| call(center, &missing, ask, work);
+    let settled = drive::drive(work, began, call, observer).await;
+    missing.iter().cloned().zip(settled).collect()
+}
+
+/// The creations that can be described.
+async fn describe(center: &IdentityCenter, request_ids: Vec<String>) -> Vec<Creation> {
+    stream::iter(request_ids)
+        .map(async |request_id| {
+            let creation = center.creation(&request_id).await;
+            creation
+                .inspect_err(|error| tracing::warn!(%error, request_id, "a creation is not known"))
+                .ok()?
+        })
+        .buffer_unordered(READS_AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
+
+/// Takes creations that others started for ours if they are for the same assignments.
+fn adopt(work: &mut Work, missing: &[Assignment], creations: Vec<Creation>, began: Instant) {
+    let index: HashMap<&Assignment, usize> =
+        missing.iter().enumerate().map(|(item, assignment)| (assignment, item)).collect();
+    for creation in creations {
+        if let Creation { request_id: Some(request_id), progress, assignment: Some(assignment) } = creation
+            && let Some(item) = index.get(&assignment)
+        {
+            work.adopt(*item, request_id, &progress, began.elapsed());
+        }
+    }
+}
+
+fn call<'a>(center: &'a IdentityCenter, missing: &'a [Assignment], ask: Ask, work: &Work) -> Call<'a> {
+    match ask {
+        Ask::Start { item, again } => {
+            if again {
+                center.tally().retried();
+            }
+            let assignment = &missing[item];
+            let started = |Creation { request_id, progress, .. }| Started { request_id, progress };
+            async move { Answer::Started { item, answer: center.create(assignment).await.map(started) } }
+                .boxed()
+        }
+        Ask::Look { item } => {
+            let ours: HashSet<String> = work.request_ids().map(str::to_owned).collect();
+            let assignment = &missing[item];
+            async move { Answer::Looked { item, answer: look(center, assignment, &ours).await } }.boxed()
+        }
+        Ask::List => async move {
+            let answer = center.some_creations().await;
+            let answer = answer
+                .inspect_err(|error| tracing::debug!(%error, "creations are described one by one instead"));
+            Answer::Listed(answer.map(|listed| listed.into_iter().collect()))
+        }
+        .boxed(),
+        Ask::Describe { item, request_id } => async move {
+            let answer = center.creation(&request_id).await;
+            let answer = answer.map(|creation| creation.map(|creation| creation.progress));
+            Answer::Described { item, request_id, answer }
+        }
+        .boxed(),
+    }
+}
+
+/// Looks for creations under way first and for the assignment second: one that ends in between is seen.
+async fn look(
+    center: &IdentityCenter,
+    assignment: &Assignment,
+    ours: &HashSet<String>,
+) -> Result<Evidence, CallError> {
+    // If creations cannot be listed, the assignment itself still shows.
+    let others =
+        center.creations_in_progress().await.into_iter().filter(|request_id| !ours.contains(request_id));
+    let mut creations = stream::iter(others)
+        .map(async |request_id| (center.creation(&request_id).await, request_id))
+        .buffer_unordered(READS_AT_ONCE);
+    while let Some((creation, request_id)) = creations.next().await {
+        if let Ok(Some(Creation { progress: Progress::InProgress, assignment: Some(other), .. })) = creation
+            && other == *assignment
+        {
+            return Ok(Evidence::InProgress(request_id));
+        }
+    }
+    let assigned = center.assigned(&assignment.account, &assignment.permission_set).await?;
+    Ok(if assigned.contains(&assignment.principal) { Evidence::Present } else { Evidence::Absent })
+}

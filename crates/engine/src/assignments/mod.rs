@@ -1,0 +1,6 @@
+//! The capability *assignments*: what it asks of AWS.
+
+pub mod create;
+pub mod ensure;
+pub mod present;
+pub mod resolve;

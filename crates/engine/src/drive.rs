@@ -1,0 +1,75 @@
+//! Work, driven to its end: makes the calls that [`Work`] asks for, hands it the answers, and stops at the deadline.
+//!
+//! One task drives everything; nothing is spawned, so nothing outlives the caller. It decides nothing: what is asked
+//! next, and when, `assigner_core::work` says.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use assigner_core::{
+    outcome::Settled,
+    work::{Answer, Ask, Count, Next, Wish, Work},
+};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+/// A call under way.
+pub type Call<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// Who looks on, and may end the work before the time runs out.
+pub struct Observer<'a> {
+    pub wish: watch::Receiver<Wish>,
+    pub progress: &'a (dyn Fn(Count) + Sync),
+}
+
+/// Drives the work that began at `began`. `call` makes the call for an ask.
+#[expect(clippy::disallowed_methods, reason = "waits for answers, until the moment that the work names")]
+pub async fn drive<'a>(
+    mut work: Work,
+    began: Instant,
+    mut call: impl FnMut(Ask, &Work) -> Call<'a>,
+    mut observer: Option<Observer<'_>>,
+) -> Vec<Settled> {
+    let mut calls = FuturesUnordered::new();
+    let end = loop {
+        let wish = observer.as_ref().map_or(Wish::GoOn, |observer| *observer.wish.borrow());
+        let (asks, wake) = match work.next(began.elapsed(), wish) {
+            Next::Ask(asks, wake) => (asks, wake),
+            Next::End(end) => break end,
+        };
+        for ask in asks {
+            calls.push(call(ask, &work));
+        }
+        tokio::select! {
+            biased;
+            Some(answer) = calls.next() => {
+                for ask in work.take(answer, began.elapsed()) {
+                    calls.push(call(ask, &work));
+                }
+            }
+            () = sleep_until(began + wake) => {}
+            () = changed(&mut observer) => {}
+        }
+        if let Some(observer) = &observer {
+            (observer.progress)(work.count());
+        }
+    };
+    work.settle(end)
+}
+
+/// The time from `began` until `until`, as [`Work`] counts it.
+pub fn until(began: Instant, until: Instant) -> Duration {
+    until.saturating_duration_since(began)
+}
+
+/// Returns when the observer wants something else; without one, never.
+async fn changed(observer: &mut Option<Observer<'_>>) {
+    if let Some(observer) = observer
+        && observer.wish.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,26 @@
+//! What account-assigner does: reads facts, drives work to its end before a deadline, and compares.
+//!
+//! What is decided, `assigner_core` decides; each call to AWS is a function of `assigner_aws`. Nothing is spawned, so
+//! nothing outlives its caller. It creates only what it was given and deletes nothing.
+//!
+//! | room | what |
+//! |---|---|
+//! | [`settings`] | the environment, read once |
+//! | [`files`] | the one bounded reader of files |
+//! | [`source`] | a table, from where it is |
+//! | [`facts`] | what is true, for a survey, a plan, a snapshot |
+//! | [`drive`] | work: calls, answers, deadline, observer |
+//! | [`assignments`] | one account's grants, and who has what |
+//! | [`error`] | what ends an invocation or a verb |
+
+pub mod assignments;
+pub mod drive;
+pub mod error;
+pub mod facts;
+pub mod files;
+pub mod settings;
+pub mod source;
+
+/// Reads at the same time. The pace limits the rate of those to Identity Center, and Organizations throttles above its
+/// own quotas; this limits how many wait for an answer.
+const READS_AT_ONCE: usize = 8;
