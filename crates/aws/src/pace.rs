@@ -62,6 +62,7 @@ impl Pace {
     }
 
     /// Returns when the caller may send a request. Callers go in the order in which they asked.
+    #[expect(clippy::disallowed_methods, reason = "waits for its turn, which the caller's deadline may drop")]
     pub async fn turn(&self) -> Turn {
         let (at, turn) = {
             let mut now = self.lock();
@@ -118,6 +119,7 @@ impl Pace {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test lets a paused clock go on")]
 mod tests {
     use super::*;
 

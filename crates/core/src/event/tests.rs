@@ -4,6 +4,7 @@ use time::macros::datetime;
 use super::*;
 
 /// One of the sample payloads that people and `sam local invoke` use as well.
+#[expect(clippy::disallowed_methods, reason = "a test may read a sample")]
 fn sample(name: &str) -> Value {
     let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
