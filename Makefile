@@ -1,6 +1,6 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template moto browser pictures tools deny bench
+.PHONY: demo test format lint unit doc template programs moto browser pictures tools deny bench
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
@@ -34,16 +34,18 @@ template: .venv/.installed
 	SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint --config-env move-account
 	.venv/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml move-account.yaml
 
-# The function last and by itself, so that it has its own features and nothing of the others', as it is deployed.
-moto: .venv/.installed
-	cargo build --locked
+# As the tests of `make unit` have them, so that nothing is compiled twice. The function last and by itself, with its own
+# features and nothing of the others', as it is deployed.
+programs:
+	cargo test --locked --no-run
 	cargo build --locked --package account-assigner
+
+moto: .venv/.installed programs
 	.venv/bin/python -m pytest -q tests/moto
 
 # The report of `assignctl` in Chromium, from Debian's packages if it is missing; poppler reads what it prints.
-browser: .venv/.installed
+browser: .venv/.installed programs
 	command -v chromium && command -v pdftotext || tests/browser/install
-	cargo build --locked
 	.venv/bin/python -m pytest -q tests/browser
 
 # The pictures of the documents, from what the command prints and the browser shows today.

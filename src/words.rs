@@ -7,35 +7,20 @@ use assigner_engine::error::Error;
 /// What a person can do.
 pub fn remedy(remedy: Remedy) -> &'static str {
     match remedy {
-        Remedy::CallLess => {
-            "lower MAX_REQUESTS_PER_SECOND, or find out who else calls Identity Center so often"
-        }
         Remedy::WaitForOtherChange => {
             "wait until the other change to the same account is done, then invoke again"
         }
         Remedy::WaitForService => "wait for the service to recover, then invoke again",
-        Remedy::CorrectName => "correct the name, id or ARN in the table, or create what it names",
         Remedy::AllowAction => "give the function's role this action; template.yaml lists what it needs",
         Remedy::SignIn => "give the function a role, or the credentials that it runs with",
         Remedy::AllowKey => {
             "let the function's role use the KMS key of the Identity Center instance (kms:Decrypt), and check that \
              the key is enabled"
         }
-        Remedy::RaiseQuota => "ask for a higher quota, or remove what nobody needs",
-        Remedy::CorrectValue => "correct the setting or the row that holds this value",
-        Remedy::CheckEndpoint => "check that the endpoint is the service's own",
-        Remedy::CorrectTable => {
-            "the account, the principal or the permission set does not exist (any more): correct the table, or create \
-             what it names"
-        }
-        Remedy::AllowProvisioning => {
-            "Identity Center may not write IAM roles in the account: look for a service control policy that denies \
-             it, and for a change to the role AWSServiceRoleForSSO there"
-        }
-        Remedy::ReopenAccount => "reopen the account, or take it out of the table",
         Remedy::TryLater => {
             "invoke again later; if it fails for hours, open a support case with the request id"
         }
+        other => other.in_general(),
     }
 }
 

@@ -6,14 +6,10 @@ use assigner_engine::error::Error;
 /// What a person can do.
 pub fn remedy(remedy: Remedy) -> &'static str {
     match remedy {
-        Remedy::CallLess => {
-            "lower MAX_REQUESTS_PER_SECOND, or find out who else calls Identity Center so often"
-        }
         Remedy::WaitForOtherChange => {
             "wait until the other change to the same account is done, then run the same command again"
         }
         Remedy::WaitForService => "wait for the service to recover, then run the same command again",
-        Remedy::CorrectName => "correct the name, id or ARN in the table, or create what it names",
         Remedy::AllowAction => {
             "allow this identity the action, or use another one; `assignctl doctor` shows what it may do"
         }
@@ -25,21 +21,10 @@ pub fn remedy(remedy: Remedy) -> &'static str {
             "let this identity use the KMS key of the Identity Center instance (kms:Decrypt), and check that the key \
              is enabled"
         }
-        Remedy::RaiseQuota => "ask for a higher quota, or remove what nobody needs",
-        Remedy::CorrectValue => "correct the setting or the row that holds this value",
-        Remedy::CheckEndpoint => "check that the endpoint is the service's own",
-        Remedy::CorrectTable => {
-            "the account, the principal or the permission set does not exist (any more): correct the table, or create \
-             what it names"
-        }
-        Remedy::AllowProvisioning => {
-            "Identity Center may not write IAM roles in the account: look for a service control policy that denies \
-             it, and for a change to the role AWSServiceRoleForSSO there"
-        }
-        Remedy::ReopenAccount => "reopen the account, or take it out of the table",
         Remedy::TryLater => {
             "run the same command again later; if it fails for hours, open a support case with the request id"
         }
+        other => other.in_general(),
     }
 }
 

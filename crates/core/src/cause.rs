@@ -1,6 +1,6 @@
 //! What failures mean: whether to try again, to wait for someone, or to stop. Decided here and nowhere else.
 //!
-//! The words for people are the shells': [`Remedy`] says what has to be done, and each shell says it to its reader.
+//! [`Remedy`] says what has to be done. Words that depend on who reads are the shells'.
 
 use std::fmt;
 
@@ -77,6 +77,40 @@ pub enum Remedy {
     AllowProvisioning,
     ReopenAccount,
     TryLater,
+}
+
+impl Remedy {
+    /// Words that fit any reader. A shell says it in its own words if they depend on who reads.
+    pub fn in_general(self) -> &'static str {
+        match self {
+            Remedy::CallLess => {
+                "lower MAX_REQUESTS_PER_SECOND, or find out who else calls Identity Center so often"
+            }
+            Remedy::WaitForOtherChange => "wait until the other change to the same account is done",
+            Remedy::WaitForService => "wait for the service to recover",
+            Remedy::CorrectName => "correct the name, id or ARN in the table, or create what it names",
+            Remedy::AllowAction => "allow this action",
+            Remedy::SignIn => "give it credentials",
+            Remedy::AllowKey => {
+                "allow kms:Decrypt with the KMS key of the Identity Center instance, and check that the key is enabled"
+            }
+            Remedy::RaiseQuota => "ask for a higher quota, or remove what nobody needs",
+            Remedy::CorrectValue => "correct the setting or the row that holds this value",
+            Remedy::CheckEndpoint => "check that the endpoint is the service's own",
+            Remedy::CorrectTable => {
+                "the account, the principal or the permission set does not exist (any more): correct the table, or \
+                 create what it names"
+            }
+            Remedy::AllowProvisioning => {
+                "Identity Center may not write IAM roles in the account: look for a service control policy that \
+                 denies it, and for a change to the role AWSServiceRoleForSSO there"
+            }
+            Remedy::ReopenAccount => "reopen the account, or take it out of the table",
+            Remedy::TryLater => {
+                "try again later; if it fails for hours, open a support case with the request id"
+            }
+        }
+    }
 }
 
 /// How a shell says a remedy to its reader.

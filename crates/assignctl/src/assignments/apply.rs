@@ -46,7 +46,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     let in_progress = aws.center.creations_in_progress().await;
     let facts = session.facts_from_aws(&aws, &selection, &[&table], Extent::Everything).await?;
     let mut overview = Overview::new(&facts, &table, &session.table);
-    if overview.counts.planned > 0 {
+    if overview.counts.grants.planned > 0 {
         if !session.json {
             session.print(&show::accounts(&overview, Shown::Incomplete));
             session.print(&show::summary(&overview.counts));
@@ -54,7 +54,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         let accounts = overview.accounts.iter().filter(|account| account.planned().next().is_some()).count();
         let question = format!(
             "{STRONG}Create {} in {}?{STRONG:#}",
-            plural(overview.counts.planned, "assignment"),
+            plural(overview.counts.grants.planned, "assignment"),
             plural(accounts, "account")
         );
         if !yes && !session.confirm(&question)? {
@@ -73,7 +73,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     } else {
         session.print(&show::accounts(&overview, Shown::Incomplete));
         session.print(&show::summary(&overview.counts));
-        if overview.counts.pending > 0 {
+        if overview.counts.grants.pending > 0 {
             session.note("next: run the same command again; it goes on where this one ended");
         }
     }

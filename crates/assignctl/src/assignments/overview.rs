@@ -12,7 +12,7 @@ use assigner_core::{
         report::{AccountReport, GrantReport, PermissionSetReport, PrincipalReport, StatusReport, seconds},
     },
     organization::Account,
-    outcome::{Settled, Status},
+    outcome::{Counts, Settled, Status},
     table::TableLocation,
 };
 use serde::Serialize;
@@ -68,6 +68,8 @@ pub struct WantedGrant {
     /// What is to be created, if everything about it is known.
     #[serde(skip)]
     assignment: Option<Assignment>,
+    #[serde(skip)]
+    status: Status,
     #[serde(flatten)]
     pub report: GrantReport,
 }
@@ -101,12 +103,8 @@ pub struct PlanCounts {
     pub incomplete: usize,
     pub ignored: usize,
     pub not_ready: usize,
-    pub created: usize,
-    pub present: usize,
-    pub planned: usize,
-    pub unresolved: usize,
-    pub failed: usize,
-    pub pending: usize,
+    #[serde(flatten)]
+    pub grants: Counts,
     /// In accounts to which the table applies.
     pub unexplained: usize,
 }
@@ -143,11 +141,13 @@ impl Overview {
 
     /// After statuses have changed: what each account, and all of them, come to.
     fn recount(&mut self) {
-        let mut counts = PlanCounts { accounts: self.accounts.len(), ..PlanCounts::default() };
+        let grants = self.accounts.iter().flat_map(|account| &account.grants);
+        let grants = Counts::of(grants.map(|grant| &grant.status));
+        let mut counts = PlanCounts { accounts: self.accounts.len(), grants, ..PlanCounts::default() };
         for account in &mut self.accounts {
             match account.standing {
                 Standing::Complete | Standing::Incomplete => {
-                    let complete = account.grants.iter().all(|grant| grant.report.is_in_place());
+                    let complete = account.grants.iter().all(|grant| grant.status.is_in_place());
                     account.standing = if complete { Standing::Complete } else { Standing::Incomplete };
                     *if complete { &mut counts.complete } else { &mut counts.incomplete } += 1;
                     counts.unexplained += account.unexplained.len();
@@ -155,21 +155,11 @@ impl Overview {
                 Standing::Ignored => counts.ignored += 1,
                 Standing::NotReady => counts.not_ready += 1,
             }
-            for grant in &account.grants {
-                *match grant.report.status {
-                    StatusReport::Created => &mut counts.created,
-                    StatusReport::Present => &mut counts.present,
-                    StatusReport::Planned => &mut counts.planned,
-                    StatusReport::Failed { .. } => &mut counts.failed,
-                    StatusReport::Unresolved { .. } => &mut counts.unresolved,
-                    StatusReport::Pending { .. } => &mut counts.pending,
-                } += 1;
-            }
         }
-        self.outcome = match counts {
-            PlanCounts { failed: 0, unresolved: 0, pending: 0, planned: 0, .. } => Outcome::Ready,
-            PlanCounts { failed: 0, unresolved: 0, pending: 0, .. } => Outcome::Planned,
-            _ => Outcome::Incomplete,
+        self.outcome = match grants {
+            _ if grants.not_in_place() > 0 => Outcome::Incomplete,
+            Counts { planned: 0, .. } => Outcome::Ready,
+            _ => Outcome::Planned,
         };
         self.counts = counts;
     }
@@ -205,7 +195,7 @@ impl AccountAccess {
 
     /// What is to be created in it.
     pub fn planned(&self) -> impl Iterator<Item = &Assignment> {
-        let planned = |grant: &&WantedGrant| grant.report.status == StatusReport::Planned;
+        let planned = |grant: &&WantedGrant| grant.status == Status::Planned;
         self.grants.iter().filter(planned).filter_map(|grant| grant.assignment.as_ref())
     }
 }
@@ -218,15 +208,16 @@ impl WantedGrant {
             Presence::Unresolved(obstacle) => obstacle.status(),
         };
         let assignment = resolved.assignment(&account.id).ok();
-        let mut report = GrantReport::new(resolved, status.into(), words::remedy);
+        let mut report = GrantReport::new(resolved, status.clone().into(), words::remedy);
         let known = assignment.as_ref().and_then(|wanted| names.principal(&wanted.principal));
         report.principal.name = report.principal.name.or(known.map(str::to_owned));
-        WantedGrant { assignment, report }
+        WantedGrant { assignment, status, report }
     }
 
     fn settle(&mut self, settled: Settled) {
         let Settled { status, request_id, took } = settled;
-        self.report.status = StatusReport::new(status, words::remedy);
+        self.report.status = StatusReport::new(status.clone(), words::remedy);
+        self.status = status;
         self.report.request_id = request_id;
         self.report.seconds = took.map(seconds);
     }

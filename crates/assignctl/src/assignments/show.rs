@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use anstyle::Style;
-use assigner_core::assignments::report::{GrantReport, PermissionSetReport, PrincipalReport, StatusReport};
+use assigner_core::{
+    assignments::report::{GrantReport, PermissionSetReport, PrincipalReport, StatusReport},
+    outcome::Counts,
+};
 
 use super::overview::{AccountAccess, HeldAccess, Overview, PlanCounts, Standing};
 use crate::terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural};
@@ -134,8 +137,8 @@ pub fn principal(report: &PrincipalReport) -> String {
 }
 
 pub fn summary(counts: &PlanCounts) -> String {
-    let PlanCounts { accounts, complete, incomplete, ignored, not_ready, unexplained, .. } = *counts;
-    let PlanCounts { created, present, planned, unresolved, failed, pending, .. } = *counts;
+    let PlanCounts { accounts, complete, incomplete, ignored, not_ready, grants, unexplained } = *counts;
+    let Counts { created, present, planned, unresolved, failed, pending } = grants;
     let some = |numbers: &[(usize, &str)]| {
         let told: Vec<String> =
             numbers.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
@@ -150,7 +153,7 @@ pub fn summary(counts: &PlanCounts) -> String {
             (not_ready, "not ready"),
             (ignored, "ignored")
         ]),
-        plural(created + present + planned + unresolved + failed + pending, "wanted grant"),
+        plural(grants.all(), "wanted grant"),
         some(&[
             (created, "created"),
             (planned, "to create"),

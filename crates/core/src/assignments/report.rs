@@ -286,8 +286,9 @@ fn is_zero(count: &usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cause::Remedy;
 
-    fn grant(rule: &str, status: StatusReport) -> GrantReport {
+    fn grant(rule: &str, status: &Status) -> GrantReport {
         GrantReport {
             rules: vec![rule.to_owned()],
             permission_set: PermissionSetReport { name: Some("ReadOnlyAccess".into()), arn: None },
@@ -296,54 +297,45 @@ mod tests {
                 name: Some("auditors".into()),
                 id: None,
             },
-            status,
+            status: StatusReport::new(status.clone(), |_| "ask"),
             request_id: None,
             seconds: None,
         }
     }
 
-    fn report(grants: Vec<GrantReport>) -> Report {
-        let counts = counts(&grants);
+    fn report(grants: &[(&str, Status)]) -> Report {
         let account = AccountReport {
             id: AccountId::parse("111122223333").expect("twelve digits"),
             name: "class-7".into(),
             ou: String::new(),
         };
-        let (outcome, reason, account) = (Outcome::Incomplete, None, Some(account));
-        Report { outcome, reason, account, grants, grants_omitted: 0, counts, seconds: 0.0 }
-    }
-
-    fn counts(grants: &[GrantReport]) -> Counts {
-        let mut counts = Counts::default();
-        for grant in grants {
-            *match grant.status {
-                StatusReport::Created => &mut counts.created,
-                StatusReport::Present => &mut counts.present,
-                StatusReport::Planned => &mut counts.planned,
-                StatusReport::Failed { .. } => &mut counts.failed,
-                StatusReport::Unresolved { .. } => &mut counts.unresolved,
-                StatusReport::Pending { .. } => &mut counts.pending,
-            } += 1;
+        Report {
+            outcome: Outcome::Incomplete,
+            reason: None,
+            account: Some(account),
+            grants: grants.iter().map(|(rule, status)| grant(rule, status)).collect(),
+            grants_omitted: 0,
+            counts: Counts::of(grants.iter().map(|(_, status)| status)),
+            seconds: 0.0,
         }
-        counts
     }
 
-    fn failed() -> StatusReport {
-        StatusReport::Failed { reason: "no".into(), remedy: "ask" }
+    fn failed() -> Status {
+        Status::Failed { reason: "no".into(), remedy: Remedy::TryLater }
     }
 
     #[test]
     fn the_sentence_counts_every_status_and_names_the_first_that_is_missing() {
         let statuses = [
-            (StatusReport::Created, 1),
-            (StatusReport::Present, 2),
-            (StatusReport::Planned, 4),
-            (StatusReport::Unresolved { reason: "line\nline".into(), remedy: "ask" }, 16),
+            (Status::Created, 1),
+            (Status::Present, 2),
+            (Status::Planned, 4),
+            (Status::Unresolved { reason: "line\nline".into(), remedy: Remedy::CorrectName }, 16),
             (failed(), 8),
-            (StatusReport::Pending { reason: "late".into() }, 32),
+            (Status::Pending { reason: "late".into() }, 32),
         ];
-        let grants = statuses.iter().flat_map(|(status, count)| vec![grant("a", status.clone()); *count]);
-        let mut report = report(grants.collect());
+        let grants = statuses.iter().flat_map(|(status, count)| vec![("a", status.clone()); *count]);
+        let mut report = report(&grants.collect::<Vec<_>>());
         assert_eq!(
             report.sentence(),
             "56 of 63 assignments for account 111122223333 (class-7) are not in place: 8 failed, 16 unresolved, \
@@ -351,7 +343,7 @@ mod tests {
         );
         report.account.as_mut().expect("an account").name.clear();
         report.counts = Counts { failed: 1, ..Counts::default() };
-        report.grants = vec![grant("b", failed())];
+        report.grants = vec![grant("b", &failed())];
         assert_eq!(
             report.sentence(),
             "1 of 1 assignments for account 111122223333 are not in place: 1 failed; the first is b: no."
@@ -360,18 +352,18 @@ mod tests {
 
     #[test]
     fn a_report_is_cut_only_where_it_is_too_large_and_as_little_as_possible() {
-        let mut small = report(vec![grant("a", StatusReport::Created), grant("b", failed())]);
+        let mut small = report(&[("a", Status::Created), ("b", failed())]);
         let before = small.to_json();
         small.shorten();
         assert_eq!(small.to_json(), before);
         assert!(!before.contains("grantsOmitted"), "{before}");
 
         // Grants of this length fill the limit exactly; one byte more or less of each would show.
-        let length = serde_json::to_string(&grant("", failed())).expect("JSON").len() + 1;
+        let length = serde_json::to_string(&grant("", &failed())).expect("JSON").len() + 1;
         let rule = "a".repeat(length.next_power_of_two() - length);
         let fitting = MOST_BYTES / length.next_power_of_two();
-        let mut large = report(vec![grant(&rule, StatusReport::Created); 10]);
-        large.grants.extend(vec![grant(&rule, failed()); fitting - 3]);
+        let mut large = report(&vec![(rule.as_str(), Status::Created); 10]);
+        large.grants.extend(vec![grant(&rule, &failed()); fitting - 3]);
         large.shorten();
         assert_eq!((large.grants.len(), large.grants_omitted), (fitting, 7));
         let missing = large.grants.iter().take_while(|grant| !grant.status.is_good()).count();

@@ -138,24 +138,16 @@ fn unresolved(table: &Table, facts: &Facts) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{
         assignments::{PrincipalId, compare::Assigned, facts::NamesById, names::Names},
-        organization::{Account, State},
+        organization::Account,
         table,
     };
 
     fn facts(table: &Table, accounts: usize) -> Facts {
-        let account = |n: usize| Account {
-            id: AccountId::parse(&format!("{n:012}")).unwrap(),
-            name: String::new(),
-            state: State::Active,
-            is_management: false,
-            parents: Vec::new(),
-            tags: BTreeMap::new(),
-        };
+        let account =
+            |n: usize| Account { id: AccountId::parse(&format!("{n:012}")).unwrap(), ..Account::class_7() };
         Facts {
             read_at: String::new(),
             instance: String::new(),

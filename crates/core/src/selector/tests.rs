@@ -1,33 +1,13 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{
-    organization::{Parent, State},
-    reading::{Faults, Json},
-};
+use crate::reading::{Faults, Json};
 
 fn accounts(text: &str) -> Accounts {
     let json: Json = serde_json::from_str(text).unwrap();
     let mut faults = Faults::default();
     let accounts = Accounts::read("accounts", &json, &mut faults);
     accounts.unwrap_or_else(|| panic!("{text}: {:#?}", faults.or(()).unwrap_err()))
-}
-
-/// class-7, in the OU Rust, in the OU Education, in the root.
-fn account() -> Account {
-    let parent = |id: &str, name: Option<&str>| Parent { id: id.into(), name: name.map(str::to_owned) };
-    Account {
-        id: AccountId::parse("111122223333").unwrap(),
-        name: "class-7".into(),
-        state: State::Active,
-        is_management: false,
-        parents: vec![
-            parent("r-ab12", None),
-            parent("ou-ab12-55555555", Some("Education")),
-            parent("ou-ab12-66666666", Some("Rust")),
-        ],
-        tags: BTreeMap::from([("course".into(), "rust".into()), ("empty".into(), String::new())]),
-    }
 }
 
 #[test]
@@ -67,7 +47,7 @@ fn an_account_matches_if_every_kind_given_matches() {
         (r#"{ "ids": ["444455556666"], "except": { "names": ["x"] } }"#, Some(Mismatch::Ids)),
     ];
     for (text, expected) in cases {
-        assert_eq!(accounts(text).mismatches(&account()).next(), *expected, "{text}");
+        assert_eq!(accounts(text).mismatches(&Account::class_7()).next(), *expected, "{text}");
     }
 }
 
@@ -77,7 +57,7 @@ fn every_reason_against_an_account_is_given_in_the_order_of_the_kinds() {
         r#"{ "ids": ["444455556666"], "names": ["x"], "ous": ["Workloads"],
              "tags": { "course": "go", "empty": "", "term": "*" }, "except": { "ous": ["Education"] } }"#,
     );
-    let reasons: Vec<_> = accounts.mismatches(&account()).collect();
+    let reasons: Vec<_> = accounts.mismatches(&Account::class_7()).collect();
     assert_eq!(
         reasons,
         [
@@ -94,7 +74,7 @@ fn every_reason_against_an_account_is_given_in_the_order_of_the_kinds() {
 #[test]
 fn an_ou_whose_name_has_a_slash_is_not_taken_for_a_path() {
     let accounts = accounts(r#"{ "ous": ["Education/Rust"] }"#);
-    let mut account = account();
+    let mut account = Account::class_7();
     account.parents.pop();
     account.parents[1].name = Some("Education/Rust".into());
     assert_eq!(accounts.mismatches(&account).next(), Some(Mismatch::OrganizationalUnits));
@@ -112,8 +92,8 @@ fn tags_are_asked_for_only_if_they_can_decide() {
         (r#"{ "ous": ["Education"], "except": { "names": ["class-*"] } }"#, false),
     ];
     for (text, expected) in cases {
-        let without_tags = Account { tags: BTreeMap::new(), ..account() };
+        let without_tags = Account { tags: BTreeMap::new(), ..Account::class_7() };
         assert_eq!(accounts(text).asks_for_tags(&without_tags), expected, "{text}");
     }
-    assert!(!Accounts::default().asks_for_tags(&account()));
+    assert!(!Accounts::default().asks_for_tags(&Account::class_7()));
 }

@@ -66,7 +66,7 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
         session.print(&show::accounts(&overview, shown));
         session.print(&show::summary(&overview.counts));
         session.note(show::LEGEND);
-        if overview.counts.planned > 0 {
+        if overview.counts.grants.planned > 0 {
             session.note("next: `assignctl apply` with the same selection creates what is missing");
         }
     }
