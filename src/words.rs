@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn a_call_stays_the_source_of_the_error_that_it_causes() {
         let error = failed(Cause::Denied);
-        assert!(matches!(&error, Error::Call(CallError { cause: Cause::Denied, .. })));
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<CallError>());
+        assert_eq!(source.map(|call| call.cause), Some(Cause::Denied));
         assert_eq!(error.to_string(), "sso:ListInstances failed: no");
     }
 }

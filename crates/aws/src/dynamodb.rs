@@ -119,7 +119,7 @@ pub struct DynamoDbTable {
 /// Why the items cannot be a table of rows.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NoItems {
-    #[error(transparent)]
+    #[error("{0}")]
     Call(#[from] CallError),
     #[error("{0}")]
     NotATable(String),

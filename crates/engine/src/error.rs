@@ -26,7 +26,7 @@ pub enum Error {
     #[error("{0}")]
     AccountNotReady(String),
     /// A call without which nothing can be decided.
-    #[error(transparent)]
+    #[error("{0}")]
     Call(#[from] CallError),
     /// The time ran out; with what was read at that moment.
     #[error("the time ran out while {0} was read; AWS was slow or throttled")]

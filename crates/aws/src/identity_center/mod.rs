@@ -39,7 +39,7 @@ pub enum NoClient {
 /// Why there is no instance to work with.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NoInstance {
-    #[error(transparent)]
+    #[error("{0}")]
     Call(#[from] CallError),
     /// What there is leaves a doubt; with what to do.
     #[error("{0}")]

@@ -3,7 +3,7 @@
 //! Both tables are judged against the same facts, so the difference is that of the tables alone.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Write,
 };
 
@@ -72,9 +72,12 @@ impl Difference {
         let overview = |(table, location)| Overview::new(facts, table, location);
         let (old, new) = (overview(before), overview(after));
         let (mut added, mut removed, mut others) = (Groups::new(), Groups::new(), Groups::new());
-        for (old, new) in old.accounts.iter().zip(&new.accounts) {
+        let before: HashMap<&AccountId, &AccountAccess> =
+            old.accounts.iter().map(|access| (&access.account.id, access)).collect();
+        for new in &new.accounts {
             let account = &new.account;
-            let (old, new) = (grants(old), grants(new));
+            let old = before.get(&account.id).map(|access| grants(access)).unwrap_or_default();
+            let new = grants(new);
             for (same, grant) in &new {
                 match old.get(same) {
                     None => add(&mut added, account, grant, &[]),

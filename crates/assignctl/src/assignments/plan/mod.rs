@@ -49,8 +49,10 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
     }
     let facts = session.facts(snapshot.as_deref(), &selection, &[&table]).await?;
     let overview = Overview::new(&facts, &table, &session.table);
-    if explain.is_some() {
-        for (account, access) in facts.accounts.iter().zip(&overview.accounts) {
+    if let Some(explained) = &explain {
+        let account = facts.accounts.iter().find(|account| account.id == *explained);
+        let access = overview.accounts.iter().find(|access| access.account.id == *explained);
+        if let (Some(account), Some(access)) = (account, access) {
             let explanation = explain::Explanation::new(&table, account, access);
             if session.json {
                 session.print_json(&explanation);
