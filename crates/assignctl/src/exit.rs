@@ -8,7 +8,7 @@ use assigner_engine::error::Error;
 use serde_json::json;
 
 use crate::{
-    terminal::{ERROR, STRONG},
+    style::{ERROR, STRONG},
     words,
 };
 

@@ -19,6 +19,7 @@ mod exit;
 mod facts;
 mod files;
 mod session;
+mod style;
 mod table;
 mod terminal;
 mod words;

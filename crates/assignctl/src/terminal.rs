@@ -5,17 +5,11 @@ use std::{
     time::Duration,
 };
 
-use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+pub use crate::style::{ERROR, FAINT, GOOD, STRONG, WARNING};
 use crate::{exit::Failure, session::Session};
-
-pub const ERROR: Style = AnsiColor::Red.on_default().bold();
-pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-pub const GOOD: Style = AnsiColor::Green.on_default();
-pub const STRONG: Style = Style::new().bold();
-pub const FAINT: Style = Style::new().dimmed();
 
 impl Session {
     /// Writes to standard output; colours only if it is a terminal that wants them. A reader that went away, such as
