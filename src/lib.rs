@@ -27,7 +27,7 @@ use assigner_core::{
 use assigner_engine::{
     assignments::{create::Limits, ensure, resolve::Resolver},
     error::Error,
-    facts::{Extent, Reader},
+    facts::Reader,
     settings::Settings,
     source::Source,
 };
@@ -134,10 +134,9 @@ impl Function {
             management: &management,
             selection: &selection,
             tables: &[&table],
-            extent: Extent::Tables,
             watch: &|_| {},
         };
-        Ok(survey::survey(&table, &reader.read().await?, fastrand::usize(..)))
+        Ok(survey::survey(&table, &reader.wanted().await?, fastrand::usize(..)))
     }
 
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {

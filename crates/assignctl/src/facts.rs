@@ -14,7 +14,7 @@ use assigner_core::{
 use assigner_engine::{
     assignments::resolve::Resolver,
     error::Error,
-    facts::{Extent, Reader, Step},
+    facts::{Reader, Step, Tags},
     settings::Settings,
 };
 use indicatif::ProgressBar;
@@ -73,7 +73,7 @@ impl Session {
         aws: &Aws,
         selection: &Selection,
         tables: &[&Table],
-        extent: Extent,
+        tags: Tags,
     ) -> Result<Facts, Failure> {
         let bar = self.spinner();
         let management: Vec<_> = aws.settings.management_account.iter().collect();
@@ -85,10 +85,9 @@ impl Session {
             management: &management,
             selection,
             tables,
-            extent,
             watch: &watch,
         };
-        let read = tokio::time::timeout_at(self.until, reader.read()).await;
+        let read = tokio::time::timeout_at(self.until, reader.everything(tags)).await;
         bar.finish_and_clear();
         let facts = read.map_err(|_| Error::Late("AWS"))??;
         facts.notes.iter().for_each(|note| self.note(&format!("note: {note}")));
@@ -105,7 +104,7 @@ impl Session {
     ) -> Result<Facts, Failure> {
         match file {
             Some(path) => self.facts_from_snapshot(path, selection, tables),
-            None => self.facts_from_aws(&self.aws().await?, selection, tables, Extent::Everything).await,
+            None => self.facts_from_aws(&self.aws().await?, selection, tables, Tags::ThatDecide).await,
         }
     }
 }

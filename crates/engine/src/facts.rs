@@ -43,15 +43,13 @@ pub enum Step {
     Assignments { read: usize, all: usize },
 }
 
-/// How much is read.
+/// Whose tags are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// What the tables ask for: their names, and the assignments of their principals.
-    Tables,
-    /// What people want to see: every name and every assignment, and tags that can decide.
-    Everything,
-    /// The same with every tag, because the tables that will ask for them are not known.
-    EverythingWithTags,
+pub enum Tags {
+    /// Those that can decide about a row of the tables.
+    ThatDecide,
+    /// Every account's, because the tables that will ask for them are not known.
+    All,
 }
 
 /// What is read, and by which clients.
@@ -65,7 +63,6 @@ pub struct Reader<'a> {
     /// Whose names are looked up as the function does, and whose grants are asked for even if AWS's list of
     /// provisioned permission sets lags behind.
     pub tables: &'a [&'a Table],
-    pub extent: Extent,
     pub watch: &'a (dyn Fn(Step) + Sync),
 }
 
@@ -77,25 +74,42 @@ struct Known {
 }
 
 impl Reader<'_> {
+    /// What the tables ask for: their names, and the assignments of their principals.
+    ///
     /// # Errors
-    /// If something cannot be read without which a plan would be wrong.
-    pub async fn read(&self) -> Result<Facts, Error> {
+    /// If something cannot be read without which a survey would be wrong.
+    pub async fn wanted(&self) -> Result<Facts, Error> {
         (self.watch)(Step::Names);
+        let needs = self.tables.iter().map(|table| table.needs()).fold(Needs::default(), Needs::or);
         let names = async {
             self.center.find_instance().await?;
-            match self.extent {
-                Extent::Tables => self.read_names_of_tables().await,
-                Extent::Everything | Extent::EverythingWithTags => self.read_every_name().await,
-            }
+            Ok(names_of(self.center, self.resolver, self.tables).await?)
         };
-        let (Known { names, by_id, mut notes }, accounts) = tokio::try_join!(names, self.read_accounts())?;
-        let (assigned, method) = match self.extent {
-            Extent::Tables => self.read_assignments_of_tables(&accounts, &names).await?,
-            Extent::Everything | Extent::EverythingWithTags => {
-                self.read_every_assignment(&accounts, &names, &by_id, &mut notes).await?
-            }
+        let (names, accounts) = tokio::try_join!(names, self.read_accounts(needs, Tags::ThatDecide))?;
+        let (assigned, method) = self.read_wanted_assignments(&accounts, &names).await?;
+        let known = Known { names, by_id: NamesById::default(), notes: Vec::new() };
+        Ok(self.facts(known, accounts, assigned, method))
+    }
+
+    /// What people want to see: every name and every assignment.
+    ///
+    /// # Errors
+    /// If something cannot be read without which a plan would be wrong.
+    pub async fn everything(&self, tags: Tags) -> Result<Facts, Error> {
+        (self.watch)(Step::Names);
+        let needs = Needs { organizational_unit_names: true, tags: true };
+        let names = async {
+            self.center.find_instance().await?;
+            self.read_every_name().await
         };
-        Ok(Facts {
+        let (mut known, accounts) = tokio::try_join!(names, self.read_accounts(needs, tags))?;
+        let (assigned, method) = self.read_every_assignment(&accounts, &mut known).await?;
+        Ok(self.facts(known, accounts, assigned, method))
+    }
+
+    fn facts(&self, known: Known, accounts: Vec<Account>, assigned: Assigned, method: Method) -> Facts {
+        let Known { names, by_id, notes } = known;
+        Facts {
             read_at: now(),
             instance: self.center.instance_arn().unwrap_or_default().to_owned(),
             method,
@@ -104,12 +118,7 @@ impl Reader<'_> {
             names_by_id: by_id,
             assigned,
             notes,
-        })
-    }
-
-    async fn read_names_of_tables(&self) -> Result<Known, Error> {
-        let names = names_of(self.center, self.resolver, self.tables).await?;
-        Ok(Known { names, by_id: NamesById::default(), notes: Vec::new() })
+        }
     }
 
     async fn read_every_name(&self) -> Result<Known, Error> {
@@ -139,13 +148,10 @@ impl Reader<'_> {
         Ok(Known { names, by_id: NamesById { permission_sets, groups, users }, notes })
     }
 
-    async fn read_accounts(&self) -> Result<Vec<Account>, Error> {
+    async fn read_accounts(&self, needs: Needs, tags: Tags) -> Result<Vec<Account>, Error> {
         (self.watch)(Step::Accounts);
-        let of_tables = self.tables.iter().map(|table| table.needs()).fold(Needs::default(), Needs::or);
-        let needs = Needs {
-            organizational_unit_names: self.extent != Extent::Tables || of_tables.organizational_unit_names,
-            tags: false,
-        };
+        // Tags take a call for each account, so they come later and for few.
+        let needs = Needs { tags: false, ..needs };
         let (organizations, management, selection) = (self.organizations, self.management, self.selection);
         let mut accounts: Vec<Account> = if selection.ous.is_empty() && !selection.is_everything() {
             let found: Vec<Option<Account>> = stream::iter(&selection.accounts)
@@ -164,16 +170,14 @@ impl Reader<'_> {
         accounts.retain(|account| selection.includes(account));
         accounts.sort_by(|one, other| one.id.cmp(&other.id));
         accounts.dedup_by(|one, other| one.id == other.id);
-        self.read_tags(&mut accounts).await?;
+        self.read_tags(&mut accounts, tags).await?;
         Ok(accounts)
     }
 
-    /// Of the accounts whose tags can decide.
-    async fn read_tags(&self, accounts: &mut [Account]) -> Result<(), CallError> {
+    async fn read_tags(&self, accounts: &mut [Account], tags: Tags) -> Result<(), CallError> {
         let asked = |account: &Account| {
             let decide = |table: &&Table| table.asks_for_tags(account);
-            account.may_receive()
-                && (self.extent == Extent::EverythingWithTags || self.tables.iter().any(decide))
+            account.may_receive() && (tags == Tags::All || self.tables.iter().any(decide))
         };
         let indices: Vec<usize> = (0..accounts.len()).filter(|index| asked(&accounts[*index])).collect();
         let all = indices.len();
@@ -195,7 +199,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn read_assignments_of_tables(
+    async fn read_wanted_assignments(
         &self,
         accounts: &[Account],
         names: &Names,
@@ -209,10 +213,9 @@ impl Reader<'_> {
     async fn read_every_assignment(
         &self,
         accounts: &[Account],
-        names: &Names,
-        by_id: &NamesById,
-        notes: &mut Vec<String>,
+        known: &mut Known,
     ) -> Result<(Assigned, Method), CallError> {
+        let Known { names, by_id, notes } = known;
         let principals = by_id.principals();
         // An account takes a call for itself and one for each permission set that it has.
         let listed = notes.is_empty() && self.selection.is_everything();

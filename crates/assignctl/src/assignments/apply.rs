@@ -12,7 +12,7 @@ use assigner_engine::{
     assignments::create::{self, Limits},
     drive::Observer,
     error::Error,
-    facts::Extent,
+    facts::Tags,
 };
 use indicatif::ProgressBar;
 use tokio::{sync::watch, time::Instant};
@@ -44,7 +44,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     aws.center.find_instance().await.map_err(Error::from)?;
     // Before anything is found to be missing: what an interrupted run has asked for is waited for, not asked for again.
     let in_progress = aws.center.creations_in_progress().await;
-    let facts = session.facts_from_aws(&aws, &selection, &[&table], Extent::Everything).await?;
+    let facts = session.facts_from_aws(&aws, &selection, &[&table], Tags::ThatDecide).await?;
     let mut overview = Overview::new(&facts, &table, &session.table);
     if overview.counts.grants.planned > 0 {
         if !session.json {

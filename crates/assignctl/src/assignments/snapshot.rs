@@ -1,7 +1,7 @@
 //! `assignctl snapshot`: what is true in AWS now, as a file.
 
 use assigner_core::assignments::snapshot::Snapshot;
-use assigner_engine::facts::Extent;
+use assigner_engine::facts::Tags;
 
 use crate::{
     arguments,
@@ -13,7 +13,7 @@ pub async fn run(session: &Session, arguments: arguments::Snapshot) -> Result<Ex
     let arguments::Snapshot { selection, output } = arguments;
     let aws = session.aws().await?;
     // Every tag: the tables that will be planned with it are not known yet.
-    let facts = session.facts_from_aws(&aws, &selection.into(), &[], Extent::EverythingWithTags).await?;
+    let facts = session.facts_from_aws(&aws, &selection.into(), &[], Tags::All).await?;
     let snapshot = Snapshot::from(&facts);
     match output {
         None => session.print_json(&snapshot),
