@@ -69,6 +69,7 @@ fn accounts_of(count: usize) -> Vec<Account> {
             tags: [("course", format!("course-{n}")), ("term", "1".into())]
                 .map(|(key, value)| (key.to_owned(), value))
                 .into(),
+            unread: None,
         }
     });
     accounts.collect()

@@ -1,12 +1,12 @@
 //! How the AWS clients behave, and how their errors become ours: decided once, for all services.
 //!
-//! Reads are retried by the SDK until the caller's deadline drops them. The one write, creating an account
-//! assignment, is never retried here: a lost reply may hide an effect, and only `assigner_core::work` knows to look for
+//! Reads are repeated by [`crate::calls`]. The one write, creating an account
+//! assignment, is never repeated: a lost reply may hide an effect, and only `assigner_core::work` knows to look for
 //! the evidence. Every attempt to reach Identity Center, first or repeated, takes its turn in a [`Pace`].
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,7 +16,6 @@ use assigner_core::cause::{CallError, Cause};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls;
-use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -27,7 +26,6 @@ use aws_smithy_runtime_api::{
         interceptors::{Intercept, context::FinalizerInterceptorContextRef},
         orchestrator::{HttpRequest, HttpResponse},
         result::SdkError,
-        retries::RequestAttempts,
         runtime_components::RuntimeComponents,
     },
 };
@@ -54,17 +52,6 @@ pub fn until_the_deadline() -> RetryConfig {
 
 pub fn attempts(most: u32) -> RetryConfig {
     RetryConfig::standard().with_max_attempts(most).with_max_backoff(Duration::from_secs(5))
-}
-
-/// For an answer that nobody depends on.
-pub(crate) fn few_attempts() -> RetryConfig {
-    attempts(3).with_initial_backoff(Duration::from_millis(200))
-}
-
-/// The SDK's own bucket of retries runs dry in a storm and would then give up long before the deadline; the
-/// pace is what spares the service here.
-pub(crate) fn retry_partition(service: &'static str) -> RetryPartition {
-    RetryPartition::custom(service).token_bucket(TokenBucket::unlimited()).build()
 }
 
 /// Bounds for one attempt. A turn in the pace counts towards `operation_attempt_timeout`, so that is wide.
@@ -119,6 +106,8 @@ impl HttpConnector for PacedConnector {
 pub struct Tally {
     retries: AtomicU64,
     throttles: AtomicU64,
+    /// The last failure that was worth another attempt.
+    last: Mutex<Option<CallError>>,
 }
 
 impl Tally {
@@ -128,6 +117,20 @@ impl Tally {
 
     pub fn throttles(&self) -> u64 {
         self.throttles.load(Ordering::Relaxed)
+    }
+
+    /// What went wrong last, for whoever ran out of time meanwhile.
+    pub fn last_failure(&self) -> Option<CallError> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Before an invocation, whose failures are its own.
+    pub fn forget_failure(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn failed(&self, error: &CallError) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
     }
 
     pub fn retried(&self) {
@@ -151,11 +154,8 @@ impl Intercept for Watch {
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        bag: &mut ConfigBag,
+        _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if bag.load::<RequestAttempts>().is_some_and(|attempt| attempt.attempts() > 1) {
-            self.tally.retried();
-        }
         let throttled = context.response().is_some_and(is_throttle);
         if throttled {
             self.tally.throttles.fetch_add(1, Ordering::Relaxed);
@@ -228,9 +228,8 @@ fn cause(code: &str, status: u16, body: &[u8]) -> Cause {
         }
         _ if key => Cause::Key,
         "ConflictException" | "ConcurrentModificationException" => Cause::Conflict,
-        "ResourceNotFoundException" | "AccountNotFoundException" | "OrganizationalUnitNotFoundException" => {
-            Cause::NotFound
-        }
+        // Of a resource, account, target, child, OU, and what AWS adds.
+        _ if code.ends_with("NotFoundException") => Cause::NotFound,
         "AccessDeniedException"
         | "UnrecognizedClientException"
         | "InvalidSignatureException"

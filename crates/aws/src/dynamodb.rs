@@ -10,9 +10,9 @@ use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 use assigner_core::{
     cause::{CallError, Cause},
     reading::Json,
-    table::MAX_ROWS,
+    table::{MAX_BYTES, MAX_ROWS},
 };
-use aws_config::SdkConfig;
+use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::{
     Client,
     operation::transact_write_items::TransactWriteItemsError,
@@ -21,7 +21,10 @@ use aws_sdk_dynamodb::{
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use serde_json::{Map, Value};
 
-use crate::client::{self, Tally, Watch, call_error};
+use crate::{
+    calls::{Calls, Patience},
+    client::{self, Tally, Watch, call_error},
+};
 
 /// DynamoDB's own limits.
 const ITEMS_A_TRANSACTION: usize = 100;
@@ -33,6 +36,11 @@ const ATTEMPTS: u32 = 6;
 const OPERATION: &str = "dynamodb:TransactWriteItems";
 
 type Attributes = HashMap<String, AttributeValue>;
+
+/// Attributes that DynamoDB itself keeps in a table that it replicates to other Regions. They belong to no row.
+fn is_replication(name: &str) -> bool {
+    name.starts_with("aws:rep:")
+}
 
 /// An item of the table as it is, sound or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +121,7 @@ pub struct Unwritten {
 #[derive(Clone, Debug)]
 pub struct DynamoDbTable {
     client: Client,
+    calls: Arc<Calls>,
     name: String,
 }
 
@@ -128,11 +137,10 @@ pub enum NoItems {
 impl DynamoDbTable {
     pub fn new(name: String, sdk: &SdkConfig, tally: Arc<Tally>) -> DynamoDbTable {
         let config = aws_sdk_dynamodb::config::Builder::from(sdk)
-            .retry_partition(client::retry_partition("dynamodb"))
             .timeout_config(client::timeouts())
-            .interceptor(Watch { pace: None, tally })
+            .interceptor(Watch { pace: None, tally: tally.clone() })
             .build();
-        DynamoDbTable { client: Client::from_conf(config), name }
+        DynamoDbTable { client: Client::from_conf(config), calls: Arc::new(Calls::new(sdk, tally)), name }
     }
 
     pub fn name(&self) -> &str {
@@ -143,8 +151,9 @@ impl DynamoDbTable {
         self.client.config().region().map(ToString::to_string)
     }
 
-    /// Every item as the JSON that a table in a file would have; one more than a table may have at most.
-    pub async fn rows(&self) -> Result<Vec<Json>, CallError> {
+    /// Every item as the JSON that a table in a file would have; one more than a table may have at most. `None`: they
+    /// have more bytes than a table may have, and the rest was not read.
+    pub async fn rows(&self) -> Result<Option<Vec<Json>>, CallError> {
         self.scan(|attributes| json(AttributeValue::M(attributes))).await
     }
 
@@ -153,11 +162,12 @@ impl DynamoDbTable {
     /// # Errors
     /// If the table cannot be read, or cannot be a table of rows.
     pub async fn items(&self) -> Result<Vec<Item>, NoItems> {
+        let not_a_table =
+            |problem: String| NoItems::NotATable(format!("{problem}: this is not a config table"));
         let found = self.scan(|attributes| attributes).await?;
+        let found = found.ok_or_else(|| not_a_table(format!("more than {MAX_BYTES} bytes")))?;
         if found.len() > MAX_ROWS {
-            return Err(NoItems::NotATable(format!(
-                "more than {MAX_ROWS} items: this is not a config table"
-            )));
+            return Err(not_a_table(format!("more than {MAX_ROWS} items")));
         }
         let mut items = Vec::new();
         for attributes in found {
@@ -170,21 +180,44 @@ impl DynamoDbTable {
         Ok(items)
     }
 
-    /// By consistent reads. Stops after one more item than a table may have.
-    async fn scan<T>(
-        &self,
-        read: impl Fn(HashMap<String, AttributeValue>) -> T,
-    ) -> Result<Vec<T>, CallError> {
-        let mut items = Vec::new();
-        let call = self.client.scan().table_name(&self.name).consistent_read(true);
-        let mut pages = call.into_paginator().items().send();
-        while let Some(item) = pages.next().await {
-            items.push(read(item.map_err(|error| call_error("dynamodb:Scan", error))?));
-            if items.len() > MAX_ROWS {
-                break;
+    /// By consistent reads. Stops after one more item than a table may have. `None`: the items have more bytes than a
+    /// table may have, so that a wrong table cannot fill the memory.
+    async fn scan<T>(&self, read: impl Fn(Attributes) -> T) -> Result<Option<Vec<T>>, CallError> {
+        const OPERATION: &str = "dynamodb:Scan";
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        let mut from: Option<Attributes> = None;
+        loop {
+            let call = self.client.scan().table_name(&self.name).consistent_read(true);
+            let call = call.set_exclusive_start_key(from.clone());
+            let once = || aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
+            let page = || call.clone().customize().config_override(once()).send();
+            let page = self.calls.ask(OPERATION, Patience::Needed, page).await?;
+            for mut attributes in page.items.unwrap_or_default() {
+                attributes.retain(|name, _| !is_replication(name));
+                bytes += size_of_map(&attributes);
+                if bytes > MAX_BYTES {
+                    return Ok(None);
+                }
+                items.push(read(attributes));
+                if items.len() > MAX_ROWS {
+                    return Ok(Some(items));
+                }
             }
+            let next = page.last_evaluated_key.filter(|next| !next.is_empty());
+            if next.is_none() {
+                return Ok(Some(items));
+            }
+            if next == from {
+                let message = "a page leads to itself, so the table cannot be read whole".into();
+                return Err(CallError {
+                    operation: OPERATION,
+                    cause: Cause::Unavailable,
+                    code: None,
+                    message,
+                });
+            }
+            from = next;
         }
-        Ok(items)
     }
 
     /// Makes all the changes or none. `fields` are those that a row may have: none of them may have appeared. `stop`

@@ -6,11 +6,13 @@
 //! | room | what |
 //! |---|---|
 //! | [`client`] | how all clients behave, and how their errors become ours |
+//! | [`calls`] | how a call is repeated, and how lists are read |
 //! | [`pace`] | one pace for all requests to a service |
 //! | [`organizations`] | accounts, OUs, tags |
 //! | [`identity_center`] | the instance, permission sets, assignments, groups and users |
 //! | [`dynamodb`] | a table's items, and writing them all or not at all |
 
+pub mod calls;
 pub mod client;
 pub mod dynamodb;
 pub mod identity_center;

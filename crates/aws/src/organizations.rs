@@ -14,34 +14,38 @@ use assigner_core::{
     ids::{self, AccountId},
     organization::{Account, Needs, Parent, State},
 };
-use aws_config::SdkConfig;
+use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_organizations::{
     Client,
     types::{self, AccountState, AccountStatus},
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 pub use probe::Member;
 
-use crate::client::{self, Tally, Watch, call_error};
+use crate::{
+    calls::{Calls, Patience},
+    client::{self, Tally, Watch},
+};
 
 /// Reads at the same time; Organizations has quotas of its own and throttles above them.
 const READS_AT_ONCE: usize = 8;
 
 /// A client of AWS Organizations.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Organizations {
     client: Client,
+    calls: Calls,
 }
 
 impl Organizations {
     pub fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Organizations {
         let config = aws_sdk_organizations::config::Builder::from(sdk)
-            .retry_partition(client::retry_partition("organizations"))
+            .retry_config(RetryConfig::disabled())
             .timeout_config(client::timeouts())
-            .interceptor(Watch { pace: None, tally })
+            .interceptor(Watch { pace: None, tally: tally.clone() })
             .build();
-        Organizations { client: Client::from_conf(config) }
+        Organizations { client: Client::from_conf(config), calls: Calls::new(sdk, tally) }
     }
 
     /// The account as it is now; `None` if it is not in the organization, or cannot be seen in it yet. `management` is
@@ -60,39 +64,48 @@ impl Organizations {
         let parents = async {
             let mut parents = self.parents(id, &described, &mut BTreeMap::new()).await?;
             if needs.organizational_unit_names {
-                let names =
-                    self.organizational_unit_names(parents.iter().map(|parent| parent.id.as_str())).await?;
-                name(&mut parents, &names);
+                let names = self.organizational_unit_names(parents.iter().map(|parent| parent.id.as_str()));
+                names.await?.name(&mut parents)?;
             }
             Ok::<_, CallError>(parents)
         };
         let tags = async { if needs.tags { self.tags(id).await } else { Ok(BTreeMap::new()) } };
-        (account.parents, account.tags) = tokio::try_join!(parents, tags)?;
+        match tokio::try_join!(parents, tags) {
+            Ok((parents, tags)) => (account.parents, account.tags) = (parents, tags),
+            Err(error) if error.cause.may_concern_one() => account.unread = Some(error.to_string()),
+            Err(error) => return Err(error),
+        }
         Ok(Some(account))
     }
 
-    /// Every account of the organization, with OU names where they are needed, but without tags: those take one
-    /// call for each account, see [`Self::tags`].
+    /// Every account of the organization, with OU names if they are needed, but without tags: those take one call for
+    /// each account, see [`Self::tags`]. An account that vanishes meanwhile is left out, and one that cannot be read
+    /// whole says so.
     pub async fn accounts(&self, needs: Needs, management: &[&AccountId]) -> Result<Vec<Account>, CallError> {
         let mut accounts = Vec::new();
         // Only answers without `Paths` make this grow: the parent of each account and OU that was asked for.
         let mut known_parents = BTreeMap::new();
-        let mut pages = self.client.list_accounts().into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error("organizations:ListAccounts", error))?;
-            for listed in page.accounts() {
-                let Some(id) = listed.id().and_then(AccountId::parse) else { continue };
-                let mut account = self.translate(id, listed, management).await?;
-                if account.may_receive() {
-                    account.parents = self.parents(&account.id, listed, &mut known_parents).await?;
+        for listed in self.list_accounts().await? {
+            let Some(id) = listed.id().and_then(AccountId::parse) else { continue };
+            let mut account = self.translate(id, &listed, management).await?;
+            if account.may_receive() {
+                match self.parents(&account.id, &listed, &mut known_parents).await {
+                    Ok(parents) => account.parents = parents,
+                    Err(error) if error.cause == Cause::NotFound => continue,
+                    Err(error) if error.cause.may_concern_one() => account.unread = Some(error.to_string()),
+                    Err(error) => return Err(error),
                 }
-                accounts.push(account);
             }
+            accounts.push(account);
         }
         if needs.organizational_unit_names {
             let ids = accounts.iter().flat_map(|account| &account.parents).map(|parent| parent.id.as_str());
             let names = self.organizational_unit_names(ids).await?;
-            accounts.iter_mut().for_each(|account| name(&mut account.parents, &names));
+            for account in &mut accounts {
+                if let Err(error) = names.name(&mut account.parents) {
+                    account.unread = Some(error.to_string());
+                }
+            }
         }
         Ok(accounts)
     }
@@ -117,23 +130,35 @@ impl Organizations {
             is_management,
             parents: Vec::new(),
             tags: BTreeMap::new(),
+            unread: None,
         })
     }
 
+    async fn list_accounts(&self) -> Result<Vec<types::Account>, CallError> {
+        let call = self.client.list_accounts();
+        let page = |token| call.clone().set_next_token(token).send();
+        self.calls
+            .list("organizations:ListAccounts", Patience::Needed, page, |page| {
+                (page.accounts.unwrap_or_default(), page.next_token)
+            })
+            .await
+    }
+
     async fn describe_account(&self, id: &AccountId) -> Result<Option<types::Account>, CallError> {
-        match self.client.describe_account().account_id(id.as_str()).send().await {
+        let call = self.client.describe_account().account_id(id.as_str());
+        let answer =
+            self.calls.ask("organizations:DescribeAccount", Patience::Needed, || call.clone().send());
+        match answer.await {
             Ok(answer) => Ok(answer.account),
-            Err(error) => match call_error("organizations:DescribeAccount", error) {
-                CallError { cause: Cause::NotFound, .. } => Ok(None),
-                error => Err(error),
-            },
+            Err(CallError { cause: Cause::NotFound, .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     pub async fn management_account(&self) -> Result<String, CallError> {
         const OPERATION: &str = "organizations:DescribeOrganization";
-        let answer = self.client.describe_organization().send().await;
-        let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+        let call = self.client.describe_organization();
+        let answer = self.calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await?;
         let id = answer.organization.and_then(|organization| organization.master_account_id);
         id.ok_or_else(|| incomplete(OPERATION, "the answer names no management account".into()))
     }
@@ -162,8 +187,8 @@ impl Organizations {
         let mut chain = vec![id.as_str().to_owned()];
         while let Some(child) = chain.last().filter(|child| !ids::is_root_id(child)).cloned() {
             if !known.contains_key(&child) {
-                let answer = self.client.list_parents().child_id(&child).send().await;
-                let answer = answer.map_err(|error| call_error(OPERATION, error))?;
+                let call = self.client.list_parents().child_id(&child);
+                let answer = self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await?;
                 let parent = answer.parents().first().and_then(|parent| parent.id());
                 known.extend(parent.map(|parent| (child.clone(), parent.to_owned())));
             }
@@ -183,37 +208,52 @@ impl Organizations {
     async fn organizational_unit_names(
         &self,
         ids: impl Iterator<Item = &str>,
-    ) -> Result<BTreeMap<String, String>, CallError> {
+    ) -> Result<UnitNames, CallError> {
         const OPERATION: &str = "organizations:DescribeOrganizationalUnit";
         let ids: BTreeSet<&str> = ids.filter(|id| ids::is_organizational_unit_id(id)).collect();
-        stream::iter(ids)
-            .map(async |id| {
-                let answer =
-                    self.client.describe_organizational_unit().organizational_unit_id(id).send().await;
-                let answer = answer.map_err(|error| call_error(OPERATION, error))?;
-                let name = answer.organizational_unit.and_then(|unit| unit.name);
-                let name =
-                    name.ok_or_else(|| incomplete(OPERATION, format!("the answer gives no name for {id}")))?;
-                Ok((id.to_owned(), name))
-            })
-            .buffer_unordered(READS_AT_ONCE)
-            .try_collect()
-            .await
+        let name = async |id: &str| {
+            let call = self.client.describe_organizational_unit().organizational_unit_id(id);
+            let answer = self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await?;
+            let name = answer.organizational_unit.and_then(|unit| unit.name);
+            name.ok_or_else(|| incomplete(OPERATION, format!("the answer gives no name for {id}")))
+        };
+        let mut names = UnitNames::default();
+        let mut read = stream::iter(ids).map(async |id| (id, name(id).await)).buffer_unordered(READS_AT_ONCE);
+        while let Some((id, name)) = read.next().await {
+            match name {
+                Err(error) if !error.cause.may_concern_one() => return Err(error),
+                name => _ = names.0.insert(id.to_owned(), name),
+            }
+        }
+        Ok(names)
     }
 
     pub async fn tags(&self, id: &AccountId) -> Result<BTreeMap<String, String>, CallError> {
-        let mut tags = BTreeMap::new();
-        let mut pages = self.client.list_tags_for_resource().resource_id(id.as_str()).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error("organizations:ListTagsForResource", error))?;
-            tags.extend(page.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
-        }
-        Ok(tags)
+        let call = self.client.list_tags_for_resource().resource_id(id.as_str());
+        let page = |token| call.clone().set_next_token(token).send();
+        let tags = self.calls.list("organizations:ListTagsForResource", Patience::OfOne, page, |page| {
+            (page.tags.unwrap_or_default(), page.next_token)
+        });
+        Ok(tags.await?.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 }
 
-fn name(parents: &mut [Parent], names: &BTreeMap<String, String>) {
-    parents.iter_mut().for_each(|parent| parent.name = names.get(&parent.id).cloned());
+/// The names of OUs, or why one is not known.
+#[derive(Default)]
+struct UnitNames(BTreeMap<String, Result<String, CallError>>);
+
+impl UnitNames {
+    /// Names the OUs among the parents.
+    fn name(&self, parents: &mut [Parent]) -> Result<(), CallError> {
+        for parent in parents {
+            parent.name = match self.0.get(&parent.id) {
+                Some(Ok(name)) => Some(name.clone()),
+                Some(Err(error)) => return Err(error.clone()),
+                None => None,
+            };
+        }
+        Ok(())
+    }
 }
 
 /// An answer without the part that a decision needs.

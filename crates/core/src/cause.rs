@@ -130,6 +130,19 @@ impl Cause {
         }
     }
 
+    /// Whether it may be about the one thing that was asked for. Otherwise every call of its kind fails like it.
+    pub fn may_concern_one(self) -> bool {
+        match self {
+            Cause::NotFound
+            | Cause::Unavailable
+            | Cause::Throttled
+            | Cause::Conflict
+            | Cause::Quota
+            | Cause::Invalid => true,
+            Cause::Denied | Cause::Credentials | Cause::Key | Cause::Unsupported => false,
+        }
+    }
+
     pub fn remedy(self) -> Remedy {
         match self {
             Cause::Throttled => Remedy::CallLess,

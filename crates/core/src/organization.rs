@@ -19,6 +19,9 @@ pub struct Account {
     pub parents: Vec<Parent>,
     /// Empty if no row asks for tags.
     pub tags: BTreeMap<String, String>,
+    /// Why something of it could not be read, so that nothing may be decided about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 impl Account {
@@ -94,6 +97,7 @@ impl Account {
                 parent("ou-ab12-66666666", Some("Rust")),
             ],
             tags: BTreeMap::from([("course".into(), "rust".into()), ("empty".into(), String::new())]),
+            unread: None,
         }
     }
 }

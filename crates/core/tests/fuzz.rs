@@ -312,6 +312,7 @@ fn account(name: &str, course: &str) -> Account {
         is_management: false,
         parents: vec![parent("r-ab12", "Root"), parent("ou-ab12-11111111", "Education")],
         tags: [("course".to_owned(), course.to_owned())].into(),
+        unread: None,
     }
 }
 

@@ -7,7 +7,7 @@
 //! one.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::SystemTime,
 };
 
@@ -15,12 +15,11 @@ use assigner_aws::{identity_center::IdentityCenter, organizations::Organizations
 use assigner_core::{
     assignments::{
         Named, PrincipalKind, Table,
-        compare::Assigned,
         facts::{self, Facts, Method, NamesById},
         names::Names,
         plan::{self, Grant, Obstacle, Plan},
     },
-    cause::CallError,
+    cause::{CallError, Cause},
     ids::AccountId,
     organization::{Account, Needs},
     selector::Selection,
@@ -30,7 +29,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     READS_AT_ONCE,
-    assignments::{present, resolve::Resolver},
+    assignments::{
+        present::{self, Read},
+        resolve::Resolver,
+    },
     error::Error,
 };
 
@@ -86,9 +88,9 @@ impl Reader<'_> {
             Ok(names_of(self.center, self.resolver, self.tables).await?)
         };
         let (names, accounts) = tokio::try_join!(names, self.read_accounts(needs, Tags::ThatDecide))?;
-        let (assigned, method) = self.read_wanted_assignments(&accounts, &names).await?;
+        let (read, method) = self.read_wanted_assignments(&accounts, &names).await?;
         let known = Known { names, by_id: NamesById::default(), notes: Vec::new() };
-        Ok(self.facts(known, accounts, assigned, method))
+        Ok(self.facts(known, accounts, read, method))
     }
 
     /// What people want to see: every name and every assignment.
@@ -103,12 +105,30 @@ impl Reader<'_> {
             self.read_every_name().await
         };
         let (mut known, accounts) = tokio::try_join!(names, self.read_accounts(needs, tags))?;
-        let (assigned, method) = self.read_every_assignment(&accounts, &mut known).await?;
-        Ok(self.facts(known, accounts, assigned, method))
+        let (read, method) = self.read_every_assignment(&accounts, &mut known).await?;
+        Ok(self.facts(known, accounts, read, method))
     }
 
-    fn facts(&self, known: Known, accounts: Vec<Account>, assigned: Assigned, method: Method) -> Facts {
-        let Known { names, by_id, notes } = known;
+    /// What could not be read stands in the facts where it counts: nothing is decided about an account or a principal
+    /// of which too little is known.
+    fn facts(&self, known: Known, mut accounts: Vec<Account>, read: Read, method: Method) -> Facts {
+        let Known { mut names, by_id, mut notes } = known;
+        let Read { assigned, unread_principals, unread_accounts } = read;
+        for (principal, error) in unread_principals {
+            let name = by_id.principal(&principal).unwrap_or(&principal.id);
+            notes.push(format!("what {} {name} has is not known: {error}", principal.kind.field()));
+            for found in names.principals.values_mut() {
+                if found.as_ref().is_ok_and(|found| *found == principal) {
+                    *found = Err(Obstacle::Failed(error.clone()));
+                }
+            }
+        }
+        for (id, error) in unread_accounts {
+            notes.push(format!("what account {id} has is not known: {error}"));
+            for account in accounts.iter_mut().filter(|account| account.id == id) {
+                account.unread = Some(error.to_string());
+            }
+        }
         Facts {
             read_at: now(),
             instance: self.center.instance_arn().unwrap_or_default().to_owned(),
@@ -174,7 +194,7 @@ impl Reader<'_> {
         Ok(accounts)
     }
 
-    async fn read_tags(&self, accounts: &mut [Account], tags: Tags) -> Result<(), CallError> {
+    async fn read_tags(&self, accounts: &mut Vec<Account>, tags: Tags) -> Result<(), CallError> {
         let asked = |account: &Account| {
             let decide = |table: &&Table| table.asks_for_tags(account);
             account.may_receive() && (tags == Tags::All || self.tables.iter().any(decide))
@@ -183,19 +203,28 @@ impl Reader<'_> {
         let all = indices.len();
         let organizations = self.organizations;
         let read = &*accounts;
-        let tagged: Vec<(usize, BTreeMap<String, String>)> = stream::iter(indices)
-            .map(async |index| Ok::<_, CallError>((index, organizations.tags(&read[index].id).await?)))
+        let mut tagged = stream::iter(indices)
+            .map(async |index| (index, organizations.tags(&read[index].id).await))
             .buffer_unordered(READS_AT_ONCE)
-            .enumerate()
-            .map(|(read, tags)| {
-                (self.watch)(Step::Tags { read: read + 1, all });
-                tags
-            })
-            .try_collect()
-            .await?;
-        for (index, tags) in tagged {
-            accounts[index].tags = tags;
+            .enumerate();
+        let mut found = Vec::with_capacity(all);
+        while let Some((count, tags)) = tagged.next().await {
+            (self.watch)(Step::Tags { read: count + 1, all });
+            found.push(tags);
         }
+        drop(tagged);
+        let mut gone = BTreeSet::new();
+        for (index, tags) in found {
+            let account = &mut accounts[index];
+            match tags {
+                Ok(tags) => account.tags = tags,
+                Err(error) if error.cause == Cause::NotFound => _ = gone.insert(account.id.clone()),
+                Err(error) if error.cause.may_concern_one() => account.unread = Some(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        // What vanishes while it is read is not in the organization any more.
+        accounts.retain(|account| !gone.contains(&account.id));
         Ok(())
     }
 
@@ -203,7 +232,7 @@ impl Reader<'_> {
         &self,
         accounts: &[Account],
         names: &Names,
-    ) -> Result<(Assigned, Method), CallError> {
+    ) -> Result<(Read, Method), CallError> {
         let looked_at: Vec<&AccountId> =
             accounts.iter().filter(|account| account.may_receive()).map(|account| &account.id).collect();
         let principals = self.tables.iter().flat_map(|table| facts::wanted(table, names).0).collect();
@@ -214,7 +243,7 @@ impl Reader<'_> {
         &self,
         accounts: &[Account],
         known: &mut Known,
-    ) -> Result<(Assigned, Method), CallError> {
+    ) -> Result<(Read, Method), CallError> {
         let Known { names, by_id, notes } = known;
         let principals = by_id.principals();
         // An account takes a call for itself and one for each permission set that it has.
@@ -223,9 +252,9 @@ impl Reader<'_> {
             let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
             let all = principals.len();
             let watch = |read| (self.watch)(Step::Assignments { read, all });
-            let assigned = present::by_principal(self.center, &ids, &principals, &watch).await?;
-            if let Some(assigned) = assigned {
-                return Ok((assigned, Method::Principals));
+            let read = present::by_principal(self.center, &ids, &principals, &watch).await?;
+            if let Some(read) = read {
+                return Ok((read, Method::Principals));
             }
         }
         let (receiving, others): (Vec<&Account>, Vec<&Account>) =
@@ -243,24 +272,26 @@ impl Reader<'_> {
         let ids: Vec<&AccountId> = receiving.iter().map(|account| &account.id).collect();
         let all = ids.len();
         let watch = |read| (self.watch)(Step::Assignments { read, all });
-        let mut assigned = present::of_accounts(self.center, &ids, wanted, |_| true, &watch).await?;
+        let mut read = present::of_accounts(self.center, &ids, wanted, |_| true, &watch).await?;
         // A delegated administrator may not look into the management account, and no plan needs it.
         for account in others {
             let ids = [&account.id];
-            let found = present::of_accounts(self.center, &ids, |_| vec![], |_| true, &|_| {}).await;
-            match found {
-                Ok(found) => assigned.append(found),
+            match present::of_accounts(self.center, &ids, |_| vec![], |_| true, &|_| {}).await {
+                Ok(Read { assigned, unread_accounts, .. }) => {
+                    read.assigned.append(assigned);
+                    read.unread_accounts.extend(unread_accounts);
+                }
                 Err(error) => notes.push(format!("what account {} has is not known: {error}", account.id)),
             }
         }
-        Ok((assigned, Method::Accounts))
+        Ok((read, Method::Accounts))
     }
 }
 
 /// What the names of the tables mean.
 ///
 /// # Errors
-/// The first call that failed. A name that does not exist is an obstacle of its row.
+/// A call that fails for every name. A name that does not exist, or cannot be looked up, is an obstacle of its rows.
 pub async fn names_of(
     center: &IdentityCenter,
     resolver: &Resolver,
@@ -271,8 +302,8 @@ pub async fn names_of(
     let sets = names.permission_sets.values().filter_map(|found| found.as_ref().err());
     let principals = names.principals.values().filter_map(|found| found.as_ref().err());
     let failed = sets.chain(principals).find_map(|obstacle| match obstacle {
-        Obstacle::Failed(error) => Some(error.clone()),
-        Obstacle::Unknown(_) | Obstacle::NotRead(_) => None,
+        Obstacle::Failed(error) if !error.cause.may_concern_one() => Some(error.clone()),
+        Obstacle::Failed(_) | Obstacle::Unknown(_) | Obstacle::NotRead(_) => None,
     });
     failed.map_or(Ok(names), Err)
 }

@@ -41,7 +41,10 @@ impl Source {
     /// [`Error::InvalidTable`] with every fault; another one if the table cannot be read.
     pub async fn load<R: RowKind>(&self) -> Result<Table<R>, Error> {
         let table = match (&self.location, &self.dynamodb) {
-            (_, Some(table)) => table::parse_items(table.rows().await?),
+            (_, Some(table)) => match table.rows().await? {
+                Some(rows) => table::parse_items(rows),
+                None => Err(table::too_large::<R>()),
+            },
             (TableLocation::File(path), None) => {
                 let unread = |error| {
                     let path = path.display();

@@ -19,6 +19,10 @@ pub struct Fault {
     /// How often it fires at most; without it, there is no end.
     #[serde(default)]
     pub count: Option<u32>,
+    /// It fires only for requests that name this: an id, an ARN or a name, anywhere in the request. Without it, for
+    /// every request.
+    #[serde(default)]
+    pub about: Option<String>,
 }
 
 fn certain() -> f64 {
@@ -68,11 +72,16 @@ pub(crate) const CREATE: &str = "CreateAccountAssignment";
 
 impl Fault {
     pub fn on(operation: &str, kind: FaultKind) -> Fault {
-        Fault { operation: operation.to_owned(), kind, probability: certain(), count: None }
+        Fault { operation: operation.to_owned(), kind, probability: certain(), count: None, about: None }
     }
 
     pub fn times(self, count: u32) -> Fault {
         Fault { count: Some(count), ..self }
+    }
+
+    /// Only for requests that name this resource.
+    pub fn about(self, resource: &str) -> Fault {
+        Fault { about: Some(resource.to_owned()), ..self }
     }
 
     pub fn with_probability(self, probability: f64) -> Fault {
@@ -110,8 +119,11 @@ impl Fault {
         }
     }
 
-    fn fires(&mut self, operation: &str, rng: &mut Rng) -> bool {
-        let fires = self.names(operation) && self.count != Some(0) && rng.f64() < self.probability;
+    fn fires(&mut self, operation: &str, request: &str, rng: &mut Rng) -> bool {
+        let fires = self.names(operation)
+            && self.about.as_ref().is_none_or(|resource| request.contains(resource))
+            && self.count != Some(0)
+            && rng.f64() < self.probability;
         if fires {
             self.count = self.count.map(|count| count - 1);
         }
@@ -154,10 +166,16 @@ pub(crate) struct Faults(pub(crate) Vec<Fault>);
 
 impl Faults {
     /// Draws the faults in their order, up to the first one that stops the call.
-    pub(crate) fn of_call(&mut self, service: &Service, operation: &str, rng: &mut Rng) -> Disturbance {
+    pub(crate) fn of_call(
+        &mut self,
+        service: &Service,
+        operation: &str,
+        request: &str,
+        rng: &mut Rng,
+    ) -> Disturbance {
         let mut disturbance = Disturbance::default();
         for fault in self.0.iter_mut().filter(|fault| !fault.of_creation()) {
-            if !fault.fires(operation, rng) {
+            if !fault.fires(operation, request, rng) {
                 continue;
             }
             match &fault.kind {
@@ -174,10 +192,10 @@ impl Faults {
         disturbance
     }
 
-    pub(crate) fn of_creation(&mut self, rng: &mut Rng) -> Fate {
+    pub(crate) fn of_creation(&mut self, assignment: &str, rng: &mut Rng) -> Fate {
         let mut fate = Fate::default();
         for fault in self.0.iter_mut().filter(|fault| fault.of_creation()) {
-            if !fault.fires(CREATE, rng) {
+            if !fault.fires(CREATE, assignment, rng) {
                 continue;
             }
             match &fault.kind {

@@ -70,6 +70,8 @@ pub struct Settings {
     pub paths: bool,
     /// Whether ListAccountAssignmentCreationStatus begins with the oldest.
     pub history_oldest_first: bool,
+    /// Whether the list of creations says IN_PROGRESS of every creation for ever, as an emulator of others does.
+    pub history_in_progress: bool,
 }
 
 impl Default for Settings {
@@ -85,6 +87,7 @@ impl Default for Settings {
             seed: 0,
             paths: true,
             history_oldest_first: false,
+            history_in_progress: false,
         }
     }
 }

@@ -81,7 +81,7 @@ impl State {
             let body =
                 body.map_err(|fault| Refusal::new(400, "SerializationException", fault.to_string()))?;
             let Disturbance { before, cut_after, delay: slowness, staleness } =
-                self.faults.of_call(service, operation.name, &mut self.rng);
+                self.faults.of_call(service, operation.name, &body.to_string(), &mut self.rng);
             delay += slowness;
             if let Some(failure) = before {
                 return Err(failure);

@@ -6,13 +6,12 @@ use assigner_core::{
     ids::AccountId,
     work::Progress,
 };
-use aws_config::retry::RetryConfig;
 use aws_sdk_ssoadmin::types::{
     AccountAssignmentOperationStatus, OperationStatusFilter, PrincipalType, StatusValues, TargetType,
 };
 
 use super::{IdentityCenter, known};
-use crate::client::{self, call_error};
+use crate::{calls::Patience, client::call_error};
 
 /// A creation that was asked for, by us or by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,20 +27,14 @@ impl IdentityCenter {
     pub async fn provisioned_permission_sets(&self, account: &AccountId) -> Result<Vec<String>, CallError> {
         const OPERATION: &str = "sso:ListPermissionSetsProvisionedToAccount";
         let instance = self.found(OPERATION)?;
-        let mut arns = Vec::new();
-        let mut pages = self
-            .sso
-            .list_permission_sets_provisioned_to_account()
-            .instance_arn(&instance.arn)
-            .account_id(account.as_str())
-            .max_results(100)
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error(OPERATION, error))?;
-            arns.extend(page.permission_sets.unwrap_or_default());
-        }
-        Ok(arns)
+        let call = self.sso.list_permission_sets_provisioned_to_account();
+        let call = call.instance_arn(&instance.arn).account_id(account.as_str()).max_results(100);
+        let page = |token| call.clone().set_next_token(token).send();
+        self.calls
+            .list(OPERATION, Patience::OfOne, page, |page| {
+                (page.permission_sets.unwrap_or_default(), page.next_token)
+            })
+            .await
     }
 
     /// Who has the permission set in the account.
@@ -52,26 +45,14 @@ impl IdentityCenter {
     ) -> Result<Vec<PrincipalId>, CallError> {
         const OPERATION: &str = "sso:ListAccountAssignments";
         let instance = self.found(OPERATION)?;
-        let mut principals = Vec::new();
-        let mut pages = self
-            .sso
-            .list_account_assignments()
-            .instance_arn(&instance.arn)
-            .account_id(account.as_str())
-            .permission_set_arn(permission_set)
-            .max_results(100)
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error(OPERATION, error))?;
-            principals.extend(
-                page.account_assignments
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|found| principal(found.principal_type.as_ref(), found.principal_id)),
-            );
-        }
-        Ok(principals)
+        let call = self.sso.list_account_assignments().instance_arn(&instance.arn).max_results(100);
+        let call = call.account_id(account.as_str()).permission_set_arn(permission_set);
+        let page = |token| call.clone().set_next_token(token).send();
+        let found = self.calls.list(OPERATION, Patience::OfOne, page, |page| {
+            (page.account_assignments.unwrap_or_default(), page.next_token)
+        });
+        let found = found.await?.into_iter();
+        Ok(found.filter_map(|one| principal(one.principal_type.as_ref(), one.principal_id)).collect())
     }
 
     /// Account and permission set of every assignment that the principal itself has, in all accounts. AWS answers
@@ -79,32 +60,23 @@ impl IdentityCenter {
     pub async fn assignments_of(&self, principal: &PrincipalId) -> Result<Vec<(String, String)>, CallError> {
         const OPERATION: &str = "sso:ListAccountAssignmentsForPrincipal";
         let instance = self.found(OPERATION)?;
-        let mut assignments = Vec::new();
-        let mut pages = self
-            .sso
-            .list_account_assignments_for_principal()
-            .instance_arn(&instance.arn)
-            .principal_type(principal_type(principal))
-            .principal_id(&principal.id)
-            .max_results(100)
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(found) = pages.next().await {
-            let found = found.map_err(|error| call_error(OPERATION, error))?;
-            // A user's list also has what comes from the user's groups.
-            if found.principal_id.as_deref() == Some(principal.id.as_str()) {
-                assignments.extend(found.account_id.zip(found.permission_set_arn));
-            }
-        }
-        Ok(assignments)
+        let call = self.sso.list_account_assignments_for_principal().instance_arn(&instance.arn);
+        let call =
+            call.principal_type(principal_type(principal)).principal_id(&principal.id).max_results(100);
+        let page = |token| call.clone().set_next_token(token).send();
+        let found = self.calls.list(OPERATION, Patience::OfOne, page, |page| {
+            (page.account_assignments.unwrap_or_default(), page.next_token)
+        });
+        // A user's list also has what comes from the user's groups.
+        let own = found.await?.into_iter();
+        let own = own.filter(|one| one.principal_id.as_deref() == Some(principal.id.as_str()));
+        Ok(own.filter_map(|one| one.account_id.zip(one.permission_set_arn)).collect())
     }
 
     /// Asks for an assignment. Sent once: the caller judges a lost reply by evidence.
     pub async fn create(&self, assignment: &Assignment) -> Result<Creation, CallError> {
         const OPERATION: &str = "sso:CreateAccountAssignment";
         let instance = self.found(OPERATION)?;
-        let once = aws_sdk_ssoadmin::config::Builder::new().retry_config(RetryConfig::disabled());
         let answer = self
             .sso
             .create_account_assignment()
@@ -114,28 +86,25 @@ impl IdentityCenter {
             .permission_set_arn(&assignment.permission_set)
             .principal_type(principal_type(&assignment.principal))
             .principal_id(&assignment.principal.id)
-            .customize()
-            .config_override(once)
             .send()
             .await
             .map_err(|error| call_error(OPERATION, error))?;
         Ok(creation(answer.account_assignment_creation_status))
     }
 
-    /// How far a creation is, or `None` where its request id is not known (yet, or any more).
-    pub async fn creation(&self, request_id: &str) -> Result<Option<Creation>, CallError> {
+    /// How far a creation is, or `None` if its request id is not known (yet, or any more).
+    pub async fn creation(
+        &self,
+        request_id: &str,
+        patience: Patience,
+    ) -> Result<Option<Creation>, CallError> {
         const OPERATION: &str = "sso:DescribeAccountAssignmentCreationStatus";
         let instance = self.found(OPERATION)?;
-        let answer = self
-            .sso
-            .describe_account_assignment_creation_status()
-            .instance_arn(&instance.arn)
-            .account_assignment_creation_request_id(request_id)
-            .send()
-            .await;
-        match answer {
+        let call = self.sso.describe_account_assignment_creation_status().instance_arn(&instance.arn);
+        let call = call.account_assignment_creation_request_id(request_id);
+        match self.calls.ask(OPERATION, patience, || call.clone().send()).await {
             Ok(answer) => Ok(Some(creation(answer.account_assignment_creation_status))),
-            Err(error) => known(call_error(OPERATION, error)),
+            Err(error) => known(error),
         }
     }
 
@@ -145,7 +114,7 @@ impl IdentityCenter {
         self.creations(None, 1).await
     }
 
-    /// Request ids of the creations that are under way in the whole instance; none where AWS does not say. They only
+    /// Request ids of the creations that are under way in the whole instance; none if AWS does not say. They only
     /// save creating twice.
     pub async fn creations_in_progress(&self) -> Vec<String> {
         match self.creations(Some(StatusValues::InProgress), 5).await {
@@ -166,31 +135,22 @@ impl IdentityCenter {
         const OPERATION: &str = "sso:ListAccountAssignmentCreationStatus";
         let instance = self.found(OPERATION)?;
         let filter = status.map(|status| OperationStatusFilter::builder().status(status).build());
-        let mut found = Vec::new();
-        let mut token = None;
+        let call = self.sso.list_account_assignment_creation_status().instance_arn(&instance.arn);
+        let call = call.max_results(100).set_filter(filter);
+        let (mut found, mut token) = (Vec::new(), None);
         for _ in 0..most_pages {
-            let page = self
-                .sso
-                .list_account_assignment_creation_status()
-                .instance_arn(&instance.arn)
-                .max_results(100)
-                .set_filter(filter.clone())
-                .set_next_token(token)
-                .customize()
-                .config_override(
-                    aws_sdk_ssoadmin::config::Builder::new().retry_config(client::few_attempts()),
-                )
-                .send()
-                .await
-                .map_err(|error| call_error(OPERATION, error))?;
+            let page = || call.clone().set_next_token(token.clone()).send();
+            let page = self.calls.ask(OPERATION, Patience::Optional, page).await?;
             let entries = page.account_assignments_creation_status.unwrap_or_default().into_iter();
             found.extend(
                 entries.filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None)))),
             );
-            token = page.next_token;
-            if token.is_none() {
+            // A token that is empty, or the same again, leads nowhere.
+            let next = page.next_token.filter(|next| !next.is_empty());
+            if next.is_none() || next == token {
                 break;
             }
+            token = next;
         }
         Ok(found)
     }

@@ -7,80 +7,71 @@ use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
 use aws_smithy_types::Document;
 
 use super::{IdentityCenter, known};
-use crate::client::call_error;
+use crate::calls::Patience;
 
 impl IdentityCenter {
-    /// The id of the group with this display name, or `None` where there is none.
+    /// The id of the group with this display name, or `None` if there is none.
     pub async fn group_id(&self, display_name: &str) -> Result<Option<String>, CallError> {
         const OPERATION: &str = "identitystore:GetGroupId";
         let store = &self.found(OPERATION)?.identity_store;
-        let call = self.store.get_group_id().identity_store_id(store).alternate_identifier(unique(
-            OPERATION,
-            "displayName",
-            display_name,
-        )?);
-        match call.send().await {
+        let by_name = unique(OPERATION, "displayName", display_name)?;
+        let call = self.store.get_group_id().identity_store_id(store).alternate_identifier(by_name);
+        match self.store_calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await {
             Ok(answer) => Ok(Some(answer.group_id)),
-            Err(error) => known(call_error(OPERATION, error)),
+            Err(error) => known(error),
         }
     }
 
-    /// The id of the user with this user name, or `None` where there is none. E-mail addresses are no names:
-    /// in many identity stores a user can change their own.
+    /// The id of the user with this user name, or `None` if there is none. E-mail addresses are not names: in many
+    /// identity stores users can change their own.
     pub async fn user_id(&self, user_name: &str) -> Result<Option<String>, CallError> {
         const OPERATION: &str = "identitystore:GetUserId";
         let store = &self.found(OPERATION)?.identity_store;
-        let call = self
-            .store
-            .get_user_id()
-            .identity_store_id(store)
-            .alternate_identifier(unique(OPERATION, "userName", user_name)?);
-        match call.send().await {
+        let by_name = unique(OPERATION, "userName", user_name)?;
+        let call = self.store.get_user_id().identity_store_id(store).alternate_identifier(by_name);
+        match self.store_calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await {
             Ok(answer) => Ok(Some(answer.user_id)),
-            Err(error) => known(call_error(OPERATION, error)),
+            Err(error) => known(error),
         }
     }
 
     /// The display name of every group, by id.
     pub async fn groups(&self) -> Result<BTreeMap<String, String>, CallError> {
-        let store = &self.found("identitystore:ListGroups")?.identity_store;
+        const OPERATION: &str = "identitystore:ListGroups";
+        let store = &self.found(OPERATION)?.identity_store;
         let call = self.store.list_groups().identity_store_id(store).max_results(100);
-        let mut pages = call.into_paginator().items().send();
-        let mut groups = BTreeMap::new();
-        while let Some(group) = pages.next().await {
-            let group = group.map_err(|error| call_error("identitystore:ListGroups", error))?;
-            groups.insert(group.group_id, group.display_name.unwrap_or_default());
-        }
-        Ok(groups)
+        let page = |token| call.clone().set_next_token(token).send();
+        let groups =
+            self.store_calls.list(OPERATION, Patience::Needed, page, |page| (page.groups, page.next_token));
+        let named = groups.await?.into_iter();
+        Ok(named.map(|group| (group.group_id, group.display_name.unwrap_or_default())).collect())
     }
 
     /// The user name of every user, by id.
     pub async fn users(&self) -> Result<BTreeMap<String, String>, CallError> {
-        let store = &self.found("identitystore:ListUsers")?.identity_store;
+        const OPERATION: &str = "identitystore:ListUsers";
+        let store = &self.found(OPERATION)?.identity_store;
         let call = self.store.list_users().identity_store_id(store).max_results(100);
-        let mut pages = call.into_paginator().items().send();
-        let mut users = BTreeMap::new();
-        while let Some(user) = pages.next().await {
-            let user = user.map_err(|error| call_error("identitystore:ListUsers", error))?;
-            users.insert(user.user_id, user.user_name.unwrap_or_default());
-        }
-        Ok(users)
+        let page = |token| call.clone().set_next_token(token).send();
+        let users =
+            self.store_calls.list(OPERATION, Patience::Needed, page, |page| (page.users, page.next_token));
+        Ok(users.await?.into_iter().map(|user| (user.user_id, user.user_name.unwrap_or_default())).collect())
     }
 
     /// One group of the identity store, to see whether this identity may list them.
     pub async fn may_list_groups(&self) -> Result<(), CallError> {
         const OPERATION: &str = "identitystore:ListGroups";
         let store = &self.found(OPERATION)?.identity_store;
-        let answer = self.store.list_groups().identity_store_id(store).max_results(1).send().await;
-        answer.map(drop).map_err(|error| call_error(OPERATION, error))
+        let call = self.store.list_groups().identity_store_id(store).max_results(1);
+        self.store_calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await.map(drop)
     }
 
     /// As for groups.
     pub async fn may_list_users(&self) -> Result<(), CallError> {
         const OPERATION: &str = "identitystore:ListUsers";
         let store = &self.found(OPERATION)?.identity_store;
-        let answer = self.store.list_users().identity_store_id(store).max_results(1).send().await;
-        answer.map(drop).map_err(|error| call_error(OPERATION, error))
+        let call = self.store.list_users().identity_store_id(store).max_results(1);
+        self.store_calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await.map(drop)
     }
 }
 

@@ -7,12 +7,13 @@ mod permission_sets;
 use std::sync::Arc;
 
 use assigner_core::cause::{CallError, Cause};
-use aws_config::{Region, SdkConfig};
+use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use tokio::sync::OnceCell;
 
 pub use self::assignments::Creation;
 use crate::{
-    client::{self, Paced, Tally, Watch, call_error},
+    calls::{Calls, Patience},
+    client::{self, Paced, Tally, Watch},
     pace::Pace,
 };
 
@@ -51,7 +52,8 @@ pub enum NoInstance {
 pub struct IdentityCenter {
     sso: aws_sdk_ssoadmin::Client,
     store: aws_sdk_identitystore::Client,
-    tally: Arc<Tally>,
+    calls: Calls,
+    store_calls: Calls,
     wanted_instance: Option<String>,
     instance: OnceCell<Instance>,
 }
@@ -78,27 +80,28 @@ impl IdentityCenter {
             .region(region.clone())
             .http_client(paced(&pace))
             .interceptor(Watch { pace: Some(pace.clone()), tally: tally.clone() })
-            .retry_partition(client::retry_partition("identity-center"))
+            .retry_config(RetryConfig::disabled())
             .timeout_config(client::timeouts())
             .build();
         let store = aws_sdk_identitystore::config::Builder::from(sdk)
             .region(region)
             .http_client(paced(&store_pace))
             .interceptor(Watch { pace: Some(store_pace), tally: tally.clone() })
-            .retry_partition(client::retry_partition("identity-store"))
+            .retry_config(RetryConfig::disabled())
             .timeout_config(client::timeouts())
             .build();
         Ok(IdentityCenter {
             sso: aws_sdk_ssoadmin::Client::from_conf(sso),
             store: aws_sdk_identitystore::Client::from_conf(store),
-            tally,
+            calls: Calls::new(sdk, tally.clone()),
+            store_calls: Calls::new(sdk, tally),
             wanted_instance: options.instance_arn.clone(),
             instance: OnceCell::new(),
         })
     }
 
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        self.calls.tally()
     }
 
     /// Finds the instance, once. Nothing else works without it.
@@ -121,15 +124,20 @@ impl IdentityCenter {
     }
 
     async fn list_instances(&self) -> Result<Vec<Instance>, CallError> {
-        let mut found = Vec::new();
-        let mut pages = self.sso.list_instances().into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error("sso:ListInstances", error))?;
-            found.extend(page.instances.unwrap_or_default().into_iter().filter_map(|instance| {
+        let call = self.sso.list_instances();
+        let found = self.calls.list(
+            "sso:ListInstances",
+            Patience::Needed,
+            |token| call.clone().set_next_token(token).send(),
+            |page| (page.instances.unwrap_or_default(), page.next_token),
+        );
+        Ok(found
+            .await?
+            .into_iter()
+            .filter_map(|instance| {
                 Some(Instance { arn: instance.instance_arn?, identity_store: instance.identity_store_id? })
-            }));
-        }
-        Ok(found)
+            })
+            .collect())
     }
 
     /// ARNs of all instances that can be seen in this Region.

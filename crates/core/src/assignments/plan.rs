@@ -132,6 +132,9 @@ pub fn plan<'t>(table: &'t Table, account: &Account) -> Plan<'t> {
             ));
         }
     }
+    if let Some(reason) = &account.unread {
+        return Plan::Wait(format!("account {id} could not be read whole: {reason}"));
+    }
     let mut grants: Vec<Grant<'t>> = Vec::new();
     let mut position: HashMap<(&PermissionSet, &Principal), usize> = HashMap::new();
     for row in table.rows.iter().filter(|row| row.accounts.matches(account)) {

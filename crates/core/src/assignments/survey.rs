@@ -10,7 +10,7 @@ use super::{
     facts::{self, Facts, Method},
     plan::Obstacle,
 };
-use crate::ids::AccountId;
+use crate::{ids::AccountId, organization::Account};
 
 /// What a survey found.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +25,9 @@ pub struct Survey {
     pub counts: SurveyCounts,
     /// Names and ids of the table that do not exist; their grants are in no count.
     pub unresolved: Vec<String>,
+    /// What could not be read, with the reason: names of the table, whose grants are in no count, and accounts, which
+    /// are counted as not ready.
+    pub unread: Vec<String>,
     /// The first of the assignments, of principals that the table names, that no row explains. They are left alone.
     pub unexplained: Vec<Unexplained>,
     pub method: Method,
@@ -61,7 +64,7 @@ pub struct Unexplained {
 /// 15 bytes each in JSON: 180 of the 256 KB that a state of Step Functions may have.
 const MOST_ACCOUNTS: usize = 12_000;
 const MOST_UNEXPLAINED: usize = 50;
-const MOST_UNRESOLVED: usize = 50;
+const MOST_LISTED: usize = 50;
 
 /// Counts, and lists what the state machine needs and people want to see first. `start`, any number, chooses the first
 /// account of a list that has to be cut.
@@ -110,30 +113,42 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
         lacking.truncate(MOST_ACCOUNTS);
         lacking.sort();
     }
+    let (unresolved, unread) = not_known(table, facts);
     Survey {
         outcome: "surveyed",
         accounts: lacking,
         accounts_omitted,
         counts,
-        unresolved: unresolved(table, facts),
+        unresolved,
+        unread,
         unexplained,
         method: facts.method,
         seconds: 0.0,
     }
 }
 
-fn unresolved(table: &Table, facts: &Facts) -> Vec<String> {
+/// What does not exist, and what could not be read.
+fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
     let (_, obstacles) = facts::wanted(table, &facts.names);
-    let reasons: BTreeSet<String> = obstacles
-        .into_iter()
-        .filter_map(|obstacle| match obstacle {
-            Obstacle::Unknown(reason) => Some(reason),
-            Obstacle::Failed(_) | Obstacle::NotRead(_) => None,
-        })
-        .collect();
-    let more = reasons.len().saturating_sub(MOST_UNRESOLVED);
+    let (mut unresolved, mut unread) = (BTreeSet::new(), BTreeSet::new());
+    for obstacle in obstacles {
+        match obstacle {
+            Obstacle::Unknown(reason) => unresolved.insert(reason),
+            Obstacle::Failed(error) => unread.insert(error.to_string()),
+            Obstacle::NotRead(reason) => unread.insert(reason.to_owned()),
+        };
+    }
+    let of_account =
+        |account: &Account| Some(format!("account {}: {}", account.id, account.unread.as_ref()?));
+    unread.extend(facts.accounts.iter().filter_map(of_account));
+    (first(unresolved), first(unread))
+}
+
+/// As many as there is room for, and how many more there are.
+fn first(reasons: BTreeSet<String>) -> Vec<String> {
+    let more = reasons.len().saturating_sub(MOST_LISTED);
     let more = (more > 0).then(|| format!("and {more} more"));
-    reasons.into_iter().take(MOST_UNRESOLVED).chain(more).collect()
+    reasons.into_iter().take(MOST_LISTED).chain(more).collect()
 }
 
 #[cfg(test)]
@@ -141,7 +156,6 @@ mod tests {
     use super::*;
     use crate::{
         assignments::{PrincipalId, compare::Assigned, facts::NamesById, names::Names},
-        organization::Account,
         table,
     };
 
@@ -195,8 +209,8 @@ mod tests {
             .map(|row| (row.principal.clone(), Err(Obstacle::unknown("group", row.principal.named.as_str()))))
             .collect();
         let survey = survey(&table, &facts, 0);
-        assert_eq!(survey.unresolved.len(), MOST_UNRESOLVED + 1);
-        assert_eq!(survey.unresolved[MOST_UNRESOLVED], "and 2 more");
+        assert_eq!(survey.unresolved.len(), MOST_LISTED + 1);
+        assert_eq!(survey.unresolved[MOST_LISTED], "and 2 more");
         assert_eq!(survey.counts.missing, 0, "their grants are in no count");
     }
 }

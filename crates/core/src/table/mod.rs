@@ -67,11 +67,10 @@ impl fmt::Display for TableLocation {
 
 /// Reads a table. The error lists every fault and is never empty.
 pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
-    let mut faults = Faults::default();
     if text.len() > MAX_BYTES {
-        faults.add("", format!("larger than {MAX_BYTES} bytes"), "use fewer or shorter rows");
-        return faults.or(Table::default());
+        return Err(too_large::<R>());
     }
+    let mut faults = Faults::default();
     let document: Json = match serde_json::from_slice(text) {
         Ok(document) => document,
         Err(error) => {
@@ -90,6 +89,14 @@ pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
         None => Vec::new(),
     };
     faults.or(Table { rows })
+}
+
+/// The faults of a table that is too large to be read.
+pub fn too_large<R: RowKind>() -> Vec<Fault> {
+    let mut faults = Faults::default();
+    let remedy = format!("use fewer or shorter rows: {}", R::FEWER);
+    faults.add("", format!("larger than {MAX_BYTES} bytes"), &remedy);
+    faults.or(()).err().unwrap_or_default()
 }
 
 /// Reads a table given as one item a row. A scan has no order, so the rows are ordered by id.

@@ -8,8 +8,10 @@ use crate::outcome::{Settled, Status};
 const FIRST_BACKOFF: Duration = Duration::from_millis(400);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Item {
+    /// Items of the same group may disturb each other.
+    pub group: usize,
     pub stage: Stage,
     /// When it was first asked for.
     pub asked: Option<Duration>,
@@ -36,17 +38,30 @@ pub(super) enum Stage {
         since: Duration,
         /// The greatest age at which it was seen in progress.
         in_progress_at: Option<Duration>,
+        /// When it was last described although a list has it, and when it was last looked at.
+        described_at: Duration,
+        looked_at: Duration,
     },
     Done(Settled),
 }
 
-impl Default for Stage {
-    fn default() -> Stage {
-        Stage::Waiting { from: Duration::ZERO, look_first: false }
-    }
-}
-
 impl Item {
+    pub fn new(group: usize) -> Item {
+        Item {
+            group,
+            stage: Stage::Waiting { from: Duration::ZERO, look_first: false },
+            asked: None,
+            refusals: 0,
+            failures: 0,
+            may_have_effect: false,
+            last: None,
+        }
+    }
+
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.stage, Stage::Calling | Stage::Outstanding { .. })
+    }
+
     pub fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done(_))
     }

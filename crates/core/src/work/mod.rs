@@ -28,6 +28,10 @@ use crate::{
 const MOST_FAILURES: u32 = 8;
 /// A request id that is unknown for this long is taken as lost, and the item itself is looked at.
 const UNKNOWN_FOR: Duration = Duration::from_secs(20);
+/// What is under way for this long is asked for by other means too: no single source is believed without end. A list may
+/// say IN_PROGRESS for ever, and so may the description of a request.
+const OLD: Duration = Duration::from_secs(10);
+const VERY_OLD: Duration = Duration::from_secs(60);
 /// Nothing is started this shortly before the end, so that most replies still arrive.
 const LAST_START: Duration = Duration::from_secs(1);
 
@@ -147,6 +151,8 @@ pub struct Bounds {
 pub struct Work {
     bounds: Bounds,
     items: Vec<Item>,
+    /// Of each group, how many of its items may be under way at once.
+    places: Vec<Places>,
     polls: Polls,
     /// Calls that were asked for and have not been answered.
     calls: usize,
@@ -154,10 +160,23 @@ pub struct Work {
     random: fn() -> f64,
 }
 
+/// How many items of a group may be under way at once. AWS may refuse a second one next to the first, so a conflict
+/// lowers the number, and what goes well raises it again.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    free: usize,
+    /// Items that went well since the number last changed.
+    good: usize,
+}
+
 impl Work {
-    pub fn new(items: usize, bounds: Bounds, random: fn() -> f64) -> Work {
-        let items = (0..items).map(|_| Item::default()).collect();
-        Work { bounds, items, polls: Polls::default(), calls: 0, random }
+    /// An item for each entry of `groups`. Items that may disturb each other, such as those of one account, have the
+    /// same number.
+    pub fn new(groups: &[usize], bounds: Bounds, random: fn() -> f64) -> Work {
+        let count = groups.iter().max().map_or(0, |most| most + 1);
+        let items = groups.iter().map(|group| Item::new(*group)).collect();
+        let places = vec![Places { free: bounds.max_outstanding, good: 0 }; count];
+        Work { bounds, items, places, polls: Polls::default(), calls: 0, random }
     }
 
     /// Others started this item. Answers whether it was waiting for that.
@@ -207,7 +226,7 @@ impl Work {
             }
             Answer::Described { item, request_id, answer } => {
                 self.polls.answered();
-                self.described(now, item, request_id, answer);
+                self.described(now, item, request_id, answer, &mut asks);
                 self.plan_poll(now);
             }
         }
@@ -244,12 +263,16 @@ impl Work {
         if now + LAST_START > self.bounds.until {
             return;
         }
-        let free = self.bounds.max_outstanding.saturating_sub(self.taken());
-        let ready = self.items.iter_mut().enumerate().filter_map(|(index, item)| match item.stage {
-            Stage::Waiting { from, look_first } if from <= now => Some((index, item, look_first)),
-            _ => None,
-        });
-        for (index, item, look_first) in ready.take(free) {
+        let mut free = self.bounds.max_outstanding.saturating_sub(self.taken());
+        let mut free_of: Vec<usize> = (0..self.places.len()).map(|group| self.free_places(group)).collect();
+        for (index, item) in self.items.iter_mut().enumerate() {
+            let Stage::Waiting { from, look_first } = item.stage else { continue };
+            let Some(of_group) = free_of.get_mut(item.group) else { continue };
+            if from > now || free == 0 || *of_group == 0 {
+                continue;
+            }
+            free -= 1;
+            *of_group -= 1;
             let again = item.asked.is_some();
             item.asked.get_or_insert(now);
             item.stage = Stage::Calling;
@@ -282,8 +305,10 @@ impl Work {
         let may_start = wish == Wish::GoOn
             && now + LAST_START <= self.bounds.until
             && self.taken() < self.bounds.max_outstanding;
+        let free: Vec<bool> = (0..self.places.len()).map(|group| self.free_places(group) > 0).collect();
+        let may_start = |item: &Item| may_start && free.get(item.group).is_some_and(|free| *free);
         let waiting = self.items.iter().filter_map(|item| match item.stage {
-            Stage::Waiting { from, .. } if may_start => Some(from),
+            Stage::Waiting { from, .. } if may_start(item) => Some(from),
             _ => None,
         });
         match waiting.chain(self.polls.at()).min() {
@@ -295,6 +320,9 @@ impl Work {
 
     fn started(&mut self, now: Duration, index: usize, answer: Result<Started, CallError>) {
         let random = self.random;
+        // Another one of ours in the same group is what it most likely conflicts with, and that one ends.
+        let with_ours =
+            matches!(&answer, Err(error) if error.cause == Cause::Conflict) && self.crowded(index);
         let Some(item) = self.items.get_mut(index) else { return };
         match answer {
             Ok(Started { progress: Progress::InProgress, request_id: None }) => {
@@ -307,7 +335,7 @@ impl Work {
             Ok(Started { progress, request_id }) => self.finished(now, index, progress, request_id),
             Err(error) => match error.cause {
                 Cause::Throttled => item.wait(now, random, error.to_string(), false),
-                Cause::Conflict => item.wait(now, random, error.to_string(), true),
+                Cause::Conflict => item.wait(now, random, error.to_string(), !with_ours),
                 Cause::Unavailable => {
                     item.may_have_effect = true;
                     item.wait(now, random, error.to_string(), true);
@@ -325,6 +353,14 @@ impl Work {
     fn looked(&mut self, now: Duration, index: usize, answer: Result<Evidence, CallError>) {
         let random = self.random;
         let Some(item) = self.items.get_mut(index) else { return };
+        // Under way for long, and looked at by other means: only that it is there says anything.
+        if let Stage::Outstanding { request_id, .. } = &item.stage {
+            if matches!(answer, Ok(Evidence::Present)) {
+                let request_id = Some(request_id.clone());
+                self.finished(now, index, Progress::Succeeded, request_id);
+            }
+            return;
+        }
         match answer {
             Ok(Evidence::Present) if item.may_have_effect => item.done(Status::Created.into()),
             Ok(Evidence::Present) => item.done(Status::Present.into()),
@@ -350,7 +386,13 @@ impl Work {
         self.polls.list_helps = outstanding.iter().any(|(_, request_id)| listed.contains_key(request_id));
         for (index, request_id) in outstanding {
             match listed.get(&request_id) {
-                Some(Progress::InProgress) => self.seen_in_progress(now, index),
+                Some(Progress::InProgress) => {
+                    self.seen_in_progress(now, index);
+                    if self.doubts_list(now, index) {
+                        self.polls.asked(1);
+                        asks.push(Ask::Describe { item: index, request_id });
+                    }
+                }
                 Some(Progress::Succeeded) => {
                     self.finished(now, index, Progress::Succeeded, Some(request_id));
                 }
@@ -369,19 +411,30 @@ impl Work {
         index: usize,
         request_id: String,
         answer: Result<Option<Progress>, CallError>,
+        asks: &mut Vec<Ask>,
     ) {
         let random = self.random;
         let Some(item) = self.items.get_mut(index) else { return };
         let Stage::Outstanding { since, .. } = item.stage else { return };
         match answer {
-            Ok(Some(Progress::InProgress)) => self.seen_in_progress(now, index),
+            Ok(Some(Progress::InProgress)) => {
+                self.seen_in_progress(now, index);
+                if self.doubts_description(now, index, VERY_OLD) {
+                    asks.push(Ask::Look { item: index });
+                }
+            }
             Ok(Some(progress)) => self.finished(now, index, progress, Some(request_id)),
             Ok(None) if now.saturating_sub(since) > UNKNOWN_FOR => {
                 item.may_have_effect = true;
                 item.wait(now, random, format!("request {request_id} is not known"), true);
             }
             Ok(None) => {}
-            Err(error) if error.cause.retry() == Retry::Again => {}
+            Err(error) if error.cause.retry() == Retry::Again => {
+                if now.saturating_sub(since) > UNKNOWN_FOR && self.doubts_description(now, index, UNKNOWN_FOR)
+                {
+                    asks.push(Ask::Look { item: index });
+                }
+            }
             Err(error) => {
                 item.done(Settled { request_id: Some(request_id), ..Status::of(&error).into() });
             }
@@ -392,8 +445,52 @@ impl Work {
         let Some(item) = self.items.get_mut(index) else { return };
         item.asked.get_or_insert(now);
         item.refusals = 0;
-        item.stage = Stage::Outstanding { request_id, since: now, in_progress_at: None };
+        item.stage = Stage::Outstanding {
+            request_id,
+            since: now,
+            in_progress_at: None,
+            described_at: now,
+            looked_at: now,
+        };
         self.polls.begun(now);
+    }
+
+    /// Whether a list has it in progress for so long that it is to be described as well.
+    fn doubts_list(&mut self, now: Duration, index: usize) -> bool {
+        match self.items.get_mut(index).map(|item| &mut item.stage) {
+            Some(Stage::Outstanding { described_at, .. }) => is_over(described_at, now, OLD),
+            _ => false,
+        }
+    }
+
+    /// Whether it is described as in progress, or not at all, for so long that it is to be looked at as well.
+    fn doubts_description(&mut self, now: Duration, index: usize, long: Duration) -> bool {
+        match self.items.get_mut(index).map(|item| &mut item.stage) {
+            Some(Stage::Outstanding { looked_at, .. }) => is_over(looked_at, now, long),
+            _ => false,
+        }
+    }
+
+    /// After a conflict: whether other items of its group are under way. Then no more than these may be.
+    fn crowded(&mut self, index: usize) -> bool {
+        let Some(group) = self.items.get(index).map(|item| item.group) else { return false };
+        let others = self.taken_of(group).saturating_sub(1);
+        if let Some(places) = self.places.get_mut(group) {
+            *places = Places { free: others.clamp(1, places.free), good: 0 };
+        }
+        others > 0
+    }
+
+    /// Something of a group went well.
+    fn went_well(&mut self, group: usize) {
+        let most = self.bounds.max_outstanding;
+        if let Some(places) = self.places.get_mut(group) {
+            places.good += 1;
+            // Four conflicts in a hundred creations, where AWS allows one at a time, cost next to nothing.
+            if places.free < most && places.good >= 8 * places.free {
+                *places = Places { free: places.free + 1, good: 0 };
+            }
+        }
     }
 
     fn seen_in_progress(&mut self, now: Duration, index: usize) {
@@ -418,7 +515,9 @@ impl Work {
             Progress::Failed(reason) => reason,
             Progress::Succeeded | Progress::InProgress => {
                 let took = item.asked.map(|asked| now.saturating_sub(asked));
+                let group = item.group;
                 item.done(Settled { status: Status::Created, request_id, took });
+                self.went_well(group);
                 return;
             }
         };
@@ -455,9 +554,25 @@ impl Work {
 
     /// Places that are in use.
     fn taken(&self) -> usize {
-        let in_use = |item: &&Item| matches!(item.stage, Stage::Calling | Stage::Outstanding { .. });
-        self.items.iter().filter(in_use).count()
+        self.items.iter().filter(|item| item.is_under_way()).count()
     }
+
+    fn taken_of(&self, group: usize) -> usize {
+        self.items.iter().filter(|item| item.group == group && item.is_under_way()).count()
+    }
+
+    fn free_places(&self, group: usize) -> usize {
+        self.places.get(group).map_or(0, |places| places.free.saturating_sub(self.taken_of(group)))
+    }
+}
+
+/// Whether `since` is over for so long; then it is counted from now.
+fn is_over(since: &mut Duration, now: Duration, long: Duration) -> bool {
+    let over = now.saturating_sub(*since) >= long;
+    if over {
+        *since = now;
+    }
+    over
 }
 
 #[cfg(test)]

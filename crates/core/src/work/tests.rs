@@ -2,8 +2,9 @@ use super::*;
 
 const FAR: Bounds = Bounds { max_outstanding: 2, until: Duration::from_secs(100) };
 
+/// All in one group.
 fn work(items: usize) -> Work {
-    Work::new(items, FAR, || 0.5)
+    Work::new(&vec![0; items], FAR, || 0.5)
 }
 
 fn at(millis: u64) -> Duration {
@@ -180,4 +181,66 @@ fn what_others_started_is_waited_for_or_taken_as_present() {
     assert_eq!(work.request_ids().collect::<Vec<_>>(), ["a"]);
     let settled = work.settle(End::Late);
     assert_eq!((&settled[1].status, settled[1].request_id.as_deref()), (&Status::Present, Some("b")));
+}
+
+#[test]
+fn a_conflict_with_one_of_ours_waits_for_it_and_others_are_not_held_up() {
+    let conflict = |item| Answer::Started { item, answer: Err(refused(Cause::Conflict)) };
+    // Two in one account, and one in another.
+    let mut work = Work::new(&[0, 0, 1], Bounds { max_outstanding: 3, ..FAR }, || 0.5);
+    assert_eq!(asks(&mut work, at(0)), [start(0), start(1), start(2)]);
+    work.take(under_way(0, "a"), at(10));
+    work.take(conflict(1), at(10));
+    work.take(under_way(2, "c"), at(10));
+    assert_eq!(asks(&mut work, at(400)), [], "the account has one place now, and it is taken");
+    let answer = || Ok(Some(Progress::Succeeded));
+    work.take(Answer::Described { item: 0, request_id: "a".into(), answer: answer() }, at(500));
+    let again = Ask::Start { item: 1, again: true };
+    assert_eq!(asks(&mut work, at(510))[0], again, "without a look: what it conflicted with was ours");
+    // Alone in its account, it is somebody else's doing, and evidence is looked for.
+    let mut work = Work::new(&[0], FAR, || 0.5);
+    asks(&mut work, at(0));
+    work.take(conflict(0), at(10));
+    assert_eq!(asks(&mut work, at(210)), [Ask::Look { item: 0 }]);
+}
+
+#[test]
+fn what_is_said_to_be_in_progress_for_long_is_asked_for_by_other_means() {
+    let mut work = work(2);
+    asks(&mut work, at(0));
+    work.take(under_way(0, "a"), at(0));
+    work.take(under_way(1, "b"), at(0));
+    let listed = || {
+        let in_progress = |id: &str| (id.to_owned(), Progress::InProgress);
+        Answer::Listed(Ok(HashMap::from([in_progress("a"), in_progress("b")])))
+    };
+    assert_eq!(work.take(listed(), at(9_000)), [], "nothing takes less than ten seconds for long");
+    let describe = |item: usize, id: &str| Ask::Describe { item, request_id: id.into() };
+    assert_eq!(work.take(listed(), at(10_000)), [describe(0, "a"), describe(1, "b")]);
+    let described = |item: usize, id: &str, progress| Answer::Described {
+        item,
+        request_id: id.into(),
+        answer: Ok(Some(progress)),
+    };
+    work.take(described(0, "a", Progress::Succeeded), at(10_100));
+    assert_eq!(work.take(described(1, "b", Progress::InProgress), at(10_100)), []);
+    assert_eq!(work.take(described(1, "b", Progress::InProgress), at(70_100)), [Ask::Look { item: 1 }]);
+    work.take(Answer::Looked { item: 1, answer: Ok(Evidence::Absent) }, at(70_200));
+    assert_eq!(work.request_ids().collect::<Vec<_>>(), ["b"], "that it is not there says nothing");
+    assert_eq!(work.take(described(1, "b", Progress::InProgress), at(99_000)), [], "not every time");
+    work.take(Answer::Looked { item: 1, answer: Ok(Evidence::Present) }, at(99_100));
+    assert_eq!(statuses(work, End::Late), [Status::Created, Status::Created]);
+}
+
+#[test]
+fn a_request_that_can_never_be_described_is_looked_at() {
+    let mut work = work(1);
+    asks(&mut work, at(0));
+    work.take(under_way(0, "a"), at(0));
+    let sick =
+        || Answer::Described { item: 0, request_id: "a".into(), answer: Err(refused(Cause::Unavailable)) };
+    assert_eq!(work.take(sick(), at(20_000)), []);
+    assert_eq!(work.take(sick(), at(20_001)), [Ask::Look { item: 0 }]);
+    work.take(Answer::Looked { item: 0, answer: Ok(Evidence::Present) }, at(20_100));
+    assert_eq!(statuses(work, End::Late), [Status::Created]);
 }

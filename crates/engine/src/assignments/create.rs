@@ -4,10 +4,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use assigner_aws::identity_center::{Creation, IdentityCenter};
+use assigner_aws::{
+    calls::Patience,
+    identity_center::{Creation, IdentityCenter},
+};
 use assigner_core::{
     assignments::plan::Assignment,
     cause::CallError,
+    ids::AccountId,
     outcome::Settled,
     work::{Answer, Ask, Bounds, Evidence, Progress, Started, Work},
 };
@@ -44,7 +48,7 @@ pub async fn create(
     let mut missing: Vec<Assignment> = missing.into_iter().collect();
     missing.sort();
     let bounds = Bounds { max_outstanding: limits.max_outstanding, until: drive::until(began, limits.until) };
-    let mut work = Work::new(missing.len(), bounds, fastrand::f64);
+    let mut work = Work::new(&by_account(&missing), bounds, fastrand::f64);
     if !in_progress.is_empty()
         && let Ok(creations) = timeout_at(limits.until, describe(center, in_progress)).await
     {
@@ -55,11 +59,23 @@ pub async fn create(
     missing.iter().cloned().zip(settled).collect()
 }
 
+/// The same number for assignments of the same account: AWS may refuse to create two at once in one.
+fn by_account(assignments: &[Assignment]) -> Vec<usize> {
+    let mut numbers: HashMap<&AccountId, usize> = HashMap::new();
+    assignments
+        .iter()
+        .map(|assignment| {
+            let next = numbers.len();
+            *numbers.entry(&assignment.account).or_insert(next)
+        })
+        .collect()
+}
+
 /// The creations that can be described.
 async fn describe(center: &IdentityCenter, request_ids: Vec<String>) -> Vec<Creation> {
     stream::iter(request_ids)
         .map(async |request_id| {
-            let creation = center.creation(&request_id).await;
+            let creation = center.creation(&request_id, Patience::OfOne).await;
             creation
                 .inspect_err(|error| tracing::warn!(%error, request_id, "a creation is not known"))
                 .ok()?
@@ -107,7 +123,8 @@ fn call<'a>(center: &'a IdentityCenter, missing: &'a [Assignment], ask: Ask, wor
         }
         .boxed(),
         Ask::Describe { item, request_id } => async move {
-            let answer = center.creation(&request_id).await;
+            // It is asked for again by the next poll.
+            let answer = center.creation(&request_id, Patience::Optional).await;
             let answer = answer.map(|creation| creation.map(|creation| creation.progress));
             Answer::Described { item, request_id, answer }
         }
@@ -125,7 +142,7 @@ async fn look(
     let others =
         center.creations_in_progress().await.into_iter().filter(|request_id| !ours.contains(request_id));
     let mut creations = stream::iter(others)
-        .map(async |request_id| (center.creation(&request_id).await, request_id))
+        .map(async |request_id| (center.creation(&request_id, Patience::OfOne).await, request_id))
         .buffer_unordered(READS_AT_ONCE);
     while let Some((creation, request_id)) = creations.next().await {
         if let Ok(Some(Creation { progress: Progress::InProgress, assignment: Some(other), .. })) = creation

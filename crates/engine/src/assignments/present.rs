@@ -9,10 +9,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use assigner_aws::identity_center::IdentityCenter;
 use assigner_core::{
     assignments::{PrincipalId, compare::Assigned, facts::Method, plan::Assignment},
-    cause::{CallError, Cause, Retry},
+    cause::{CallError, Cause},
     ids::AccountId,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use crate::READS_AT_ONCE;
 
@@ -33,8 +33,10 @@ pub async fn wanted_in(
     let each = |answer: &dyn Fn(&Assignment) -> Result<bool, CallError>| {
         wanted.iter().map(|assignment| ((*assignment).clone(), answer(assignment))).collect()
     };
+    // If it cannot be read, every permission set is asked for.
     let provisioned: HashSet<String> = match provisioned {
         Ok(provisioned) => provisioned.into_iter().collect(),
+        Err(error) if error.cause.may_concern_one() => sets.iter().map(|arn| (*arn).to_owned()).collect(),
         Err(error) => return each(&|_| Err(error.clone())),
     };
     if sets.iter().any(|arn| provisioned.contains(*arn))
@@ -54,6 +56,16 @@ pub async fn wanted_in(
     })
 }
 
+/// What was read of many accounts, and what could not be.
+#[derive(Debug, Default)]
+pub struct Read {
+    pub assigned: Assigned,
+    /// Principals of which it is not known what they have.
+    pub unread_principals: Vec<(PrincipalId, CallError)>,
+    /// Accounts of which it is not known who has what in them.
+    pub unread_accounts: Vec<(AccountId, CallError)>,
+}
+
 /// What these principals themselves have in these accounts. Principal by principal; account by account if that is
 /// refused. `read` gets how many principals or accounts have been read.
 pub async fn of_principals(
@@ -61,13 +73,13 @@ pub async fn of_principals(
     accounts: &[&AccountId],
     principals: &BTreeSet<PrincipalId>,
     read: &(dyn Fn(usize) + Sync),
-) -> Result<(Assigned, Method), CallError> {
-    if let Some(assigned) = by_principal(center, accounts, principals, read).await? {
-        return Ok((assigned, Method::Principals));
+) -> Result<(Read, Method), CallError> {
+    if let Some(found) = by_principal(center, accounts, principals, read).await? {
+        return Ok((found, Method::Principals));
     }
     let only = |principal: &PrincipalId| principals.contains(principal);
-    let assigned = of_accounts(center, accounts, |_| Vec::new(), only, read).await?;
-    Ok((assigned, Method::Accounts))
+    let found = of_accounts(center, accounts, |_| Vec::new(), only, read).await?;
+    Ok((found, Method::Accounts))
 }
 
 /// The same, or `None` if AWS refuses it, as it does outside the management account.
@@ -76,9 +88,9 @@ pub async fn by_principal(
     accounts: &[&AccountId],
     principals: &BTreeSet<PrincipalId>,
     read: &(dyn Fn(usize) + Sync),
-) -> Result<Option<Assigned>, CallError> {
+) -> Result<Option<Read>, CallError> {
     let asked: HashMap<&str, &AccountId> = accounts.iter().map(|id| (id.as_str(), *id)).collect();
-    let mut assigned = Assigned::default();
+    let mut found = Read::default();
     let mut lists = stream::iter(principals)
         .map(async |principal| (principal, center.assignments_of(principal).await))
         .buffer_unordered(READS_AT_ONCE)
@@ -89,56 +101,66 @@ pub async fn by_principal(
             Ok(list) => {
                 for (account, permission_set) in list {
                     if let Some(account) = asked.get(account.as_str()) {
-                        assigned.add((*account).clone(), &permission_set, principal);
+                        found.assigned.add((*account).clone(), &permission_set, principal);
                     }
                 }
             }
             // A principal that is gone has nothing.
             Err(error) if error.cause == Cause::NotFound => {}
-            Err(error) if error.cause.retry() == Retry::Never => {
+            // One that AWS refuses, or that is sick, says nothing of the others.
+            Err(error) if error.cause.may_concern_one() => {
+                found.unread_principals.push((principal.clone(), error));
+            }
+            Err(error) if matches!(error.cause, Cause::Denied | Cause::Unsupported) => {
                 tracing::warn!(%error, "present assignments are read account by account");
                 return Ok(None);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(Some(assigned))
+    Ok(Some(found))
 }
 
-/// What these accounts have, account by account, of the principals that `only` lets pass. Besides the permission
-/// sets that are provisioned to an account it asks for those of `also`, since that list can lag behind.
+/// What these accounts have, account by account, of the principals that `only` lets pass. Besides the permission sets
+/// that are provisioned to an account it asks for those of `also`, since that list can lag behind.
 pub async fn of_accounts(
     center: &IdentityCenter,
     accounts: &[&AccountId],
     also: impl Fn(&AccountId) -> Vec<String>,
     only: impl Fn(&PrincipalId) -> bool,
     read: &(dyn Fn(usize) + Sync),
-) -> Result<Assigned, CallError> {
+) -> Result<Read, CallError> {
     let also = &also;
+    let held = async |account: &AccountId| {
+        let mut permission_sets = center.provisioned_permission_sets(account).await?;
+        permission_sets.extend(also(account));
+        permission_sets.sort();
+        permission_sets.dedup();
+        let mut held = Vec::new();
+        for permission_set in permission_sets {
+            let holders = center.assigned(account, &permission_set).await?;
+            held.extend(holders.into_iter().map(|holder| (permission_set.clone(), holder)));
+        }
+        Ok::<_, CallError>(held)
+    };
     let mut reads = stream::iter(accounts)
-        .map(async |account| {
-            let mut permission_sets = center.provisioned_permission_sets(account).await?;
-            permission_sets.extend(also(account));
-            permission_sets.sort();
-            permission_sets.dedup();
-            let mut held = Vec::new();
-            for permission_set in permission_sets {
-                let holders = center.assigned(account, &permission_set).await?;
-                held.extend(holders.into_iter().map(|holder| (permission_set.clone(), holder)));
+        .map(async |account| (*account, held(account).await))
+        .buffer_unordered(READS_AT_ONCE)
+        .enumerate();
+    let mut found = Read::default();
+    while let Some((count, (account, held))) = reads.next().await {
+        read(count + 1);
+        match held {
+            Ok(held) => {
+                for (permission_set, holder) in held.into_iter().filter(|(_, holder)| only(holder)) {
+                    found.assigned.add(account.clone(), &permission_set, &holder);
+                }
             }
-            Ok::<_, CallError>((account, held))
-        })
-        .buffer_unordered(READS_AT_ONCE);
-    let mut assigned = Assigned::default();
-    let mut count = 0;
-    while let Some((account, held)) = reads.try_next().await? {
-        count += 1;
-        read(count);
-        for (permission_set, holder) in held {
-            if only(&holder) {
-                assigned.add((*account).clone(), &permission_set, &holder);
+            Err(error) if error.cause.may_concern_one() => {
+                found.unread_accounts.push((account.clone(), error));
             }
+            Err(error) => return Err(error),
         }
     }
-    Ok(assigned)
+    Ok(found)
 }

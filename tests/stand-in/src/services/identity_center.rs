@@ -96,7 +96,8 @@ fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
         return Err(request.refuse(Problem::Throttled, "Too many outstanding account assignment operations"));
     }
 
-    let Fate { stuck, failure, staleness } = state.faults.of_creation(&mut state.rng);
+    let Fate { stuck, failure, staleness } =
+        state.faults.of_creation(&json!(assignment).to_string(), &mut state.rng);
     let jitter = state.rng.u64(0..=state.settings.provisioning_jitter.as_millis() as u64);
     let provisioning = state.settings.provisioning + Duration::from_millis(jitter);
     let creation = AcceptedCreation {
@@ -171,18 +172,22 @@ fn list_account_assignment_creation_status(state: &mut State, request: &Request)
         filter: Filter,
     });
     require_instance(state, request, &members.instance_arn)?;
+    let listed = |creation: &AcceptedCreation| match state.settings.history_in_progress {
+        true => CreationStatus::InProgress,
+        false => creation.status(request.at),
+    };
     let mut creations: Vec<&AcceptedCreation> = state
         .ledger
         .creations()
         .filter(|creation| creation.is_known(request.at, request.staleness))
-        .filter(|creation| members.filter.status.is_none_or(|status| creation.status(request.at) == status))
+        .filter(|creation| members.filter.status.is_none_or(|status| listed(creation) == status))
         .collect();
     if !state.settings.history_oldest_first {
         creations.reverse();
     }
     request.page("AccountAssignmentsCreationStatus", creations, |creation| {
         json!({
-            "Status": creation.status(request.at),
+            "Status": listed(creation),
             "RequestId": creation.request_id,
             "CreatedDate": state.epoch_seconds(creation.accepted_at),
         })

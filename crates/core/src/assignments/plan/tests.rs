@@ -35,6 +35,7 @@ fn an_account_that_must_not_or_cannot_receive_anything_gets_nothing() {
             "the management account comes first"
         );
     }
+    assert!(waits(&Account { unread: Some("its tags".into()), ..Account::class_7() }));
 }
 
 #[test]
