@@ -86,6 +86,7 @@ impl Function {
     /// error; see [`Error`].
     pub async fn handle(&self, payload: &Value, deadline: Instant) -> Handled {
         let (retries, throttles) = (self.tally.retries(), self.tally.throttles());
+        self.tally.forget_failure();
         let mut figures = Figures::default();
         // Boxed: the combined future is too large for the compiler to lay out.
         let answer = Box::pin(self.answer(payload, deadline, &mut figures)).await;
@@ -115,7 +116,7 @@ impl Function {
             }
             Request::Survey { below } => {
                 let survey = timeout_at(until, self.survey(below)).await;
-                let survey = survey.map_err(|_| Error::Late("the whole organization"))?;
+                let survey = survey.map_err(|_| self.late("the whole organization"))?;
                 let seconds = report::seconds(started.elapsed());
                 Ok(Answer::Organization(Survey { seconds, ..survey? }))
             }
@@ -141,9 +142,9 @@ impl Function {
 
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {
         let table = timeout_at(until, self.source.load::<Row>()).await;
-        let table = table.map_err(|_| Error::Late("the config table"))??;
+        let table = table.map_err(|_| self.late("the config table"))??;
         let facts = timeout_at(until, self.facts(&request, &table)).await;
-        let account = facts.map_err(|_| Error::Late("the account and the instance"))??;
+        let account = facts.map_err(|_| self.late("the account and the instance"))??;
         match plan::plan(&table, &account) {
             Plan::Ignore(reason) => Ok(Report::ignored(reason, Some(&account), started.elapsed())),
             Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),
@@ -155,6 +156,10 @@ impl Function {
                 Ok(Report::of_grants(&account, settled, dry_run, started.elapsed(), words::remedy))
             }
         }
+    }
+
+    fn late(&self, what: &'static str) -> Error {
+        Error::Late { what, last: self.tally.last_failure() }
     }
 
     async fn facts(&self, request: &Ensure, table: &Table) -> Result<Account, Error> {

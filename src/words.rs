@@ -30,7 +30,7 @@ pub fn message(error: &Error) -> String {
     match error {
         Error::Call(call) if call.cause.retry() == Retry::Again => format!("{error}{AGAIN}"),
         Error::Call(call) => format!("{error}: {}", remedy(call.cause.remedy())),
-        Error::AccountNotReady(_) | Error::Late(_) => format!("{error}{AGAIN}"),
+        Error::AccountNotReady(_) | Error::Late { .. } => format!("{error}{AGAIN}"),
         // Queues and people find the whole result after the sentence.
         Error::AssignmentsIncomplete(report) => format!("{error}\n{}", report.to_json()),
         Error::InvalidEvent(_) | Error::InvalidTable { .. } | Error::InvalidConfig(_) => error.to_string(),

@@ -456,3 +456,149 @@ async fn creations_of_an_invocation_that_was_cut_off_are_taken_over_each_for_its
         assert_eq!(mine.map(|one| one.request_id).collect::<Vec<_>>(), [grant.request_id.clone().unwrap()]);
     }
 }
+
+/// Every operation, failing for good on one resource: what is lost with it, and the others must not notice.
+///
+/// Of three rows for three permission sets and groups, the second has the sick resource.
+#[tokio::test(start_paused = true)]
+async fn one_resource_that_always_fails_costs_its_own_grant_and_seconds() {
+    let sets = ["ReadOnlyAccess", "PowerUserAccess", "SupportUser"];
+    let groups = ["auditors", "students", "teachers"];
+    let rows: serde_json::Value = (0..3)
+        .map(|n| json!({ "id": format!("row-{n}"), "permissionSet": sets[n], "group": groups[n] }))
+        .collect();
+    let sick = |organization: &stand_in::Organization, what: &str| match what {
+        "set" => organization.permission_sets.iter().find(|set| set.name == sets[1]).unwrap().arn.clone(),
+        "group" => groups[1].to_owned(),
+        "principal" => organization.groups.iter().find(|group| group.name == groups[1]).unwrap().id.clone(),
+        other => panic!("{other}"),
+    };
+    // An operation, what of the second row is sick, and whether the second row is lost by it.
+    let cases = [
+        ("GetGroupId", "group", true),
+        ("DescribePermissionSet", "set", true),
+        ("ListAccountAssignments", "set", true),
+        ("CreateAccountAssignment", "set", true),
+        ("CreateAccountAssignment", "principal", true),
+    ];
+    let kinds = [
+        FaultKind::Internal,
+        FaultKind::ServiceUnavailable,
+        FaultKind::CutBefore,
+        FaultKind::AccessDenied,
+        FaultKind::NotFound,
+        FaultKind::Slow { millis: 15_000 },
+    ];
+    for (operation, what, lost) in cases {
+        for kind in &kinds {
+            let context = format!("{operation} about the {what}, always {kind:?}");
+            let world = World::new(rows.clone()).await;
+            // Every set is provisioned, so that every set is asked for.
+            for set in sets {
+                world.put(CLASS_7, set, "platform-admins");
+            }
+            let resource = sick(&world.stand_in.organization(), what);
+            world.stand_in.set_faults(vec![Fault::on(operation, kind.clone()).about(&resource)]);
+            let answer = world.ensure(CLASS_7).await;
+            let report = match answer {
+                Ok(report) => report,
+                Err(Error::AssignmentsIncomplete(report)) => *report,
+                Err(error) => panic!("{context}: {error}"),
+            };
+            let status = |n: usize| report.grants[n].status.clone();
+            assert_eq!([status(0), status(2)], [StatusReport::Created, StatusReport::Created], "{context}");
+            // What takes effect before the answer is lost is found by looking.
+            let lost = lost && !(operation == CREATE && matches!(kind, FaultKind::Slow { .. }));
+            assert_eq!(status(1) != StatusReport::Created, lost, "{context}: {:?}", status(1));
+            // How soon the healthy ones were asked for, whatever becomes of the sick one.
+            let healthy = [groups[0], groups[2]];
+            let last = world
+                .stand_in
+                .history()
+                .iter()
+                .filter(|call| call.operation == CREATE && call.error.is_none())
+                .filter(|call| !call.request.to_string().contains(&resource))
+                .map(|call| call.at.as_secs_f64())
+                .fold(0.0, f64::max);
+            assert!(last < 90.0, "{context}: {healthy:?} waited {last} s");
+        }
+    }
+}
+
+/// Somebody else's creation in another account, or one of our own, that can never be described.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_can_never_be_described_holds_up_nothing() {
+    let settings = || Settings { provisioning: Duration::from_secs(30), ..Settings::default() };
+    // A stranger's.
+    let world = World::with(rows_for(3), with_permission_sets(3), settings(), &[]).await;
+    let stranger = world.another().await;
+    let theirs = json!({ "accountId": "444455556666" });
+    let _ = tokio::time::timeout(Duration::from_secs(3), stranger.handle(&theirs, Instant::now() + TIMEOUT))
+        .await;
+    let ids: Vec<String> = world.stand_in.creations().into_iter().map(|one| one.request_id).collect();
+    assert_eq!(ids.len(), 3, "the stranger's creations are under way");
+    let sick = |id: &String| Fault::on(DESCRIBE, FaultKind::Internal).about(id);
+    world.stand_in.set_faults(ids.iter().map(sick).collect());
+    let start = Instant::now();
+    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 3);
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    // One of our own, which no list has either.
+    let world = World::with(rows_for(3), with_permission_sets(3), Settings::default(), &[]).await;
+    world.stand_in.set_faults(vec![
+        Fault::on("ListAccountAssignmentCreationStatus", FaultKind::AccessDenied),
+        Fault::on(DESCRIBE, FaultKind::Internal).times(1_000),
+    ]);
+    let start = Instant::now();
+    let report = world.ensure(CLASS_7).await.unwrap();
+    assert_eq!(report.counts.created, 3, "seen to be there by the assignments themselves");
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+/// An emulator of others says IN_PROGRESS in the list until somebody describes the creation.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_says_in_progress_for_ever_is_not_believed_for_ever() {
+    let settings = Settings { history_in_progress: true, ..Settings::default() };
+    let world = World::with(rows_for(12), with_permission_sets(12), settings, &[]).await;
+    let start = Instant::now();
+    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 12);
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+}
+
+/// AWS may refuse a second creation in an account while one is under way.
+#[tokio::test(start_paused = true)]
+async fn where_one_creation_at_a_time_is_allowed_a_grant_costs_little_more() {
+    let settings = Settings { one_creation_an_account: true, ..Settings::default() };
+    let world = World::with(rows_for(20), with_permission_sets(20), settings, &[]).await;
+    let report = world.ensure(CLASS_7).await.unwrap();
+    assert_eq!(report.counts.created, 20);
+    let calls = world.identity_center_calls() as f64 / 20.0;
+    assert!(calls < 8.0, "{calls} calls a grant: {:?}", world.stand_in.calls());
+}
+
+/// Nothing answers at all: a closed port, a name that does not exist, an authority that nobody knows.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_reached_is_said_within_seconds_with_the_last_error() {
+    for operation in ["*", "ListInstances", "DescribeAccount"] {
+        let world =
+            World::new(json!([{ "id": "a", "permissionSet": "ReadOnlyAccess", "group": "auditors" }])).await;
+        world.stand_in.set_faults(vec![Fault::on(operation, FaultKind::CutBefore)]);
+        let start = Instant::now();
+        let error = world.ensure(CLASS_7).await.unwrap_err();
+        assert_eq!(error.name(), "ServiceUnavailable", "{operation}: {error}");
+        let Error::Call(call) = &error else { panic!("{operation}: {error:?}") };
+        assert!(call.code.is_none() && !call.message.is_empty(), "{operation}: {call:?}");
+        assert!(start.elapsed() < Duration::from_secs(40), "{operation}: {:?}", start.elapsed());
+    }
+}
+
+/// A service that answers 500 to the end: the answer names what it said last.
+#[tokio::test(start_paused = true)]
+async fn what_fails_to_the_end_is_named_in_the_answer() {
+    let world =
+        World::new(json!([{ "id": "a", "permissionSet": "ReadOnlyAccess", "group": "auditors" }])).await;
+    world.stand_in.set_faults(vec![Fault::on("ListInstances", FaultKind::Internal)]);
+    let error = world.ensure(CLASS_7).await.unwrap_err();
+    assert_eq!(error.name(), "ServiceUnavailable");
+    let said = account_assigner::words::message(&error);
+    assert!(said.contains("sso:ListInstances failed with InternalServerException"), "{said}");
+}

@@ -77,7 +77,7 @@ impl From<Error> for Failure {
             Error::InvalidConfig(_)
             | Error::AccountNotReady(_)
             | Error::Call(_)
-            | Error::Late(_)
+            | Error::Late { .. }
             | Error::AssignmentsIncomplete(_) => Exit::Missing,
         };
         let (name, next) = (error.name(), words::next(&error).to_owned());

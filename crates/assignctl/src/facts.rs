@@ -89,7 +89,8 @@ impl Session {
         };
         let read = tokio::time::timeout_at(self.until, reader.everything(tags)).await;
         bar.finish_and_clear();
-        let facts = read.map_err(|_| Error::Late("AWS"))??;
+        let facts =
+            read.map_err(|_| Error::Late { what: "AWS", last: aws.center.tally().last_failure() })??;
         facts.notes.iter().for_each(|note| self.note(&format!("note: {note}")));
         somebody(selection, &facts)?;
         Ok(facts)

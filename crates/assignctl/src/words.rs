@@ -39,7 +39,7 @@ pub fn next(error: &Error) -> &'static str {
             Retry::Again => "wait a moment, then run the same command again",
             Retry::WhenFixed | Retry::Never => remedy(call.cause.remedy()),
         },
-        Error::Late(_) => "run the same command again, or give it more time with --timeout",
+        Error::Late { .. } => "run the same command again, or give it more time with --timeout",
         Error::AssignmentsIncomplete(_) => "run the same command again",
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct Calls {
     recent: Mutex<Recent>,
 }
 
-/// How the last attempts went, throttled ones aside.
+/// How the first attempts of the last calls went, throttled ones aside: so a call that fails often counts once.
 #[derive(Debug, Default)]
 struct Recent {
     /// A bit each, the last one lowest; set if it failed.
@@ -70,10 +70,10 @@ impl Recent {
         self.count = (self.count + 1).min(u64::BITS);
     }
 
-    /// How likely it is that an attempt fails, as far as calls other than one with so many failures show.
-    fn chance(&self, own: u32) -> f64 {
-        let failures = f64::from(self.failed.count_ones().saturating_sub(own));
-        let all = f64::from(self.count.saturating_sub(own));
+    /// How likely it is that an attempt fails, as far as calls other than this one, which has failed, show.
+    fn chance(&self) -> f64 {
+        let failures = f64::from(self.failed.count_ones().saturating_sub(1));
+        let all = f64::from(self.count.saturating_sub(1));
         (failures + 1.0) / (all + 2.0)
     }
 }
@@ -110,7 +110,9 @@ impl Calls {
             let error = match send().await {
                 Ok(answer) => {
                     self.has_answered();
-                    self.recent().add(false);
+                    if attempts == throttles {
+                        self.recent().add(false);
+                    }
                     return Ok(answer);
                 }
                 Err(error) => error,
@@ -125,7 +127,7 @@ impl Calls {
             let error = call_error(operation, error);
             let throttled = error.cause == Cause::Throttled;
             throttles += u32::from(throttled);
-            if !throttled {
+            if !throttled && attempts - throttles == 1 {
                 self.recent().add(error.cause == Cause::Unavailable);
             }
             if !throttled && error.cause != Cause::Unavailable {
@@ -136,7 +138,7 @@ impl Calls {
             let ends = match patience {
                 Patience::Needed => unanswered >= UNANSWERED && self.silent_since(began) >= UNREACHABLE_AFTER,
                 Patience::OfOne => {
-                    let unlikely = || self.recent().chance(failures).powf(f64::from(failures)) < CHANCE;
+                    let unlikely = || self.recent().chance().powf(f64::from(failures)) < CHANCE;
                     failures >= ATTEMPTS_OF_ONE && (began.elapsed() >= SICK_AFTER || unlikely())
                 }
                 Patience::Optional => attempts >= ATTEMPTS_OF_OPTIONAL,
@@ -213,23 +215,23 @@ mod tests {
 
     #[test]
     fn what_others_show_decides_how_many_failures_in_a_row_are_bad_luck() {
-        // Attempts of others and how many of them failed; failures of one call; whether it is taken as sick.
+        // Other calls and how many of them failed at first; failures of one call; whether it is taken as sick.
         let cases =
             [(30, 0, 6, true), (30, 18, 6, false), (30, 18, 20, true), (0, 0, 6, false), (0, 0, 14, true)];
         for (others, failed, own, sick) in cases {
             let mut recent = Recent::default();
             (0..others).for_each(|n| recent.add(n < failed));
-            (0..own).for_each(|_| recent.add(true));
-            let unlikely = recent.chance(own).powf(f64::from(own)) < CHANCE;
-            assert_eq!(unlikely, sick, "{failed} of {others} failed, and {own} of its own");
+            recent.add(true);
+            let unlikely = recent.chance().powf(f64::from(own)) < CHANCE;
+            assert_eq!(unlikely, sick, "{failed} of {others} failed, and {own} times this one");
         }
     }
 
     #[test]
-    fn only_the_last_attempts_count() {
+    fn only_the_last_calls_count() {
         let mut recent = Recent::default();
         (0..100).for_each(|_| recent.add(true));
         (0..64).for_each(|_| recent.add(false));
-        assert!(recent.chance(0) < 0.02);
+        assert!(recent.chance() < 0.02);
     }
 }

@@ -28,9 +28,14 @@ pub enum Error {
     /// A call without which nothing can be decided.
     #[error("{0}")]
     Call(#[from] CallError),
-    /// The time ran out; with what was read at that moment.
-    #[error("the time ran out while {0} was read; AWS was slow or throttled")]
-    Late(&'static str),
+    /// The time ran out.
+    #[error("the time ran out while {what} was read; {}", last_failure(.last.as_ref()))]
+    Late {
+        /// What was read at that moment.
+        what: &'static str,
+        #[source]
+        last: Option<CallError>,
+    },
     #[error("{}", .0.sentence())]
     AssignmentsIncomplete(Box<Report>),
 }
@@ -58,7 +63,7 @@ impl Error {
                 Retry::Again => "ServiceUnavailable",
                 Retry::WhenFixed | Retry::Never => "InvalidConfig",
             },
-            Error::Late(_) => "ServiceUnavailable",
+            Error::Late { .. } => "ServiceUnavailable",
             Error::AssignmentsIncomplete(_) => "AssignmentsIncomplete",
         }
     }
@@ -86,6 +91,10 @@ impl From<NoItems> for Error {
             NoItems::NotATable(problem) => Error::InvalidConfig(vec![problem]),
         }
     }
+}
+
+fn last_failure(last: Option<&CallError>) -> String {
+    last.map_or("AWS was slow".to_owned(), |last| format!("the last failure: {last}"))
 }
 
 fn list(faults: &[Fault]) -> String {

@@ -210,6 +210,11 @@ impl Ledger {
         self.in_progress.iter().any(|&position| self.creations[position].assignment == *assignment)
     }
 
+    /// Returns whether anything is being created in the account.
+    pub(crate) fn is_busy(&self, account: &str) -> bool {
+        self.in_progress.iter().any(|&position| self.creations[position].assignment.account == account)
+    }
+
     pub(crate) fn creation(&self, request_id: &str) -> Option<&AcceptedCreation> {
         self.by_request_id.get(request_id).map(|&position| &self.creations[position])
     }

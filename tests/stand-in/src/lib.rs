@@ -72,6 +72,8 @@ pub struct Settings {
     pub history_oldest_first: bool,
     /// Whether the list of creations says IN_PROGRESS of every creation for ever, as an emulator of others does.
     pub history_in_progress: bool,
+    /// Whether a creation is refused while another one in the same account is under way.
+    pub one_creation_an_account: bool,
 }
 
 impl Default for Settings {
@@ -88,6 +90,7 @@ impl Default for Settings {
             paths: true,
             history_oldest_first: false,
             history_in_progress: false,
+            one_creation_an_account: false,
         }
     }
 }

@@ -77,7 +77,7 @@ impl<R> Remote<R> {
 
 async fn read<R: RowKind>(session: &Session, dynamodb: &DynamoDbTable) -> Result<Remote<R>, Failure> {
     let items = tokio::time::timeout_at(session.until, dynamodb.items()).await;
-    match items.map_err(|_| Error::Late("the DynamoDB table"))? {
+    match items.map_err(|_| Error::Late { what: "the DynamoDB table", last: None })? {
         Ok(items) => {
             let table = table::parse_items(items.iter().map(Item::json).collect());
             Ok(Remote { items, table })

@@ -2,7 +2,10 @@
 //!
 //! Creates only what it was given and deletes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use assigner_aws::{
     calls::Patience,
@@ -16,12 +19,15 @@ use assigner_core::{
     work::{Answer, Ask, Bounds, Evidence, Progress, Started, Work},
 };
 use futures_util::{FutureExt, StreamExt, stream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     READS_AT_ONCE,
     drive::{self, Call, Observer},
 };
+
+/// A creation of others that cannot be described costs no more than this, before anything of ours is created.
+const LONGEST_DESCRIPTION: Duration = Duration::from_secs(10);
 
 /// Bounds of an invocation or a verb.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +81,8 @@ fn by_account(assignments: &[Assignment]) -> Vec<usize> {
 async fn describe(center: &IdentityCenter, request_ids: Vec<String>) -> Vec<Creation> {
     stream::iter(request_ids)
         .map(async |request_id| {
-            let creation = center.creation(&request_id, Patience::OfOne).await;
+            let creation = timeout(LONGEST_DESCRIPTION, center.creation(&request_id, Patience::OfOne));
+            let creation = creation.await.ok()?;
             creation
                 .inspect_err(|error| tracing::warn!(%error, request_id, "a creation is not known"))
                 .ok()?

@@ -92,6 +92,12 @@ fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
             "There is a conflicting operation in process: this assignment is being created",
         ));
     }
+    if state.settings.one_creation_an_account && state.ledger.is_busy(&assignment.account) {
+        return Err(request.refuse(
+            Problem::Conflict,
+            "There is a conflicting operation in process: another assignment in this account is being created",
+        ));
+    }
     if state.ledger.outstanding() >= state.settings.outstanding {
         return Err(request.refuse(Problem::Throttled, "Too many outstanding account assignment operations"));
     }
