@@ -137,7 +137,16 @@ impl Function {
             tables: &[&table],
             watch: &|_| {},
         };
-        Ok(survey::survey(&table, &reader.wanted().await?, fastrand::usize(..)))
+        let facts = reader.wanted().await?;
+        // An OU without accounts is fine; one that does not exist would look just as complete.
+        if let (true, [OrganizationalUnit::Id(unit)]) = (facts.accounts.is_empty(), &selection.ous[..])
+            && !self.organizations.has_unit(unit).await?
+        {
+            return Err(Error::InvalidConfig(vec![format!(
+                "the organization has no OU {unit}; correct the id"
+            )]));
+        }
+        Ok(survey::survey(&table, &facts, fastrand::usize(..)))
     }
 
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {

@@ -331,3 +331,101 @@ async fn a_vended_account_does_not_wait_behind_a_backfill() {
     println!("12 grants: {alone:.2} s alone, {behind:.2} s beside a backfill, ratio {:.2}", behind / alone);
     assert!(behind <= 1.3 * alone, "{behind} s beside a backfill, {alone} s alone");
 }
+
+/// An error of one service about one thing.
+fn error(operation: &str, code: &str, about: &str) -> Fault {
+    let kind = FaultKind::Error { code: code.into(), status: 400, message: "no".into() };
+    Fault::on(operation, kind).about(about)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_vanishes_or_is_sick_while_it_is_read_stops_nothing_else() {
+    let lacking = |survey: &assigner_core::assignments::survey::Survey| -> Vec<String> {
+        survey.accounts.iter().map(ToString::to_string).collect()
+    };
+    let without = |gone: &[&str]| -> Vec<String> {
+        ACTIVE.iter().filter(|id| !gone.contains(id)).map(|id| (*id).to_owned()).collect()
+    };
+    // A fault, the accounts that are not listed for it, and whether it is named.
+    let payments = "444455556666";
+    let prod = {
+        let organization = Organization::sample();
+        let account = organization.accounts.iter().find(|account| account.id == payments).unwrap();
+        account.parent.clone()
+    };
+    let in_prod: Vec<String> = Organization::sample()
+        .accounts
+        .iter()
+        .filter(|account| account.parent == prod)
+        .map(|account| account.id.clone())
+        .collect();
+    let in_prod: Vec<&str> = in_prod.iter().map(String::as_str).collect();
+    let tags = "ListTagsForResource";
+    let unit = "DescribeOrganizationalUnit";
+    let students = "students";
+    let cases = [
+        (error(tags, "TargetNotFoundException", payments), vec![payments], false),
+        (Fault::on(tags, FaultKind::Internal).about(payments), vec![payments], true),
+        (Fault::on(tags, FaultKind::CutBefore).about(payments), vec![payments], true),
+        (error(unit, "OrganizationalUnitNotFoundException", &prod), in_prod.clone(), true),
+        (Fault::on(unit, FaultKind::Internal).about(&prod), in_prod, true),
+        (error("GetGroupId", "ValidationException", students), vec![], true),
+        (Fault::on("GetGroupId", FaultKind::Internal).about(students), vec![], true),
+    ];
+    for (fault, gone, named) in cases {
+        let context = format!("{fault:?}");
+        let world = World::new(rows()).await;
+        world.stand_in.set_faults(vec![fault]);
+        let survey = world.survey(event("survey")).await.unwrap_or_else(|error| panic!("{context}: {error}"));
+        assert_eq!(lacking(&survey), without(&gone), "{context}");
+        assert_eq!(!survey.unread.is_empty(), named, "{context}: {:?}", survey.unread);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_principal_that_is_refused_or_sick_does_not_make_the_survey_read_account_by_account() {
+    let auditors =
+        Organization::sample().groups.iter().find(|group| group.name == "auditors").unwrap().id.clone();
+    let operation = "ListAccountAssignmentsForPrincipal";
+    for fault in [
+        error(operation, "ValidationException", &auditors),
+        Fault::on(operation, FaultKind::Internal).about(&auditors),
+    ] {
+        let world = World::new(rows()).await;
+        world.stand_in.set_faults(vec![fault.clone()]);
+        let survey = world.survey(event("survey")).await.unwrap();
+        assert_eq!(survey.method, Method::Principals, "{fault:?}");
+        assert!(survey.unread.iter().any(|reason| reason.contains(operation)), "{:?}", survey.unread);
+        // The other rows: payments' administrators, class-7's students, and two Security accounts' on-call user.
+        assert_eq!(survey.counts.missing, 1 + 1 + 2, "the auditors' grants are in no count: {fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delegated_administrators_survey_does_not_stop_at_one_account() {
+    let world = World::new(rows()).await;
+    world.stand_in.set_faults(vec![
+        Fault::on("ListAccountAssignmentsForPrincipal", FaultKind::AccessDenied),
+        Fault::on("ListPermissionSetsProvisionedToAccount", FaultKind::Internal).about(CLASS_7),
+    ]);
+    let survey = world.survey(event("survey")).await.unwrap();
+    assert_eq!((survey.method, survey.counts.not_ready), (Method::Accounts, 2), "{survey:?}");
+    assert!(survey.unread.iter().any(|reason| reason.contains(CLASS_7)), "{:?}", survey.unread);
+    assert_eq!(survey.accounts.len(), ACTIVE.len() - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_of_an_ou_that_does_not_exist_fails_and_one_of_an_empty_ou_does_not() {
+    let world = World::new(rows()).await;
+    let error = world.survey(json!({ "survey": true, "ou": "ou-ab12-00000000" })).await.unwrap_err();
+    assert_eq!(error.name(), "InvalidConfig", "{error}");
+    assert!(error.to_string().contains("ou-ab12-00000000"), "{error}");
+    world.stand_in.edit(|organization| {
+        let mut unit = organization.organizational_units[0].clone();
+        unit.id = "ou-ab12-00000000".into();
+        unit.name = "Empty".into();
+        organization.organizational_units.push(unit);
+    });
+    let survey = world.survey(json!({ "survey": true, "ou": "ou-ab12-00000000" })).await.unwrap();
+    assert_eq!(survey.counts.accounts, 0);
+}

@@ -211,6 +211,8 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_types::error::ErrorMetadata;
+
     use super::*;
 
     #[test]
@@ -233,5 +235,33 @@ mod tests {
         (0..100).for_each(|_| recent.add(true));
         (0..64).for_each(|_| recent.add(false));
         assert!(recent.chance() < 0.02);
+    }
+
+    /// A list whose pages are these, by the token that asks for them.
+    async fn list(pages: &[(Option<&str>, &[u8], Option<&str>)]) -> Result<Vec<u8>, CallError> {
+        let calls = Calls::new(&SdkConfig::builder().build(), Arc::default());
+        let send = |token: Option<String>| {
+            let page = pages.iter().find(|(asked, ..)| *asked == token.as_deref());
+            let page = page.unwrap_or_else(|| panic!("nobody names the page {token:?}"));
+            std::future::ready(Ok::<_, SdkError<ErrorMetadata, HttpResponse>>(page))
+        };
+        let split = |(_, items, next): &(Option<&str>, &[u8], Option<&str>)| {
+            (items.to_vec(), next.map(str::to_owned))
+        };
+        calls.list("sso:ListInstances", Patience::Needed, send, split).await
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_to_its_end_or_is_an_error() {
+        let first: (Option<&str>, &[u8], Option<&str>) = (None, &[1], Some("a"));
+        let whole = [first, (Some("a"), &[], Some("b")), (Some("b"), &[2], None)];
+        assert_eq!(list(&whole).await, Ok(vec![1, 2]), "an empty page is not the end");
+        assert_eq!(list(&[first, (Some("a"), &[2], Some(""))]).await, Ok(vec![1, 2]));
+        for repeated in ["a", "b"] {
+            let pages = [first, (Some("a"), &[2], Some("b")), (Some("b"), &[3], Some(repeated))];
+            let error = list(&pages).await.unwrap_err();
+            assert_eq!(error.cause, Cause::Unavailable, "{repeated}: {error}");
+            assert!(error.message.contains("cannot be read whole"), "{error}");
+        }
     }
 }

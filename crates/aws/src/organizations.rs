@@ -228,6 +228,20 @@ impl Organizations {
         Ok(names)
     }
 
+    /// Whether the organization has this OU or root. For a root that is not known without reading accounts.
+    pub async fn has_unit(&self, id: &str) -> Result<bool, CallError> {
+        if ids::is_root_id(id) {
+            return Ok(true);
+        }
+        let call = self.client.describe_organizational_unit().organizational_unit_id(id);
+        let operation = "organizations:DescribeOrganizationalUnit";
+        match self.calls.ask(operation, Patience::OfOne, || call.clone().send()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.cause == Cause::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     pub async fn tags(&self, id: &AccountId) -> Result<BTreeMap<String, String>, CallError> {
         let call = self.client.list_tags_for_resource().resource_id(id.as_str());
         let page = |token| call.clone().set_next_token(token).send();
