@@ -4,6 +4,7 @@
 //! late, or at the same time as another, because it reads what is true, creates only what is missing, and reports what
 //! it saw. `assigner_core` has the map of the house.
 
+pub mod log;
 pub mod metrics;
 pub mod words;
 

@@ -1,4 +1,4 @@
-//! The Lambda function's bootstrap: tracing, settings, clients, run; nothing else.
+//! The Lambda function's bootstrap: log, settings, clients, run; nothing else.
 
 use std::{
     fmt,
@@ -6,11 +6,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use account_assigner::{Answer, Function, Handled, metrics::Figures, words};
+use account_assigner::{Function, Handled, log, metrics::Figures, words};
 use assigner_aws::client;
 use assigner_engine::{error::Error, settings::Settings};
-use lambda_runtime::{Diagnostic, LambdaEvent, run, service_fn, tracing};
-use serde_json::{Value, json};
+use lambda_runtime::{Diagnostic, LambdaEvent, run, service_fn};
+use serde_json::{Value, value::RawValue};
 use tokio::time::Instant;
 
 /// Lambda delivers no event after its deadline, but `cargo lambda watch` gives a deadline in 1970.
@@ -18,24 +18,29 @@ const WITHOUT_DEADLINE: Duration = Duration::from_secs(300);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    tracing::init_default_subscriber();
+    log::start();
     // A bad setting is answered to every event instead of ending the process: Lambda would only say that the
     // runtime exited, and start it again.
     let function = &Arc::new(start().await);
-    run(service_fn(async |event: LambdaEvent<Value>| {
-        let time = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(WITHOUT_DEADLINE);
-        let handled = match function.as_ref() {
-            Ok(function) => function.handle(&event.payload, Instant::now() + time).await,
-            Err(error) => Handled { answer: Err(error.clone()), figures: Figures::default() },
+    // The payload as it came: one that cannot be read is answered, logged and counted like any other.
+    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let LambdaEvent { payload, context } = event;
+        let time = context.deadline().duration_since(SystemTime::now()).unwrap_or(WITHOUT_DEADLINE);
+        let handled = match (function.as_ref(), serde_json::from_str::<Value>(payload.get())) {
+            (Ok(function), Ok(payload)) => function.handle(&payload, Instant::now() + time).await,
+            (Ok(_), Err(error)) => unanswered(Error::InvalidEvent(format!(
+                "the payload cannot be read: {error}; send JSON of at most 128 levels, in Unicode"
+            ))),
+            (Err(error), _) => unanswered(error.clone()),
         };
-        log(&event.context.request_id, &handled.answer);
-        match handled.figures.line(&event.context.env_config.function_name) {
-            Ok(line) => println!("{line}"),
-            Err(error) => tracing::warn!(error, "the metrics of this invocation are lost"),
-        }
+        log::write(&context.request_id, &context.env_config.function_name, &handled.answer, &handled.figures);
         handled.answer.map_err(Failure)
     }))
     .await
+}
+
+fn unanswered(error: Error) -> Handled {
+    Handled { answer: Err(error), figures: Figures::default() }
 }
 
 /// What Lambda gets. The runtime also logs it by `Debug`, so that is short: the one structured line has it all.
@@ -56,19 +61,4 @@ impl From<Failure> for Diagnostic {
 async fn start() -> Result<Function, Error> {
     let settings = Settings::from_environment().map_err(Error::InvalidConfig)?;
     Function::new(settings, &client::load(client::until_the_deadline()).await)
-}
-
-/// One structured line an invocation: the result as it is answered, or the error.
-fn log(request_id: &str, answer: &Result<Answer, Error>) {
-    let line = match answer {
-        Ok(answer) => json!({ "level": "INFO", "requestId": request_id, "result": answer }),
-        Err(Error::AssignmentsIncomplete(report)) => {
-            json!({ "level": "ERROR", "requestId": request_id, "errorType": "AssignmentsIncomplete", "result": report })
-        }
-        Err(error) => {
-            let (name, message) = (error.name(), words::message(error));
-            json!({ "level": "ERROR", "requestId": request_id, "errorType": name, "errorMessage": message })
-        }
-    };
-    println!("{line}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use assigner_engine::clock;
 use metrique_writer::{
     Entry, EntryWriter,
     format::Format,
@@ -44,10 +45,11 @@ impl Figures {
         }
     }
 
-    /// One line, or why it could not be written.
-    pub fn line(&self, function_name: &str) -> Result<String, String> {
+    /// One line, or why it could not be written. `level` and `now` are for Lambda, which drops lines without them.
+    pub fn line(&self, function_name: &str, level: &str, now: SystemTime) -> Result<String, String> {
         let mut line = Vec::new();
-        let entry = Named { figures: self, function_name };
+        let timestamp = clock::rfc3339(now);
+        let entry = Named { figures: self, function_name, level, timestamp: &timestamp };
         let dimensions = vec![vec![FUNCTION_NAME.to_owned()]];
         let mut format = Emf::builder(NAMESPACE.to_owned(), dimensions).build();
         format.format(&entry, &mut line).map_err(|error| error.to_string())?;
@@ -58,6 +60,8 @@ impl Figures {
 struct Named<'a> {
     figures: &'a Figures,
     function_name: &'a str,
+    level: &'a str,
+    timestamp: &'a str,
 }
 
 impl Entry for Named<'_> {
@@ -66,6 +70,8 @@ impl Entry for Named<'_> {
             self.figures;
         let Counts { created, present, planned, failed, unresolved, pending } = *grants;
         writer.value(FUNCTION_NAME, self.function_name);
+        writer.value("level", self.level);
+        writer.value("timestamp", self.timestamp);
         for (name, count) in [
             ("GrantsCreated", created),
             ("GrantsPresent", present),
@@ -100,7 +106,8 @@ mod tests {
             failed_vendings: 0,
             unmatched_accounts: 0,
         };
-        let line: serde_json::Value = serde_json::from_str(&figures.line("assigner").unwrap()).unwrap();
+        let line: serde_json::Value =
+            serde_json::from_str(&figures.line("assigner", "WARN", SystemTime::UNIX_EPOCH).unwrap()).unwrap();
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], NAMESPACE);
         assert_eq!(directive["Dimensions"], serde_json::json!([["FunctionName"]]));
@@ -115,6 +122,7 @@ mod tests {
             metrics.contains(&("GrantsCreated", "Count")) && metrics.contains(&("TimeToAccess", "Seconds"))
         );
         assert_eq!(metrics.len(), 11, "{metrics:?}");
+        assert_eq!((&line["level"], &line["timestamp"]), (&"WARN".into(), &"1970-01-01T00:00:00Z".into()));
         assert_eq!(line["GrantsCreated"], 2);
         assert_eq!(line["GrantsPending"], 1);
         assert_eq!(line["TimeToAccess"], 2.5);

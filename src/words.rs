@@ -12,6 +12,10 @@ pub fn remedy(remedy: Remedy) -> &'static str {
         }
         Remedy::WaitForService => "wait for the service to recover, then invoke again",
         Remedy::AllowAction => "give the function's role this action; template.yaml lists what it needs",
+        Remedy::AllowCreation => {
+            "give the function's role sso:CreateAccountAssignment, as template.yaml does; a delegated administrator can \
+             never assign a permission set that is provisioned in the management account"
+        }
         Remedy::SignIn => "give the function a role, or the credentials that it runs with",
         Remedy::AllowKey => {
             "let the function's role use the KMS key of the Identity Center instance (kms:Decrypt), and check that \
@@ -29,7 +33,7 @@ pub fn message(error: &Error) -> String {
     const AGAIN: &str = "; the invocation fails so that it is tried again";
     match error {
         Error::Call(call) if call.cause.retry() == Retry::Again => format!("{error}{AGAIN}"),
-        Error::Call(call) => format!("{error}: {}", remedy(call.cause.remedy())),
+        Error::Call(call) => format!("{error}: {}", remedy(call.remedy())),
         Error::AccountNotReady(_) | Error::Late { .. } => format!("{error}{AGAIN}"),
         // Queues and people find the whole result after the sentence.
         Error::AssignmentsIncomplete(report) => format!("{error}\n{}", report.to_json()),

@@ -249,3 +249,63 @@ async fn the_metrics_are_one_line_of_embedded_metric_format_for_each_invocation(
     assert!(vended["TimeToAccess"].as_f64().is_some_and(|seconds| seconds > 0.0));
     assert_eq!((&failed["FailedVendings"], &failed["GrantsCreated"]), (&json!(1), &json!(0)));
 }
+
+#[tokio::test]
+async fn a_payload_that_cannot_be_read_is_an_invalid_event_with_a_line_and_metrics() {
+    let stand_in = StandIn::new(Organization::sample(), quick());
+    let url = stand_in.start().await;
+    let mut function = start(&[("AWS_ENDPOINT_URL", &url)]).await;
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for payload in [r#"{"accountId": "\ud800"}"#, deep.as_str(), r#"{"accountId": 1e400}"#] {
+        let (error_type, message) = error(function.invoke(payload, TIMEOUT).await);
+        assert_eq!(error_type, "InvalidEvent", "{payload}: {message}");
+        let log = function.log();
+        let lines: Vec<Value> = log.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let named = lines.iter().filter(|line| line["errorType"] == "InvalidEvent").count();
+        let metrics = lines.iter().filter(|line| line.get("_aws").is_some()).count();
+        assert_eq!(named, metrics, "{payload}: {log:?}");
+    }
+    // The next event finds a function that works.
+    answer(function.invoke(&payload("create-succeeded"), TIMEOUT).await);
+    assert_eq!(stand_in.assignments().len(), VENDED);
+}
+
+#[tokio::test]
+async fn every_line_has_the_level_and_the_time_without_which_lambda_drops_it() {
+    let stand_in = StandIn::new(Organization::sample(), quick());
+    stand_in.set_faults(vec![Fault::on("ListAccountAssignmentCreationStatus", FaultKind::AccessDenied)]);
+    let url = stand_in.start().await;
+    for level in ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] {
+        let environment = [
+            ("AWS_ENDPOINT_URL", url.as_str()),
+            ("AWS_LAMBDA_LOG_LEVEL", level),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ];
+        let mut function = start(&environment).await;
+        function.invoke(&payload("create-succeeded"), TIMEOUT).await;
+        function.invoke(r#"{"accountId": 1}"#, TIMEOUT).await;
+        let lines: Vec<Value> = function
+            .log()
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{level}: {line}")))
+            .collect();
+        for line in &lines {
+            assert!(line["level"].is_string() && line["timestamp"].is_string(), "{level}: {line}");
+        }
+        let metrics: Vec<&Value> = lines.iter().filter(|line| line.get("_aws").is_some()).collect();
+        assert_eq!(metrics.len(), 2, "{level}");
+        assert!(metrics.iter().all(|line| line["level"] == level), "as severe as what Lambda lets pass");
+        assert!(lines.iter().any(|line| line["level"] == "ERROR" && line["errorType"] == "InvalidEvent"));
+    }
+}
+
+#[tokio::test]
+async fn lines_of_text_have_no_colours() {
+    let stand_in = StandIn::new(Organization::sample(), quick());
+    stand_in.set_faults(vec![Fault::on("ListAccountAssignmentCreationStatus", FaultKind::AccessDenied)]);
+    let url = stand_in.start().await;
+    let mut function = start(&[("AWS_ENDPOINT_URL", &url), ("AWS_LAMBDA_LOG_FORMAT", "Text")]).await;
+    function.invoke(&payload("create-succeeded"), TIMEOUT).await;
+    let log = function.log().concat();
+    assert!(log.contains("WARN") && !log.contains('\u{1b}'), "{log}");
+}

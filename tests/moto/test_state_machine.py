@@ -17,7 +17,7 @@ class Organization:
 
     def __init__(self, *lacking, most_listed=MOST_LISTED):
         self.lacking = {account: 1 for account in lacking}
-        self.broken, self.unresolved, self.troubles = set(), [], {}
+        self.broken, self.unresolved, self.unread, self.troubles = set(), [], [], {}
         self.dry_run = False
         self.most_listed = most_listed
 
@@ -52,6 +52,7 @@ class Organization:
                 "unexplained": 50,
             },
             "unresolved": self.unresolved,
+            "unread": self.unread,
             "unexplained": [
                 {"account": "111122223333", "permissionSet": "arn:" + 80 * "p", "principal": "GROUP " + 47 * "g"}
             ]

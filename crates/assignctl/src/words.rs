@@ -37,7 +37,7 @@ pub fn next(error: &Error) -> &'static str {
         Error::AccountNotReady(_) => "see `aws organizations describe-account`, or wait",
         Error::Call(call) => match call.cause.retry() {
             Retry::Again => "wait a moment, then run the same command again",
-            Retry::WhenFixed | Retry::Never => remedy(call.cause.remedy()),
+            Retry::WhenFixed | Retry::Never => remedy(call.remedy()),
         },
         Error::Late { .. } => "run the same command again, or give it more time with --timeout",
         Error::AssignmentsIncomplete(_) => "run the same command again",

@@ -30,6 +30,7 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::{config_bag::ConfigBag, error::metadata::ProvideErrorMetadata};
+use serde_json::Value;
 
 use crate::pace::Pace;
 
@@ -220,24 +221,29 @@ where
 }
 
 fn cause(code: &str, status: u16, body: &[u8]) -> Cause {
-    // A key's trouble comes as the `Reason` of an otherwise ordinary error, such as "not found".
-    let key = body.windows(5).any(|text| text == b"\"KMS_");
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let says = |member: &str, begins: &str| {
+        body.get(member).and_then(Value::as_str).is_some_and(|text| text.starts_with(begins))
+    };
     match code {
         _ if code.contains("Throttl") || code.contains("TooManyRequests") || status == 429 => {
             Cause::Throttled
         }
-        _ if key => Cause::Key,
+        // A key's trouble comes as the `Reason` of an otherwise ordinary error, such as "not found".
+        _ if says("Reason", "KMS_") => Cause::Key,
+        // That the store itself is not there says nothing of the group that was looked for in it.
+        "ResourceNotFoundException" if says("ResourceType", "IDENTITY_STORE") => Cause::Invalid,
         "ConflictException" | "ConcurrentModificationException" => Cause::Conflict,
         // Of a resource, account, target, child, OU, and what AWS adds.
         _ if code.ends_with("NotFoundException") => Cause::NotFound,
         "AccessDeniedException"
         | "UnrecognizedClientException"
         | "InvalidSignatureException"
-        | "ExpiredTokenException"
         | "AWSOrganizationsNotInUseException"
         | "IncompleteSignature"
         | "MissingAuthenticationToken"
         | "InvalidClientTokenId" => Cause::Denied,
+        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => Cause::Credentials,
         "ServiceQuotaExceededException" => Cause::Quota,
         "UnknownOperationException" => Cause::Unsupported,
         _ if status == 501 => Cause::Unsupported,
@@ -259,4 +265,35 @@ fn innermost(error: &dyn std::error::Error) -> String {
         inner = source;
     }
     inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_means_what_its_code_and_its_members_say_and_not_what_its_message_mentions() {
+        let cases = [
+            ("ThrottlingException", 400, "{}", Cause::Throttled),
+            ("TooManyRequestsException", 400, "{}", Cause::Throttled),
+            ("ConflictException", 409, "{}", Cause::Conflict),
+            ("ResourceNotFoundException", 400, "{}", Cause::NotFound),
+            ("TargetNotFoundException", 400, "{}", Cause::NotFound),
+            ("ChildNotFoundException", 400, "{}", Cause::NotFound),
+            ("ResourceNotFoundException", 400, r#"{"ResourceType": "GROUP"}"#, Cause::NotFound),
+            ("ResourceNotFoundException", 400, r#"{"ResourceType": "IDENTITY_STORE"}"#, Cause::Invalid),
+            ("AccessDeniedException", 400, r#"{"Reason": "KMS_AccessDeniedException"}"#, Cause::Key),
+            ("AccessDeniedException", 400, r#"{"Message": "no \"KMS_ for KMS_admins"}"#, Cause::Denied),
+            ("ExpiredTokenException", 400, "{}", Cause::Credentials),
+            ("UnrecognizedClientException", 400, "{}", Cause::Denied),
+            ("UnknownOperationException", 400, "{}", Cause::Unsupported),
+            ("ValidationException", 400, "{}", Cause::Invalid),
+            ("InternalServerException", 500, "", Cause::Unavailable),
+            ("", 503, "<html>", Cause::Unavailable),
+            ("", 403, "", Cause::Denied),
+        ];
+        for (code, status, body, expected) in cases {
+            assert_eq!(cause(code, status, body.as_bytes()), expected, "{code} {status} {body}");
+        }
+    }
 }

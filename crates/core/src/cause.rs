@@ -17,6 +17,17 @@ pub struct CallError {
 
 impl std::error::Error for CallError {}
 
+impl CallError {
+    /// What has to be done about it.
+    pub fn remedy(&self) -> Remedy {
+        match (self.operation, self.cause) {
+            (operation, Cause::Unsupported) if operation.starts_with("identitystore:") => Remedy::GiveId,
+            ("sso:CreateAccountAssignment", Cause::Denied) => Remedy::AllowCreation,
+            (_, cause) => cause.remedy(),
+        }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} failed", self.operation)?;
@@ -71,8 +82,16 @@ pub enum Remedy {
     RaiseQuota,
     CorrectValue,
     CheckEndpoint,
+    /// AWS does not know names here, such as with Active Directory as the source of identities.
+    GiveId,
+    /// It may not create this assignment.
+    AllowCreation,
     /// What a creation was for does not exist.
     CorrectTable,
+    /// A policy that the permission set names does not exist in the account (yet).
+    CreatePolicy,
+    /// The principal is not in the directory (yet).
+    SynchronizePrincipal,
     /// Identity Center may not write IAM roles in the account.
     AllowProvisioning,
     ReopenAccount,
@@ -97,6 +116,21 @@ impl Remedy {
             Remedy::RaiseQuota => "ask for a higher quota, or remove what nobody needs",
             Remedy::CorrectValue => "correct the setting or the row that holds this value",
             Remedy::CheckEndpoint => "check that the endpoint is the service's own",
+            Remedy::GiveId => {
+                "AWS cannot look up names here, as with Active Directory as the identity source: give the id of the \
+                 group or user in the table"
+            }
+            Remedy::AllowCreation => {
+                "allow sso:CreateAccountAssignment; a delegated administrator can never assign a permission set that is \
+                 provisioned in the management account"
+            }
+            Remedy::CreatePolicy => {
+                "create the customer managed policy that the permission set names in the account, or take it out of \
+                 the permission set"
+            }
+            Remedy::SynchronizePrincipal => {
+                "wait until the group or user is synchronized to the directory, or correct the table"
+            }
             Remedy::CorrectTable => {
                 "the account, the principal or the permission set does not exist (any more): correct the table, or \
                  create what it names"
@@ -160,22 +194,60 @@ impl Cause {
 }
 
 /// What the reason of a creation that ended FAILED means.
-///
-/// The texts are AWS's, vary, and can be missing. A reason is final only if it says for certain that trying again is
-/// no use. Everything else is tried again, a limited number of times.
-pub fn failure_reason(reason: Option<&str>) -> (Retry, Remedy) {
-    let reason = reason.unwrap_or_default().to_ascii_lowercase();
-    let says = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
-    if says(&["404 status error", "not found", "does not exist"]) {
-        (Retry::Never, Remedy::CorrectTable)
-    } else if says(&["quota", "limit exceeded"]) {
-        (Retry::Never, Remedy::RaiseQuota)
-    } else if says(&["403 status error", "access denied", "not authorized"]) {
-        (Retry::Never, Remedy::AllowProvisioning)
-    } else if says(&["suspended", "closed"]) {
-        (Retry::Never, Remedy::ReopenAccount)
-    } else {
-        (Retry::Again, Remedy::TryLater)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureReason {
+    /// It passes. Tried again, a limited number of times.
+    Passing,
+    /// It passes when something arrives, minutes later. Tried again until the deadline.
+    Arriving(Remedy),
+    /// Trying again is no use.
+    Final(Remedy),
+}
+
+impl FailureReason {
+    /// The texts are AWS's, vary, and can be missing. A reason is final only if it says for certain that trying again is
+    /// no use; what is known to pass is looked for first, since such texts also name a status.
+    pub fn of(reason: Option<&str>) -> FailureReason {
+        const PASSING: &[&str] = &[
+            "propagat",
+            "rate limit",
+            "rate exceeded",
+            "throttl",
+            "too many requests",
+            "connection",
+            "timed out",
+            "timeout",
+            "not found yet",
+            "try again",
+            "temporarily",
+        ];
+        let reason = reason.unwrap_or_default().to_ascii_lowercase();
+        let says = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
+        let missing = says(&["404 status error", "not found", "does not exist", "not supported policy"]);
+        if says(PASSING) {
+            FailureReason::Passing
+        } else if says(&["not found in directory"]) {
+            FailureReason::Arriving(Remedy::SynchronizePrincipal)
+        } else if missing && says(&["policy"]) {
+            FailureReason::Arriving(Remedy::CreatePolicy)
+        } else if missing {
+            FailureReason::Final(Remedy::CorrectTable)
+        } else if says(&["quota", "limit exceeded"]) {
+            FailureReason::Final(Remedy::RaiseQuota)
+        } else if says(&["403 status error", "access denied", "not authorized"]) {
+            FailureReason::Final(Remedy::AllowProvisioning)
+        } else if says(&["suspended", "closed"]) {
+            FailureReason::Final(Remedy::ReopenAccount)
+        } else {
+            FailureReason::Passing
+        }
+    }
+
+    pub fn remedy(self) -> Remedy {
+        match self {
+            FailureReason::Passing => Remedy::TryLater,
+            FailureReason::Arriving(remedy) | FailureReason::Final(remedy) => remedy,
+        }
     }
 }
 
@@ -216,19 +288,55 @@ mod tests {
 
     #[test]
     fn a_failure_reason_is_final_only_if_trying_again_is_no_use() {
+        use FailureReason::*;
         let cases = [
-            (None, Retry::Again),
-            (Some(""), Retry::Again),
-            (Some("An unexpected internal service exception was encountered"), Retry::Again),
-            (Some("The request is waiting for role propagation"), Retry::Again),
-            (Some("Provisioning takes longer than usual"), Retry::Again),
-            (Some("Something new"), Retry::Again),
-            (Some("Received a 404 status error: Not supported for this principal."), Retry::Never),
-            (Some("Received a 403 status error: Access denied by IAM. Role is protected"), Retry::Never),
-            (Some("Quota exceeded for roles"), Retry::Never),
+            (None, Passing),
+            (Some(""), Passing),
+            (Some("An unexpected internal service exception was encountered"), Passing),
+            (Some("The request is waiting for role propagation"), Passing),
+            (Some("Received a 403 status error: Access denied. Please wait for role propagation"), Passing),
+            (Some("Received a 404 status error: the role was not found yet"), Passing),
+            (Some("Rate limit exceeded"), Passing),
+            (Some("Connection closed"), Passing),
+            (Some("Provisioning takes longer than usual"), Passing),
+            (Some("Something new"), Passing),
+            (
+                Some(
+                    "Received a 404 status error: Not supported policy arn:aws:iam::111122223333:policy/Own",
+                ),
+                Arriving(Remedy::CreatePolicy),
+            ),
+            (
+                Some("Received a 404 status error: Policy arn:aws:iam::1:policy/Own does not exist"),
+                Arriving(Remedy::CreatePolicy),
+            ),
+            (
+                Some("Received a 404 status error: Group 1234 was not found in directory"),
+                Arriving(Remedy::SynchronizePrincipal),
+            ),
+            (
+                Some("Received a 404 status error: Not supported for this principal."),
+                Final(Remedy::CorrectTable),
+            ),
+            (
+                Some("Received a 403 status error: Access denied by IAM. Role is protected"),
+                Final(Remedy::AllowProvisioning),
+            ),
+            (Some("Quota exceeded for roles"), Final(Remedy::RaiseQuota)),
+            (Some("The account is suspended"), Final(Remedy::ReopenAccount)),
         ];
-        for (reason, retry) in cases {
-            assert_eq!(failure_reason(reason).0, retry, "{reason:?}");
+        for (reason, expected) in cases {
+            assert_eq!(FailureReason::of(reason), expected, "{reason:?}");
         }
+    }
+
+    #[test]
+    fn the_operation_decides_where_the_cause_alone_would_send_people_wrong() {
+        let remedy =
+            |operation, cause| CallError { operation, cause, code: None, message: String::new() }.remedy();
+        assert_eq!(remedy("identitystore:GetGroupId", Cause::Unsupported), Remedy::GiveId);
+        assert_eq!(remedy("sso:ListInstances", Cause::Unsupported), Remedy::CheckEndpoint);
+        assert_eq!(remedy("sso:CreateAccountAssignment", Cause::Denied), Remedy::AllowCreation);
+        assert_eq!(remedy("sso:ListInstances", Cause::Denied), Remedy::AllowAction);
     }
 }

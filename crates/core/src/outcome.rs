@@ -31,7 +31,7 @@ pub enum Status {
 impl Status {
     /// How a failed call ends what it was for.
     pub fn of(error: &CallError) -> Status {
-        let (reason, remedy) = (error.to_string(), error.cause.remedy());
+        let (reason, remedy) = (error.to_string(), error.remedy());
         match error.cause.retry() {
             Retry::WhenFixed => Status::Unresolved { reason, remedy },
             Retry::Again | Retry::Never => Status::Failed { reason, remedy },

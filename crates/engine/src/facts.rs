@@ -25,7 +25,6 @@ use assigner_core::{
     selector::Selection,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     READS_AT_ONCE,
@@ -33,6 +32,7 @@ use crate::{
         present::{self, Read},
         resolve::Resolver,
     },
+    clock,
     error::Error,
 };
 
@@ -130,8 +130,8 @@ impl Reader<'_> {
             }
         }
         Facts {
-            read_at: now(),
-            instance: self.center.instance_arn().unwrap_or_default().to_owned(),
+            read_at: clock::rfc3339(SystemTime::now()),
+            instance: self.center.instance_arn().unwrap_or_default(),
             method,
             accounts,
             names,
@@ -306,9 +306,4 @@ pub async fn names_of(
         Obstacle::Failed(_) | Obstacle::Unknown(_) | Obstacle::NotRead(_) => None,
     });
     failed.map_or(Ok(names), Err)
-}
-
-fn now() -> String {
-    let now = OffsetDateTime::from(SystemTime::now());
-    now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }

@@ -14,6 +14,7 @@
 //! | [`error`] | what ends an invocation or a verb |
 
 pub mod assignments;
+pub mod clock;
 pub mod drive;
 pub mod error;
 pub mod facts;

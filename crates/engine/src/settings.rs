@@ -88,12 +88,26 @@ impl Settings {
     }
 }
 
+/// The least severe level that is logged, as Lambda sets it.
+#[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+pub fn log_level() -> String {
+    let set = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().filter(|level| !level.is_empty());
+    set.map_or("INFO".to_owned(), |level| level.to_ascii_uppercase())
+}
+
+/// Whether Lambda wants JSON lines.
+#[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+pub fn logs_json() -> bool {
+    std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"))
+}
+
 impl Settings {
     /// Which Identity Center instance, where, and how fast.
     pub fn identity_center(&self) -> identity_center::Options {
         identity_center::Options {
             instance_arn: self.instance_arn.clone(),
             region: self.identity_center_region.clone(),
+            management_account: self.management_account.as_ref().map(ToString::to_string),
             max_requests_per_second: self.max_requests_per_second,
         }
     }

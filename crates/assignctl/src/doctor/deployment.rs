@@ -122,9 +122,10 @@ pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
 /// The settings, when it is known what they should agree with.
 pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
     let Stack { mut checks, functions, queues, found } = stack;
+    let instance = examined.center.instance_arn();
     let expected = Expected {
         table: &examined.session.table,
-        instance: examined.center.instance_arn(),
+        instance: instance.as_deref(),
         instance_region: examined.center.region(),
         management: examined.management.as_deref(),
     };

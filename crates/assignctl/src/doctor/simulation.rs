@@ -145,7 +145,7 @@ enum Resources {
 /// What an action is simulated on: real things, because policies name them.
 fn resources(action: &str, examined: &Examined<'_>, samples: &Samples) -> Resources {
     let partition = examined.caller.as_ref().map_or("aws", Caller::partition);
-    let instance = || examined.center.instance_arn().map(str::to_owned).ok_or("an Identity Center instance");
+    let instance = || examined.center.instance_arn().ok_or("an Identity Center instance");
     let set = || samples.permission_set.clone().ok_or("a permission set");
     let member = || samples.account.as_ref().ok_or("an account of the organization");
     let account = || member().map(|member| format!("arn:{partition}:sso:::account/{}", member.id));

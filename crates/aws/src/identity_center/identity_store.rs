@@ -13,7 +13,8 @@ impl IdentityCenter {
     /// The id of the group with this display name, or `None` if there is none.
     pub async fn group_id(&self, display_name: &str) -> Result<Option<String>, CallError> {
         const OPERATION: &str = "identitystore:GetGroupId";
-        let store = &self.found(OPERATION)?.identity_store;
+        let instance = self.found(OPERATION)?;
+        let store = &instance.identity_store;
         let by_name = unique(OPERATION, "displayName", display_name)?;
         let call = self.store.get_group_id().identity_store_id(store).alternate_identifier(by_name);
         match self.store_calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await {
@@ -26,7 +27,8 @@ impl IdentityCenter {
     /// identity stores users can change their own.
     pub async fn user_id(&self, user_name: &str) -> Result<Option<String>, CallError> {
         const OPERATION: &str = "identitystore:GetUserId";
-        let store = &self.found(OPERATION)?.identity_store;
+        let instance = self.found(OPERATION)?;
+        let store = &instance.identity_store;
         let by_name = unique(OPERATION, "userName", user_name)?;
         let call = self.store.get_user_id().identity_store_id(store).alternate_identifier(by_name);
         match self.store_calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await {
@@ -38,7 +40,8 @@ impl IdentityCenter {
     /// The display name of every group, by id.
     pub async fn groups(&self) -> Result<BTreeMap<String, String>, CallError> {
         const OPERATION: &str = "identitystore:ListGroups";
-        let store = &self.found(OPERATION)?.identity_store;
+        let instance = self.found(OPERATION)?;
+        let store = &instance.identity_store;
         let call = self.store.list_groups().identity_store_id(store).max_results(100);
         let page = |token| call.clone().set_next_token(token).send();
         let groups =
@@ -50,7 +53,8 @@ impl IdentityCenter {
     /// The user name of every user, by id.
     pub async fn users(&self) -> Result<BTreeMap<String, String>, CallError> {
         const OPERATION: &str = "identitystore:ListUsers";
-        let store = &self.found(OPERATION)?.identity_store;
+        let instance = self.found(OPERATION)?;
+        let store = &instance.identity_store;
         let call = self.store.list_users().identity_store_id(store).max_results(100);
         let page = |token| call.clone().set_next_token(token).send();
         let users =
@@ -61,7 +65,8 @@ impl IdentityCenter {
     /// One group of the identity store, to see whether this identity may list them.
     pub async fn may_list_groups(&self) -> Result<(), CallError> {
         const OPERATION: &str = "identitystore:ListGroups";
-        let store = &self.found(OPERATION)?.identity_store;
+        let instance = self.found(OPERATION)?;
+        let store = &instance.identity_store;
         let call = self.store.list_groups().identity_store_id(store).max_results(1);
         self.store_calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await.map(drop)
     }
@@ -69,7 +74,8 @@ impl IdentityCenter {
     /// As for groups.
     pub async fn may_list_users(&self) -> Result<(), CallError> {
         const OPERATION: &str = "identitystore:ListUsers";
-        let store = &self.found(OPERATION)?.identity_store;
+        let instance = self.found(OPERATION)?;
+        let store = &instance.identity_store;
         let call = self.store.list_users().identity_store_id(store).max_results(1);
         self.store_calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await.map(drop)
     }

@@ -4,11 +4,15 @@ mod assignments;
 mod identity_store;
 mod permission_sets;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use assigner_core::cause::{CallError, Cause};
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
-use tokio::sync::OnceCell;
+use aws_sdk_ssoadmin::types::InstanceStatus;
+use tokio::time::Instant;
 
 pub use self::assignments::Creation;
 use crate::{
@@ -17,6 +21,9 @@ use crate::{
     pace::Pace,
 };
 
+/// How long it is remembered which instance there is.
+const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+
 /// Which instance, where, and how fast.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -24,6 +31,8 @@ pub struct Options {
     pub instance_arn: Option<String>,
     /// The instance's primary Region; else the one of the SDK's configuration.
     pub region: Option<String>,
+    /// The management account, if it is known. Its instance is the organization's.
+    pub management_account: Option<String>,
     /// Identity Center requests, all kinds together.
     pub max_requests_per_second: u32,
 }
@@ -55,7 +64,9 @@ pub struct IdentityCenter {
     calls: Calls,
     store_calls: Calls,
     wanted_instance: Option<String>,
-    instance: OnceCell<Instance>,
+    management_account: Option<String>,
+    /// With the time at which it was found.
+    instance: RwLock<Option<(Arc<Instance>, Instant)>>,
 }
 
 /// The instance and the identity store behind it.
@@ -63,6 +74,11 @@ pub struct IdentityCenter {
 struct Instance {
     arn: String,
     identity_store: String,
+    /// The account that owns it: the management account, or another one if it is an account instance.
+    owner: Option<String>,
+    /// `false` while it is being created or deleted.
+    is_active: bool,
+    primary_region: Option<String>,
 }
 
 impl IdentityCenter {
@@ -96,7 +112,8 @@ impl IdentityCenter {
             calls: Calls::new(sdk, tally.clone()),
             store_calls: Calls::new(sdk, tally),
             wanted_instance: options.instance_arn.clone(),
-            instance: OnceCell::new(),
+            management_account: options.management_account.clone(),
+            instance: RwLock::default(),
         })
     }
 
@@ -104,23 +121,34 @@ impl IdentityCenter {
         self.calls.tally()
     }
 
-    /// Finds the instance, once. Nothing else works without it.
+    /// Finds the instance. Nothing else works without it. It is remembered for a while only, so that a warm function
+    /// finds one that was deleted and recreated.
     pub async fn find_instance(&self) -> Result<(), NoInstance> {
-        self.instance().await.map(|_| ())
+        let remembered = |found: &(Arc<Instance>, Instant)| found.1.elapsed() < REMEMBERED;
+        if self.read().as_ref().is_some_and(remembered) {
+            return Ok(());
+        }
+        let found = self.list_instances().await?;
+        let region = self.region();
+        let chosen = choose(
+            found,
+            self.wanted_instance.as_deref(),
+            self.management_account.as_deref(),
+            region.as_deref(),
+        );
+        let chosen = chosen.map_err(NoInstance::Doubt)?;
+        let mut instance = self.instance.write().unwrap_or_else(PoisonError::into_inner);
+        *instance = Some((Arc::new(chosen), Instant::now()));
+        Ok(())
     }
 
     /// The ARN of the instance that was found.
-    pub fn instance_arn(&self) -> Option<&str> {
-        self.instance.get().map(|instance| instance.arn.as_str())
+    pub fn instance_arn(&self) -> Option<String> {
+        self.read().as_ref().map(|(instance, _)| instance.arn.clone())
     }
 
-    async fn instance(&self) -> Result<&Instance, NoInstance> {
-        self.instance
-            .get_or_try_init(async || {
-                let found = self.list_instances().await?;
-                choose(found, self.wanted_instance.as_deref()).map_err(NoInstance::Doubt)
-            })
-            .await
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Option<(Arc<Instance>, Instant)>> {
+        self.instance.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn list_instances(&self) -> Result<Vec<Instance>, CallError> {
@@ -135,7 +163,13 @@ impl IdentityCenter {
             .await?
             .into_iter()
             .filter_map(|instance| {
-                Some(Instance { arn: instance.instance_arn?, identity_store: instance.identity_store_id? })
+                Some(Instance {
+                    is_active: matches!(instance.status, None | Some(InstanceStatus::Active)),
+                    arn: instance.instance_arn?,
+                    identity_store: instance.identity_store_id?,
+                    owner: instance.owner_account_id,
+                    primary_region: instance.primary_region,
+                })
             })
             .collect())
     }
@@ -146,8 +180,8 @@ impl IdentityCenter {
     }
 
     /// The id of the identity store behind the instance that was found.
-    pub fn identity_store(&self) -> Option<&str> {
-        self.instance.get().map(|instance| instance.identity_store.as_str())
+    pub fn identity_store(&self) -> Option<String> {
+        self.read().as_ref().map(|(instance, _)| instance.identity_store.clone())
     }
 
     /// The Region that is asked.
@@ -156,8 +190,8 @@ impl IdentityCenter {
     }
 
     /// For calls that come after [`Self::find_instance`].
-    fn found(&self, operation: &'static str) -> Result<&Instance, CallError> {
-        self.instance.get().ok_or_else(|| CallError {
+    fn found(&self, operation: &'static str) -> Result<Arc<Instance>, CallError> {
+        self.read().as_ref().map(|(instance, _)| instance.clone()).ok_or_else(|| CallError {
             operation,
             cause: Cause::Invalid,
             code: None,
@@ -171,25 +205,71 @@ fn known<T>(error: CallError) -> Result<Option<T>, CallError> {
     if error.cause == Cause::NotFound { Ok(None) } else { Err(error) }
 }
 
-fn choose(mut found: Vec<Instance>, wanted: Option<&str>) -> Result<Instance, String> {
-    let arns = found.iter().map(|instance| instance.arn.as_str()).collect::<Vec<_>>().join(", ");
-    match wanted {
-        Some(wanted) => found.into_iter().find(|instance| instance.arn == wanted).ok_or_else(|| {
-            let others = if arns.is_empty() { "none".to_owned() } else { arns };
-            format!(
-                "IDENTITY_CENTER_INSTANCE_ARN is {wanted}, but the instances in this Region are: {others}; correct \
-                 it, or set IDENTITY_CENTER_REGION to the instance's primary Region"
-            )
-        }),
-        None if found.len() > 1 => Err(format!(
-            "there is more than one Identity Center instance ({arns}); set IDENTITY_CENTER_INSTANCE_ARN to the \
-             organization's"
+/// The organization's instance, or what leaves a doubt and what to do.
+fn choose(
+    found: Vec<Instance>,
+    wanted: Option<&str>,
+    management: Option<&str>,
+    region: Option<&str>,
+) -> Result<Instance, String> {
+    let arns = |instances: &[Instance]| {
+        let arns: Vec<&str> = instances.iter().map(|instance| instance.arn.as_str()).collect();
+        if arns.is_empty() { "none".to_owned() } else { arns.join(", ") }
+    };
+    let all = arns(&found);
+    let mut candidates = match wanted {
+        Some(wanted) => found.into_iter().filter(|instance| instance.arn == wanted).collect(),
+        None => found,
+    };
+    if candidates.is_empty() {
+        return Err(match wanted {
+            Some(wanted) => format!(
+                "IDENTITY_CENTER_INSTANCE_ARN is {wanted}, but the instances in this Region are: {all}; correct it, or \
+                 set IDENTITY_CENTER_REGION to the instance's primary Region"
+            ),
+            None => {
+                "no Identity Center instance in this Region; set IDENTITY_CENTER_REGION to the instance's \
+                     primary Region, and run in the management account or the delegated administrator's"
+                    .to_owned()
+            }
+        });
+    }
+    if candidates.len() > 1 {
+        // An instance of one account may be next to the organization's.
+        let of_management =
+            |instance: &Instance| instance.owner.is_some() && instance.owner.as_deref() == management;
+        let (organizations, others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(of_management);
+        candidates = if organizations.is_empty() { others } else { organizations };
+    }
+    if candidates.len() > 1 {
+        // One that is being deleted makes room for the next.
+        let (active, others): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|instance| instance.is_active);
+        candidates = if active.is_empty() { others } else { active };
+    }
+    let chosen = match (candidates.pop(), candidates.is_empty()) {
+        (Some(chosen), true) => chosen,
+        _ => {
+            return Err(format!(
+                "there is more than one Identity Center instance ({all}); set IDENTITY_CENTER_INSTANCE_ARN to the \
+                 organization's"
+            ));
+        }
+    };
+    if !chosen.is_active {
+        return Err(format!(
+            "the instance {} is being created or deleted; wait until it is ACTIVE",
+            chosen.arn
+        ));
+    }
+    match (chosen.primary_region.as_deref(), region) {
+        // A copy in another Region answers reads, and refuses what is to be created.
+        (Some(primary), Some(region)) if primary != region => Err(format!(
+            "{region} has a copy of the instance {}, whose primary Region is {primary}; set IDENTITY_CENTER_REGION to \
+             {primary}",
+            chosen.arn
         )),
-        None => found.pop().ok_or_else(|| {
-            "no Identity Center instance in this Region; set IDENTITY_CENTER_REGION to the instance's primary \
-             Region, and run in the management account or the delegated administrator's"
-                .to_owned()
-        }),
+        _ => Ok(chosen),
     }
 }
 
@@ -197,17 +277,44 @@ fn choose(mut found: Vec<Instance>, wanted: Option<&str>) -> Result<Instance, St
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_instance_is_chosen_only_where_there_is_no_doubt() {
-        let instance = |n: u8| Instance {
+    fn instance(n: u8) -> Instance {
+        Instance {
             arn: format!("arn:aws:sso:::instance/ssoins-7223f7eef79824e{n}"),
             identity_store: format!("d-123456789{n}"),
-        };
+            owner: None,
+            is_active: true,
+            primary_region: None,
+        }
+    }
+
+    #[test]
+    fn the_instance_is_chosen_only_without_any_doubt() {
         let (one, two) = (instance(1), instance(2));
-        assert_eq!(choose(vec![one.clone()], None), Ok(one.clone()));
-        assert_eq!(choose(vec![one.clone(), two.clone()], Some(&two.arn)), Ok(two.clone()));
-        assert!(choose(vec![], None).unwrap_err().contains("no Identity Center instance"));
-        assert!(choose(vec![one.clone(), two.clone()], None).unwrap_err().contains(&two.arn));
-        assert!(choose(vec![one.clone()], Some(&two.arn)).unwrap_err().contains(&one.arn));
+        let choose = |found: &[&Instance], wanted: Option<&str>| {
+            choose(
+                found.iter().map(|one| (*one).clone()).collect(),
+                wanted,
+                Some("123456789012"),
+                Some("eu-west-1"),
+            )
+        };
+        assert_eq!(choose(&[&one], None), Ok(one.clone()));
+        assert_eq!(choose(&[&one, &two], Some(&two.arn)), Ok(two.clone()));
+        assert!(choose(&[], None).unwrap_err().contains("no Identity Center instance"));
+        assert!(choose(&[&one, &two], None).unwrap_err().contains(&two.arn));
+        assert!(choose(&[&one], Some(&two.arn)).unwrap_err().contains(&one.arn));
+        // Beside an account instance, and beside one that is being deleted.
+        let organizations = Instance { owner: Some("123456789012".into()), ..instance(3) };
+        let of_account = Instance { owner: Some("111122223333".into()), ..instance(4) };
+        let gone = Instance { is_active: false, ..organizations.clone() };
+        let recreated = Instance { owner: Some("123456789012".into()), ..instance(5) };
+        assert_eq!(choose(&[&of_account, &organizations], None), Ok(organizations.clone()));
+        assert_eq!(choose(&[&gone, &recreated], None), Ok(recreated));
+        assert!(choose(&[&gone], None).unwrap_err().contains("ACTIVE"));
+        // A copy in this Region, and the instance itself.
+        let primary = |region: &str| Instance { primary_region: Some(region.into()), ..instance(6) };
+        assert_eq!(choose(&[&primary("eu-west-1")], None), Ok(primary("eu-west-1")));
+        let told = choose(&[&primary("us-east-1")], None).unwrap_err();
+        assert!(told.contains("IDENTITY_CENTER_REGION to us-east-1"), "{told}");
     }
 }

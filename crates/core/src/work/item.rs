@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::End;
-use crate::outcome::{Settled, Status};
+use crate::{
+    cause::Remedy,
+    outcome::{Settled, Status},
+};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(400);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
@@ -20,6 +23,8 @@ pub(super) struct Item {
     pub failures: u32,
     /// A request may have had an effect although its answer did not say so.
     pub may_have_effect: bool,
+    /// How its last creation ended, if that is worth another try.
+    pub ended: Option<Settled>,
     /// The last answer that was not the wanted one, for the report.
     last: Option<String>,
 }
@@ -54,6 +59,7 @@ impl Item {
             refusals: 0,
             failures: 0,
             may_have_effect: false,
+            ended: None,
             last: None,
         }
     }
@@ -82,10 +88,12 @@ impl Item {
         self.stage = Stage::Waiting { from: now + bound.mul_f64(random()), look_first };
     }
 
-    pub fn settled(self, end: End) -> Settled {
+    /// `signed_out`: the answer that there are no credentials any more.
+    pub fn settled(self, end: End, signed_out: Option<&str>) -> Settled {
         let end = match end {
             End::Late => "the time ran out",
             End::Stopped => "it was stopped",
+            End::SignedOut => "the credentials ended",
         };
         let (mut reason, request_id) = match self.stage {
             Stage::Done(settled) => return settled,
@@ -93,7 +101,15 @@ impl Item {
                 (format!("its creation was IN_PROGRESS when {end}"), Some(request_id))
             }
             Stage::Calling => (format!("no answer had come when {end}"), None),
-            Stage::Waiting { .. } => (format!("it was not created when {end}"), None),
+            Stage::Waiting { .. } => match (signed_out, self.ended) {
+                (Some(error), _) => {
+                    let reason = format!("it was not created: {error}");
+                    return Status::Failed { reason, remedy: Remedy::SignIn }.into();
+                }
+                // AWS said how it ended, and what has to be done is known.
+                (None, Some(ended)) => return ended,
+                (None, None) => (format!("it was not created when {end}"), None),
+            },
         };
         if let Some(last) = self.last {
             reason = format!("{reason}; the last answer before: {last}");

@@ -19,7 +19,7 @@ use self::{
     polls::Polls,
 };
 use crate::{
-    cause::{CallError, Cause, Retry, failure_reason},
+    cause::{CallError, Cause, FailureReason, Retry},
     outcome::{Settled, Status},
 };
 
@@ -74,6 +74,17 @@ pub enum Answer {
         request_id: String,
         answer: Result<Option<Progress>, CallError>,
     },
+}
+
+impl Answer {
+    fn error(&self) -> Option<&CallError> {
+        match self {
+            Answer::Started { answer, .. } => answer.as_ref().err(),
+            Answer::Looked { answer, .. } => answer.as_ref().err(),
+            Answer::Listed(answer) => answer.as_ref().err(),
+            Answer::Described { answer, .. } => answer.as_ref().err(),
+        }
+    }
 }
 
 /// What AWS answers to a start.
@@ -135,6 +146,8 @@ pub enum Next {
 pub enum End {
     Late,
     Stopped,
+    /// There are no credentials any more.
+    SignedOut,
 }
 
 /// Bounds of the work.
@@ -158,6 +171,8 @@ pub struct Work {
     calls: usize,
     /// A number from 0 to 1, so that two who met do not meet again.
     random: fn() -> f64,
+    /// After an answer that there are no credentials any more. Nothing that is sent then can succeed.
+    signed_out: Option<CallError>,
 }
 
 /// How many items of a group may be under way at once. AWS may refuse a second one next to the first, so a conflict
@@ -176,7 +191,7 @@ impl Work {
         let count = groups.iter().max().map_or(0, |most| most + 1);
         let items = groups.iter().map(|group| Item::new(*group)).collect();
         let places = vec![Places { free: bounds.max_outstanding, good: 0 }; count];
-        Work { bounds, items, places, polls: Polls::default(), calls: 0, random }
+        Work { bounds, items, places, polls: Polls::default(), calls: 0, random, signed_out: None }
     }
 
     /// Others started this item. Answers whether it was waiting for that.
@@ -197,6 +212,9 @@ impl Work {
         if now >= self.bounds.until || self.items.iter().all(Item::is_done) {
             return Next::End(End::Late);
         }
+        if self.signed_out.is_some() {
+            return Next::End(End::SignedOut);
+        }
         let mut asks = Vec::new();
         match wish {
             Wish::Stop => return Next::End(End::Stopped),
@@ -216,6 +234,17 @@ impl Work {
     pub fn take(&mut self, answer: Answer, now: Duration) -> Vec<Ask> {
         self.calls = self.calls.saturating_sub(1);
         let mut asks = Vec::new();
+        if let Some(error) = answer.error().filter(|error| error.cause == Cause::Credentials) {
+            self.signed_out = Some(error.clone());
+            // What was being asked for was not accepted.
+            if let Answer::Started { item, .. } | Answer::Looked { item, .. } = &answer
+                && let Some(item) = self.items.get_mut(*item)
+                && matches!(item.stage, Stage::Calling)
+            {
+                item.stage = Stage::Waiting { from: now, look_first: true };
+            }
+            return asks;
+        }
         match answer {
             Answer::Started { item, answer } => self.started(now, item, answer),
             Answer::Looked { item, answer } => self.looked(now, item, answer),
@@ -256,7 +285,8 @@ impl Work {
 
     /// What became of each item, in their order.
     pub fn settle(self, end: End) -> Vec<Settled> {
-        self.items.into_iter().map(|item| item.settled(end)).collect()
+        let signed_out = self.signed_out.map(|error| error.to_string());
+        self.items.into_iter().map(|item| item.settled(end, signed_out.as_deref())).collect()
     }
 
     fn start_waiting(&mut self, now: Duration, asks: &mut Vec<Ask>) {
@@ -522,17 +552,23 @@ impl Work {
             }
         };
         item.failures += 1;
-        let (retry, remedy) = failure_reason(reason.as_deref());
+        let meaning = FailureReason::of(reason.as_deref());
         let said = match reason {
             Some(reason) => format!("its creation ended FAILED: {reason}"),
             None => "its creation ended FAILED, without a reason".to_owned(),
         };
-        if retry == Retry::Again && item.failures < MOST_FAILURES {
+        let again = match meaning {
+            FailureReason::Passing => item.failures < MOST_FAILURES,
+            FailureReason::Arriving(_) => true,
+            FailureReason::Final(_) => false,
+        };
+        let status = Status::Failed { reason: said.clone(), remedy: meaning.remedy() };
+        if again {
             // One that "takes longer than usual" may have come to be after all.
             item.may_have_effect = true;
+            item.ended = Some(Settled { request_id, ..status.into() });
             item.wait(now, random, said, true);
         } else {
-            let status = Status::Failed { reason: said, remedy };
             item.done(Settled { request_id, ..status.into() });
         }
     }

@@ -69,7 +69,6 @@ fn a_refusal_decides_whether_the_item_is_looked_at_before_it_is_started_again() 
         (Cause::Unavailable, Some(look.clone())),
         (Cause::Quota, Some(look)),
         (Cause::Denied, None),
-        (Cause::Credentials, None),
         (Cause::NotFound, None),
     ];
     for (cause, expected) in cases {
@@ -243,4 +242,56 @@ fn a_request_that_can_never_be_described_is_looked_at() {
     assert_eq!(work.take(sick(), at(20_001)), [Ask::Look { item: 0 }]);
     work.take(Answer::Looked { item: 0, answer: Ok(Evidence::Present) }, at(20_100));
     assert_eq!(statuses(work, End::Late), [Status::Created]);
+}
+
+#[test]
+fn without_credentials_nothing_new_is_sent_and_what_was_accepted_is_pending_with_its_id() {
+    let mut work = work(4);
+    asks(&mut work, at(0));
+    work.take(under_way(0, "a"), at(10));
+    work.take(under_way(1, "b"), at(10));
+    let answer = Ok(Some(Progress::Succeeded));
+    work.take(Answer::Described { item: 0, request_id: "a".into(), answer }, at(510));
+    assert_eq!(asks(&mut work, at(520)), [start(2)]);
+    let expired = Answer::Started { item: 2, answer: Err(refused(Cause::Credentials)) };
+    work.take(expired, at(530));
+    assert!(matches!(work.next(at(540), Wish::GoOn), Next::End(End::SignedOut)));
+    let settled = work.settle(End::SignedOut);
+    assert_eq!(settled[0].status, Status::Created);
+    assert!(matches!(&settled[1].status, Status::Pending { .. }), "{:?}", settled[1]);
+    assert_eq!(settled[1].request_id.as_deref(), Some("b"));
+    for one in &settled[2..] {
+        let signs_in = matches!(&one.status, Status::Failed { remedy: crate::cause::Remedy::SignIn, .. });
+        assert!(signs_in, "{one:?}");
+    }
+}
+
+#[test]
+fn what_arrives_later_is_tried_to_the_end_and_then_named_with_its_remedy() {
+    let mut work = work(1);
+    let (mut now, mut started) = (Duration::ZERO, 0);
+    let reason = "Received a 404 status error: Not supported policy arn:aws:iam::111122223333:policy/Own";
+    while let Next::Ask(asks, _) = work.next(now, Wish::GoOn) {
+        for ask in asks {
+            match ask {
+                Ask::Start { item, .. } => {
+                    started += 1;
+                    let progress = Progress::Failed(Some(reason.into()));
+                    let answer = Ok(Started { request_id: Some("a".into()), progress });
+                    work.take(Answer::Started { item, answer }, now);
+                }
+                Ask::Look { item } => {
+                    work.take(Answer::Looked { item, answer: Ok(Evidence::Absent) }, now);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        now += at(100);
+    }
+    assert!(started > 8, "{started} tries in 100 seconds");
+    let status = statuses(work, End::Late).remove(0);
+    let remedy = crate::cause::Remedy::CreatePolicy;
+    assert!(
+        matches!(&status, Status::Failed { reason: said, remedy: known } if said.contains(reason) && *known == remedy)
+    );
 }
