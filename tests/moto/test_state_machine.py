@@ -213,6 +213,17 @@ def test_names_that_do_not_exist_fail_the_execution_when_everything_else_is_in_p
     assert "no-such-group" in execution.cause and "Admin{istrator}" in execution.cause
 
 
+def test_what_could_not_be_read_fails_the_execution_when_everything_else_is_in_place():
+    organization = Organization(*accounts(2))
+    organization.unread = ["account 111122223333: organizations:ListTagsForResource failed"]
+
+    execution = run(organization)
+
+    assert not organization.lacking
+    assert (execution.status, execution.error) == ("FAILED", "SurveyIncomplete")
+    assert "111122223333: organizations:ListTagsForResource" in execution.cause
+
+
 def test_accounts_that_did_not_fit_into_a_survey_are_fixed_in_the_next_rounds():
     organization = Organization(*accounts(10), most_listed=4)
 

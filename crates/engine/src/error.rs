@@ -97,8 +97,44 @@ fn last_failure(last: Option<&CallError>) -> String {
     last.map_or("AWS was slow".to_owned(), |last| format!("the last failure: {last}"))
 }
 
+/// The longest list of faults, in bytes. An answer must fit, with the payload that caused it, into one message of
+/// 256 KiB, where each quotation mark takes two bytes.
+const MOST_BYTES: usize = 64 * 1024;
+
 fn list(faults: &[Fault]) -> String {
-    let lines: Vec<_> = faults.iter().map(|fault| format!("\n- {fault}")).collect();
-    let count = if lines.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", lines.len()) };
-    format!("{count}:{}", lines.concat())
+    let count = if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
+    let mut text = format!("{count}:");
+    for (listed, fault) in faults.iter().enumerate() {
+        let line = format!("\n- {fault}");
+        if text.len() + line.len() > MOST_BYTES {
+            text += &format!("\n- and {} more; `assignctl check` lists them all", faults.len() - listed);
+            break;
+        }
+        text += &line;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use assigner_core::reading::Part;
+
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_faults_is_cut_with_its_true_count() {
+        let fault = Fault {
+            row: None,
+            field: "accounts.names[0]".into(),
+            part: Part::Value,
+            problem: format!("is {:?}", "\"".repeat(300)),
+            remedy: "x".repeat(300),
+        };
+        let error = Error::InvalidTable { table: "t".into(), faults: vec![fault; 1_000] };
+        let text = error.to_string();
+        assert!(text.starts_with("t is refused, with 1000 faults:\n- "), "{}", &text[..60]);
+        let listed = text.matches("\n- table, accounts").count();
+        assert!(text.ends_with(&format!("and {} more; `assignctl check` lists them all", 1_000 - listed)));
+        assert!(format!("{text:?}").len() < 160 * 1024, "as a JSON string");
+    }
 }

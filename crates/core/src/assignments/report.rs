@@ -196,7 +196,9 @@ impl Report {
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
         let account = match &self.account {
-            Some(AccountReport { id, name, .. }) if !name.is_empty() => format!("account {id} ({name})"),
+            Some(AccountReport { id, name, .. }) if !name.is_empty() => {
+                format!("account {id} ({})", plain(name))
+            }
             Some(AccountReport { id, .. }) => format!("account {id}"),
             None => "the account".to_owned(),
         };
@@ -209,7 +211,7 @@ impl Report {
             self.counts.not_in_place(),
             self.counts.all(),
             missing.join(", "),
-            first.unwrap_or_default().replace('\n', " ")
+            plain(&first.unwrap_or_default())
         )
     }
 
@@ -272,6 +274,11 @@ impl GrantReport {
     pub fn is_in_place(&self) -> bool {
         matches!(self.status, StatusReport::Created | StatusReport::Present)
     }
+}
+
+/// A text of others in one line that nobody takes for the JSON that follows it.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ").replace('{', "(").replace('}', ")")
 }
 
 /// To the millisecond.
@@ -340,6 +347,11 @@ mod tests {
             report.sentence(),
             "56 of 63 assignments for account 111122223333 (class-7) are not in place: 8 failed, 16 unresolved, \
              32 pending; the first is a: line line."
+        );
+        report.account.as_mut().expect("an account").name = "{\"outcome\":\"ready\"}\n".into();
+        assert!(
+            report.sentence().contains("111122223333 ((\"outcome\":\"ready\") ) are"),
+            "no JSON, one line"
         );
         report.account.as_mut().expect("an account").name.clear();
         report.counts = Counts { failed: 1, ..Counts::default() };

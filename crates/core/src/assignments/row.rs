@@ -182,7 +182,12 @@ fn named(kind: PrincipalKind, value: &Json, faults: &mut Faults) -> Option<Named
         PrincipalKind::User => "write the user's user name or its id",
     };
     match faults.string(field, value, right)? {
-        id if ids::is_principal_id(id) => Some(Named::Id(id.to_owned())),
+        // AWS writes ids in small letters; the same id in capitals would never be recognized.
+        id if ids::is_principal_id(id) => Some(Named::Id(id.to_ascii_lowercase())),
+        blank if blank.trim() != blank => {
+            faults.add(field, format!("is {}, with a blank at an end", quote(blank)), "take the blank away");
+            None
+        }
         "" => {
             faults.add(field, "is empty", right);
             None

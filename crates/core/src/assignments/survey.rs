@@ -65,6 +65,8 @@ pub struct Unexplained {
 const MOST_ACCOUNTS: usize = 12_000;
 const MOST_UNEXPLAINED: usize = 50;
 const MOST_LISTED: usize = 50;
+/// In characters. Names have up to 1,024, and messages of services any number.
+const LONGEST_REASON: usize = 300;
 
 /// Counts, and lists what the state machine needs and people want to see first. `start`, any number, chooses the first
 /// account of a list that has to be cut.
@@ -148,7 +150,11 @@ fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
 fn first(reasons: BTreeSet<String>) -> Vec<String> {
     let more = reasons.len().saturating_sub(MOST_LISTED);
     let more = (more > 0).then(|| format!("and {more} more"));
-    reasons.into_iter().take(MOST_LISTED).chain(more).collect()
+    let short = |reason: String| match reason.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason,
+    };
+    reasons.into_iter().take(MOST_LISTED).map(short).chain(more).collect()
 }
 
 #[cfg(test)]
@@ -212,5 +218,8 @@ mod tests {
         assert_eq!(survey.unresolved.len(), MOST_LISTED + 1);
         assert_eq!(survey.unresolved[MOST_LISTED], "and 2 more");
         assert_eq!(survey.counts.missing, 0, "their grants are in no count");
+        facts.accounts[0].unread = Some("ä".repeat(5_000));
+        let unread = super::survey(&table, &facts, 0).unread;
+        assert_eq!((unread.len(), unread[0].chars().count()), (1, LONGEST_REASON + 1));
     }
 }

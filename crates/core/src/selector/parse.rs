@@ -46,6 +46,7 @@ fn selector(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Selector> {
     });
     let names = fields.list("names", faults, |text| match text {
         "" => Err(("is empty".into(), "write a glob for account names, such as class-*")),
+        _ if has_blanks_around(text) => Err(blanks_around(text)),
         _ => Glob::parse(text),
     });
     let ous = fields.list("ous", faults, OrganizationalUnit::parse);
@@ -53,6 +54,12 @@ fn selector(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Selector> {
         if key.is_empty() || longer(key, TAG_KEY_LENGTH) {
             let problem = format!("is not a tag key: it must have 1 to {TAG_KEY_LENGTH} characters");
             return Err((problem, "correct it"));
+        }
+        if has_blanks_around(key) {
+            return Err((
+                format!("has the key {}, with a blank at an end", quote(key)),
+                "take the blank away",
+            ));
         }
         Glob::parse(text)
     });
@@ -83,6 +90,30 @@ impl OrganizationalUnit {
                 "write OU names from the root down, such as Workloads/Prod, or an id",
             ));
         }
+        if names.iter().any(|name| has_blanks_around(name)) {
+            return Err(blanks_around(text));
+        }
+        if text.contains(['*', '?']) {
+            return Err((
+                format!("is {}, but a path takes no globs", quote(text)),
+                "write the OU's names as they are: a row for an OU covers every OU below it",
+            ));
+        }
+        if names.len() > 1 && names[0].eq_ignore_ascii_case("root") {
+            return Err((
+                format!("is {}, which begins with the root", quote(text)),
+                "leave the root out: a path begins with the OU below it; an OU called Root is given by its id",
+            ));
+        }
         Ok(OrganizationalUnit::Path(names))
     }
+}
+
+/// A name that begins or ends with a blank is hardly meant, and matches nothing.
+fn has_blanks_around(text: &str) -> bool {
+    text.trim() != text
+}
+
+fn blanks_around(text: &str) -> Wrong {
+    (format!("is {}, with a blank at an end", quote(text)), "take the blank away")
 }

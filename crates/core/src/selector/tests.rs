@@ -97,3 +97,32 @@ fn tags_are_asked_for_only_if_they_can_decide() {
     }
     assert!(!Accounts::default().asks_for_tags(&Account::class_7()));
 }
+
+#[test]
+fn what_can_never_have_been_meant_is_a_fault_with_what_to_write() {
+    let cases = [
+        (r#"{ "ous": ["Workloads/Prod "] }"#, "accounts.ous[0]", "blank"),
+        (r#"{ "ous": [" Workloads"] }"#, "accounts.ous[0]", "blank"),
+        (r#"{ "ous": ["Workloads/ Prod"] }"#, "accounts.ous[0]", "blank"),
+        (r#"{ "ous": ["Workloads/*"] }"#, "accounts.ous[0]", "every OU below"),
+        (r#"{ "ous": ["Workloads", "Team ?"] }"#, "accounts.ous[1]", "every OU below"),
+        (r#"{ "ous": ["Root/Workloads"] }"#, "accounts.ous[0]", "leave the root out"),
+        (r#"{ "names": ["class-* "] }"#, "accounts.names[0]", "blank"),
+        (r#"{ "tags": { " course": "*" } }"#, "accounts.tags. course", "blank"),
+        (r#"{ "except": { "ous": ["Prod "] } }"#, "accounts.except.ous[0]", "blank"),
+        (r#"{ "except": { "names": ["[^0-9]*"] } }"#, "accounts.except.names[0]", "[!"),
+        (r#"{ "tags": { "course": "{a,b}" } }"#, "accounts.tags.course", "one glob for each"),
+    ];
+    for (text, field, remedy) in cases {
+        let json: Json = serde_json::from_str(text).unwrap();
+        let mut faults = Faults::default();
+        assert_eq!(Accounts::read("accounts", &json, &mut faults), None, "{text}");
+        let faults = faults.or(()).unwrap_err();
+        assert_eq!((faults.len(), faults[0].field.as_str()), (1, field), "{text}: {faults:?}");
+        assert!(faults[0].remedy.contains(remedy), "{text}: {}", faults[0]);
+    }
+    // Names with blanks inside, and what only looks like a root or a glob.
+    for text in [r#"{ "ous": ["Team One/Prod"] }"#, r#"{ "ous": ["Root"] }"#, r#"{ "ous": ["A [old]"] }"#] {
+        accounts(text);
+    }
+}

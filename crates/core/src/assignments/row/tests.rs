@@ -311,13 +311,18 @@ mod written {
 
     use super::*;
 
+    fn trimmed(text: &String) -> bool {
+        text.trim() == text
+    }
+
     fn text() -> impl Strategy<Value = String> {
-        string_regex("[ -~ä→\u{1F980}]{1,12}").unwrap()
+        string_regex("[ -~ä→\u{1F980}]{1,12}").unwrap().prop_filter("a blank at an end", trimmed)
     }
 
     fn glob() -> impl Strategy<Value = Glob> {
         string_regex(r"([a-zA-Z ä*?/-]|\[[!a-z]z\]|\[\[\]){1,8}")
             .unwrap()
+            .prop_filter("a blank at an end", trimmed)
             .prop_filter_map("not a glob", |text| Glob::parse(&text).ok())
     }
 
@@ -339,7 +344,8 @@ mod written {
     }
 
     fn organizational_unit() -> impl Strategy<Value = OrganizationalUnit> {
-        let path = collection::vec(string_regex("[A-Zä ][a-z ]{0,5}").unwrap(), 1..3);
+        let name = string_regex("[A-Zä][a-z ]{0,5}").unwrap().prop_filter("a blank at an end", trimmed);
+        let path = collection::vec(name, 1..3);
         prop_oneof![
             select(vec!["ou-ab12-33333333", "r-ab12"]).prop_map(|id| OrganizationalUnit::Id(id.into())),
             path.prop_map(OrganizationalUnit::Path),
