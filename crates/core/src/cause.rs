@@ -1,6 +1,6 @@
 //! What failures mean: whether to try again, to wait for someone, or to stop. Decided here and nowhere else.
 //!
-//! [`Remedy`] says what has to be done. Words that depend on who reads are the shells'.
+//! [`Remedy`] says what has to be done. If the words depend on who reads them, the shells have them.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ pub enum Cause {
     Unavailable,
     NotFound,
     Denied,
-    /// There are no credentials, or none that can be had.
+    /// There are no credentials, or they cannot be loaded.
     Credentials,
     /// The key that encrypts the Identity Center instance cannot be used.
     Key,
@@ -59,7 +59,7 @@ pub enum Cause {
     Unsupported,
 }
 
-/// What becomes of a failure. Every cause and every failure reason has one of these.
+/// What happens after a failure. Every cause and every failure reason has one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// It passes by itself.
@@ -99,7 +99,7 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// Words that fit any reader. A shell says it in its own words if they depend on who reads.
+    /// Returns words that fit any reader. If they depend on who reads, a shell has words of its own.
     pub fn in_general(self) -> &'static str {
         match self {
             Remedy::CallLess => {

@@ -18,7 +18,7 @@ pub enum Request {
         /// Only accounts in this OU, or root, and below.
         below: Option<String>,
     },
-    /// Nothing is to be done, and that is no error.
+    /// Nothing is to be done, and that is not an error.
     Ignore {
         reason: String,
         /// Control Tower could not vend the account: nothing for this function to do, but somebody wants to know.
@@ -62,7 +62,8 @@ pub fn parse(payload: &Value) -> Result<Request, String> {
     }
 }
 
-/// Strict, unlike a lifecycle event: a misspelt `dryRun` must not create anything.
+/// Reads a payload written by hand. It is strict, unlike for a lifecycle event: a misspelt `dryRun` must not create
+/// anything.
 fn by_hand(fields: &Map<String, Value>) -> Result<Request, String> {
     let mut faults = Vec::new();
     let account = match fields.get("accountId") {
@@ -90,7 +91,7 @@ fn by_hand(fields: &Map<String, Value>) -> Result<Request, String> {
     }
 }
 
-/// As strict.
+/// Reads a request for a survey, just as strictly.
 fn survey(fields: &Map<String, Value>) -> Result<Request, String> {
     let mut faults = Vec::new();
     if fields.get("survey") != Some(&Value::Bool(true)) {
@@ -150,7 +151,7 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
     if organizations {
         return moved_account(name, detail);
     }
-    // The API call that starts the work bears the same name as the event that ends it.
+    // The API call that starts the work has the same name as the event that ends it.
     if detail.get("eventType").and_then(Value::as_str) == Some("AwsApiCall")
         || event.get("detail-type").and_then(Value::as_str) == Some("AWS API Call via CloudTrail")
     {
@@ -207,8 +208,8 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
     }))
 }
 
-/// CloudTrail's record of a call to AWS Organizations. Control Tower's automatic enrollment follows MoveAccount
-/// without a lifecycle event of its own.
+/// Reads CloudTrail's record of a call to AWS Organizations. Control Tower's automatic enrollment follows MoveAccount
+/// and sends no lifecycle event of its own.
 fn moved_account(name: &str, detail: &Map<String, Value>) -> Result<Request, String> {
     if name != "MoveAccount" {
         return Ok(ignore(format!("{} is not a call that moves an account", shorten(name))));
@@ -248,7 +249,7 @@ fn ignore(reason: String) -> Request {
     Request::Ignore { reason, failed_vending: false }
 }
 
-/// Control Tower writes `2019-11-15T11:45:18+0000`, which is not RFC 3339; its guide also shows `...Z`.
+/// Reads a time. Control Tower writes `2019-11-15T11:45:18+0000`, which is not RFC 3339; its guide also shows `...Z`.
 fn timestamp(text: &str) -> Option<OffsetDateTime> {
     const NO_COLON: &[time::format_description::BorrowedFormatItem<'_>] = format_description!(
         "[year]-[month]-[day]T[hour]:[minute]:[second][offset_hour sign:mandatory][offset_minute]"
@@ -267,7 +268,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A value as it came, if it is short enough to repeat.
+/// Returns a value as it came, if it is short enough to repeat.
 fn quote(value: &Value) -> String {
     match value {
         Value::String(text) => format!("{:?}", shorten(text)),

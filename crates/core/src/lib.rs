@@ -1,5 +1,5 @@
 //! What account-assigner decides. Pure: no I/O, no clock, no environment, no async and no AWS SDK; `clippy.toml` next
-//! to this crate's manifest and the list of its dependencies keep it so.
+//! to this crate's manifest enforces this, and so does the list of its dependencies.
 //!
 //! # The map of the house
 //!
@@ -17,7 +17,7 @@
 //! person or to Lambda? A shell. Otherwise `core`. **Two rules keep capabilities apart.** Rooms called `assignments`
 //! (and those of later capabilities) never import each other; what two of them need moves up into the trunk.
 //!
-//! | where is the rule of .. | it is in |
+//! | which rule | where it is |
 //! |---|---|
 //! | which payload means what | [`event`] |
 //! | which accounts or OUs are meant | [`selector`] |

@@ -30,7 +30,8 @@ impl Account {
         !self.is_management && self.state == State::Active
     }
 
-    /// The path of OU names from the root if all are known, else the id of the OU or root that holds the account.
+    /// Returns the path of OU names from the root if all are known, else the id of the OU or root that holds the
+    /// account.
     pub fn path(&self) -> String {
         let names: Option<Vec<&str>> =
             self.parents.iter().skip(1).map(|parent| parent.name.as_deref()).collect();
@@ -72,7 +73,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What either of the two asks for.
+    /// Returns what either of the two asks for.
     pub fn or(self, other: Needs) -> Needs {
         Needs {
             organizational_unit_names: self.organizational_unit_names || other.organizational_unit_names,
@@ -83,7 +84,7 @@ impl Needs {
 
 #[cfg(test)]
 impl Account {
-    /// class-7, in the OU Rust, in the OU Education, in the root.
+    /// Returns class-7, in the OU Rust, in the OU Education, in the root.
     pub fn class_7() -> Account {
         let parent = |id: &str, name: Option<&str>| Parent { id: id.into(), name: name.map(str::to_owned) };
         Account {

@@ -29,7 +29,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// How a failed call ends what it was for.
+    /// Returns the status of whatever the failed call was for.
     pub fn of(error: &CallError) -> Status {
         let (reason, remedy) = (error.to_string(), error.remedy());
         match error.cause.retry() {
@@ -95,7 +95,7 @@ impl Counts {
         created + present + planned + failed + unresolved + pending
     }
 
-    /// Those that are neither in place nor planned.
+    /// Returns how many are neither in place nor planned.
     pub fn not_in_place(self) -> usize {
         self.failed + self.unresolved + self.pending
     }

@@ -1,4 +1,4 @@
-//! Whatever bytes come as an event, a table or a glob: an answer comes, soon, and it is a sound one.
+//! Whatever bytes come as an event, a table or a glob, the answer comes soon and is sound.
 //!
 //! `cargo test` runs a bounded number of random inputs. The same tests, guided by coverage, for as long as wanted:
 //!
@@ -145,7 +145,7 @@ static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     jsonschema::validator_for(&serde_json::from_slice(&text("assignments.schema.json")).unwrap()).unwrap()
 });
 
-/// The input, read as choices. One that has come to its end chooses 0 for ever, and 0 always ends.
+/// The input, read as choices. At its end it always chooses 0, and 0 always ends.
 struct Script<'b>(&'b [u8]);
 
 impl Script<'_> {
@@ -225,7 +225,7 @@ fn any_table_is_read_or_refused() {
         let text = Script(script).text(&TABLES);
         match table::parse::<Row>(&text) {
             Ok(table) => assert_sound(&table, &text),
-            Err(faults) => assert_told(&faults),
+            Err(faults) => assert_reported(&faults),
         }
     });
 }
@@ -259,7 +259,7 @@ fn assert_sound(table: &Table, text: &[u8]) {
     assert!(distinct.len() == grants.len() && grants.iter().all(|grant| !grant.rules.is_empty()));
 }
 
-fn assert_told(faults: &[Fault]) {
+fn assert_reported(faults: &[Fault]) {
     assert!((1..=1_001).contains(&faults.len()), "{} faults", faults.len());
     for fault in faults {
         assert!(!fault.problem.is_empty() && !fault.remedy.is_empty(), "{fault:?}");
@@ -325,8 +325,8 @@ fn selects(table: &Table, name: &str) -> bool {
     table.rows[0].accounts.matches(&account(name, ""))
 }
 
-/// A glob by the book: which prefixes of the name the tokens so far can match. Its work is the product of both
-/// lengths, whatever they say.
+/// Matches a glob by its definition: which prefixes of the name can the tokens so far match? The work is the product of
+/// both lengths, whatever the tokens are.
 fn matches(tokens: &[&str], name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     let mut reached = vec![true];
@@ -360,18 +360,18 @@ fn any_glob_matches_what_its_letters_say() {
     check!().with_iterations(10_000).with_max_len(160).for_each(|script: &[u8]| {
         let (glob, name) = script.split_at(script.len() / 2);
         let mut glob: Vec<&str> = glob.iter().map(|byte| TOKENS[usize::from(*byte) % TOKENS.len()]).collect();
-        // Two in a row mean folders, which names have not.
+        // Two in a row would mean folders, and names have no folders.
         glob.dedup_by(|one, other| *one == "*" && *other == "*");
         let name: String = name.iter().map(|byte| LETTERS[usize::from(*byte) % LETTERS.len()]).collect();
         let Some(table) = table_of_glob(&glob.concat()) else {
-            assert!(glob.concat().is_empty() || glob.concat().len() > 256, "{} is no glob", glob.concat());
+            assert!(glob.concat().is_empty() || glob.concat().len() > 256, "{} is not a glob", glob.concat());
             return;
         };
         assert_eq!(selects(&table, &name), matches(&glob, &name), "{} on {name:?}", glob.concat());
     });
 }
 
-/// A matcher that tries every way to share the name out among the stars would not come back in a lifetime.
+/// A matcher that tries every way to divide the name among the stars would not end in a lifetime.
 #[test]
 fn many_stars_on_a_long_name_end() {
     let parts = ["*a", "*?", "*a*b", "*[ab]", "*aa", "?*", "*/", "[!b]*", "**/a/", "a*a?*"];
@@ -387,7 +387,7 @@ fn many_stars_on_a_long_name_end() {
     }
 }
 
-/// `part` again and again between the ends, as large as a table may be.
+/// Repeats `part` between the ends until the text is as large as a table may be.
 fn full(start: &str, part: &str, end: &str) -> Vec<u8> {
     let times = (MAX_BYTES - start.len() - end.len()) / part.len();
     format!("{start}{}{end}", part.repeat(times)).into_bytes()
@@ -423,7 +423,7 @@ fn the_largest_hostile_tables_are_refused_with_a_bounded_answer() {
     ];
     for text in texts {
         let start = String::from_utf8_lossy(&text[..60]).into_owned();
-        assert_told(&table::parse::<Row>(&text).expect_err(&start));
+        assert_reported(&table::parse::<Row>(&text).expect_err(&start));
     }
 }
 

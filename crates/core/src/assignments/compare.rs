@@ -48,7 +48,7 @@ impl Assigned {
         self.accounts.get(account).unwrap_or(&NONE)
     }
 
-    /// How many assignments there are.
+    /// Returns how many assignments there are.
     pub fn count(&self) -> usize {
         self.accounts.values().map(BTreeSet::len).sum()
     }
@@ -71,9 +71,9 @@ fn shared<T: ?Sized + Eq + std::hash::Hash>(
 pub enum Comparison<'t> {
     /// The table applies.
     Applies(Compared<'t>),
-    /// It does not, now and later; with the reason.
+    /// It does not apply, now or later; with the reason.
     Ignored(String),
-    /// It does not yet.
+    /// It does not apply yet; with the reason.
     NotReady(String),
 }
 

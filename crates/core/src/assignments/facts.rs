@@ -1,5 +1,5 @@
-//! What is true in AWS at one moment: accounts, names and assignments. Whoever reads it, from AWS or from a file,
-//! everything that is decided is decided on these.
+//! What is true in AWS at one moment: accounts, names and assignments. Every decision is made on these, whether they
+//! come from AWS or from a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,14 +59,14 @@ impl NamesById {
         name.map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// Every group and user.
+    /// Returns every group and user.
     pub fn principals(&self) -> BTreeSet<PrincipalId> {
         let groups = self.groups.keys().map(PrincipalId::group);
         groups.chain(self.users.keys().map(PrincipalId::user)).collect()
     }
 }
 
-/// The principals of the rows all of whose names exist, and why other names have no id.
+/// Returns the principals of the rows whose names all exist, and why other names have no id.
 pub fn wanted(table: &Table, names: &Names) -> (BTreeSet<PrincipalId>, Vec<plan::Obstacle>) {
     let (mut principals, mut obstacles) = (BTreeSet::new(), Vec::new());
     for plan::Resolved { permission_set, principal, .. } in names.resolve(plan::every_grant(table)) {

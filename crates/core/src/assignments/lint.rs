@@ -1,8 +1,8 @@
-//! Rows that are sound and yet doubtful: they can never match, their `except` does nothing or is undone by another
-//! row, or they grant what another row grants.
+//! Rows that are sound and yet doubtful. Such a row can never match, or grants what another row grants. Or its `except`
+//! does nothing, or another row undoes it.
 //!
-//! Without an organization only what holds in every organization is reported; with one also what holds in that one.
-//! Nothing here is a fault: the function takes such a table.
+//! Without an organization, it reports only what holds in every organization. With one, it also reports what holds in
+//! that one. Nothing here is a fault: the function takes such a table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -44,7 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Stable: scripts match on it.
+    /// Returns a stable word: scripts match on it.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::NeverMatches => "never-matches",
@@ -59,10 +59,10 @@ impl Kind {
 
 /// More rows for the same grant than this are not compared with each other.
 const MOST_COMPARED: usize = 1_000;
-/// An organization is at most so many OUs deep, by the quotas of AWS Organizations.
+/// The most OUs on the way from the root to an account, by the quotas of AWS Organizations.
 const DEEPEST: usize = 5;
 
-/// Every doubt, in the order of the rows.
+/// Returns every doubt, in the order of the rows.
 pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for (index, row) in table.rows.iter().enumerate() {
@@ -131,7 +131,7 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
     }
     warnings.sort_by_key(|warning| (warning.row, warning.kind, warning.other));
     warnings.dedup_by_key(|warning| {
-        // Of what holds in general and in this organization, the first is enough.
+        // If a doubt holds in general and in this organization, the first is enough.
         (warning.row, warning.kind, warning.field.clone(), warning.other)
     });
     warnings
@@ -144,7 +144,7 @@ fn unknown<T>(found: &Result<T, Obstacle>) -> Option<String> {
     }
 }
 
-/// What can be said of a row by itself.
+/// Reports what can be said of a row alone.
 fn lint_row(index: usize, row: &Row, warnings: &mut Vec<Warning>) {
     let only = &row.accounts.only;
     let mut warn = |kind, field: &str, problem: String, remedy: &str| {
@@ -180,7 +180,7 @@ fn lint_row(index: usize, row: &Row, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// What can be said of a row beside others with the same grant.
+/// Reports what can be said of a row next to others with the same grant.
 fn compare(
     table: &Table,
     one: usize,
@@ -212,7 +212,7 @@ fn compare(
             });
             continue;
         }
-        // Of two rows that say the same the later is the one too many.
+        // If two rows say the same, the later one is redundant.
         let contained = |inner: &Row, outer: &Row| inner.accounts.implies(&outer.accounts);
         let always = contained(row, rival) && (other < one || !contained(rival, row));
         let here = matches.is_some_and(|matches| {
@@ -233,7 +233,7 @@ fn compare(
     }
 }
 
-/// What can be said of a row in an organization.
+/// Reports what can be said of a row in an organization.
 fn lint_in(
     index: usize,
     row: &Row,
@@ -290,7 +290,7 @@ fn lint_in(
             Kind::IdleExcept,
             "accounts.except".to_owned(),
             "takes out no account of this organization".to_owned(),
-            "correct it, or leave it out if it is not for accounts to come",
+            "correct it, or leave it out if it is not for future accounts",
         );
     }
 }
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_by_itself_is_doubted_where_its_conditions_contradict_each_other() {
+    fn a_row_alone_is_doubtful_if_its_conditions_contradict_each_other() {
         let cases: &[(&str, Option<Kind>)] = &[
             (r#"{ "names": ["a"] }"#, None),
             (r#"{ "ous": ["A/B/C/D/E"] }"#, None),
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_beside_others_is_doubted_where_they_undo_its_except_or_grant_the_same() {
+    fn a_row_is_doubtful_if_another_undoes_its_except_or_grants_the_same() {
         let shadowed = Some((0, Kind::ShadowedExcept, Some(1)));
         let duplicate = |row, other| Some((row, Kind::DuplicateGrant, Some(other)));
         let cases = [
@@ -425,7 +425,7 @@ mod tests {
         ];
         for (one, other, expected) in cases {
             let found = warnings(&format!("{}, {}", row("a", one), row("b", other)));
-            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{one} beside {other}");
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{one} next to {other}");
         }
         let other_grant = r#"{ "id": "b", "permissionSet": "Q", "group": "g" }"#;
         assert_eq!(warnings(&format!("{}, {other_grant}", row("a", r#"{ "names": ["x"] }"#))), []);

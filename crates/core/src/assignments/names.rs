@@ -20,8 +20,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// Grants that turn out to be the same become one, with the rules of both: one row may say by name what another
-    /// says by id.
+    /// Resolves grants. Two that turn out to be the same become one, with the rules of both: one row may give a name
+    /// and another the id.
     pub fn resolve<'t>(&self, grants: Vec<Grant<'t>>) -> Vec<Resolved<'t>> {
         let mut merged: Vec<Resolved<'t>> = Vec::new();
         let mut position: HashMap<(String, PrincipalId), usize> = HashMap::new();
@@ -52,7 +52,7 @@ impl Names {
     }
 }
 
-/// Cannot occur if every name was asked for. If it does, nothing is granted.
+/// Returns an obstacle that cannot occur if every name was asked for. If it does, nothing is granted.
 fn not_asked<T>() -> Result<T, Obstacle> {
     Err(Obstacle::Unknown("the name was not looked up".into()))
 }

@@ -1,6 +1,6 @@
 //! What an account gets: pure and deterministic.
 //!
-//! Nothing here can fail: whether an account may receive anything at all is part of the decision.
+//! Nothing here can fail. The decision includes whether the account may receive anything at all.
 
 use std::collections::HashMap;
 
@@ -15,9 +15,9 @@ use crate::{
 /// What is to be done about an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan<'t> {
-    /// These grants, in the order of the table. None at all if no row matches.
+    /// These grants, in the order of the table. The list is empty if no row matches.
     Ensure(Vec<Grant<'t>>),
-    /// Nothing, now and later.
+    /// Nothing, now or later.
     Ignore(String),
     /// Nothing yet: the account is not ready.
     Wait(String),
@@ -58,7 +58,7 @@ impl Obstacle {
         Obstacle::Unknown(format!("no {kind} is named {name:?}"))
     }
 
-    /// How a grant ends that has this obstacle.
+    /// Returns how a grant with this obstacle ends.
     pub fn status(&self) -> Status {
         match self {
             Obstacle::Unknown(reason) => {
@@ -71,7 +71,7 @@ impl Obstacle {
 }
 
 impl<'t> Resolved<'t> {
-    /// A grant for whose names the time was too short.
+    /// Returns a grant whose names were not looked up in time.
     pub fn not_read(grant: Grant<'t>, reason: &'static str) -> Resolved<'t> {
         Resolved {
             grant,
@@ -81,7 +81,7 @@ impl<'t> Resolved<'t> {
         }
     }
 
-    /// What is to be created, if everything is known.
+    /// Returns what is to be created, if everything is known.
     pub fn assignment(&self, account: &AccountId) -> Result<Assignment, Obstacle> {
         Ok(Assignment {
             account: account.clone(),
@@ -100,7 +100,7 @@ pub struct Assignment {
     pub principal: PrincipalId,
 }
 
-/// The grant of every row, for looking up all of the table's names at once.
+/// Returns the grant of every row, to look up all of the table's names at once.
 pub fn every_grant(table: &Table) -> Vec<Grant<'_>> {
     fn grant(row: &Row) -> Grant<'_> {
         Grant { permission_set: &row.permission_set, principal: &row.principal, rules: vec![&row.id] }

@@ -1,7 +1,7 @@
-//! What happened, for those who asked and those who are paged.
+//! What happened, for whoever asked and whoever is paged.
 //!
-//! A report says nothing that was not seen: `created` and `present` come from AWS's own answers. A grant of which
-//! nothing certain is known is `pending` or `failed`, never left out.
+//! A report says nothing that was not seen: `created` and `present` come from AWS's own answers. If nothing certain is
+//! known of a grant, it is `pending` or `failed`. It is never left out.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ impl StatusReport {
         self.reason().is_none()
     }
 
-    /// Why it is not in place.
+    /// Returns why it is not in place.
     pub fn reason(&self) -> Option<&str> {
         match self {
             StatusReport::Failed { reason, .. }
@@ -136,7 +136,7 @@ impl StatusReport {
 const MOST_BYTES: usize = 160 * 1024;
 
 impl Report {
-    /// For an event that asks for nothing, or an account that must not or cannot receive anything.
+    /// Returns the report of an event that asks for nothing, or of an account that must not or cannot receive anything.
     pub fn ignored(reason: String, account: Option<&Account>, took: Duration) -> Report {
         Report {
             outcome: Outcome::Ignored,
@@ -149,7 +149,7 @@ impl Report {
         }
     }
 
-    /// `words`: the shell's, for what a person can do.
+    /// Returns the report of an account's grants. `words` are the shell's, for what a person can do.
     pub fn of_grants(
         account: &Account,
         grants: Vec<(Resolved<'_>, Settled)>,
@@ -178,7 +178,7 @@ impl Report {
         report
     }
 
-    /// Success or failure of the invocation.
+    /// Returns the success or failure of the invocation.
     pub fn judge(self) -> Result<Report, Box<Report>> {
         match self.outcome {
             Outcome::Ready | Outcome::Ignored | Outcome::Planned => Ok(self),
@@ -186,7 +186,7 @@ impl Report {
         }
     }
 
-    /// What is missing, in one plain sentence.
+    /// Returns what is missing, in one plain sentence.
     pub fn sentence(&self) -> String {
         let Counts { failed, unresolved, pending, .. } = self.counts;
         let missing = [(failed, "failed"), (unresolved, "unresolved"), (pending, "pending")];
@@ -220,7 +220,7 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Leaves out what matters least first: grants that are in place, then the last ones.
+    /// Leaves out grants until the report fits. First go grants that are in place, then the last ones.
     fn shorten(&mut self) {
         if self.to_json().len() <= MOST_BYTES {
             return;
@@ -281,7 +281,7 @@ fn plain(text: &str) -> String {
     text.replace(char::is_control, " ").replace('{', "(").replace('}', ")")
 }
 
-/// To the millisecond.
+/// Returns seconds, rounded to the millisecond.
 pub fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_cut_only_where_it_is_too_large_and_as_little_as_possible() {
+    fn a_report_is_cut_only_if_it_is_too_large_and_as_little_as_possible() {
         let mut small = report(&[("a", Status::Created), ("b", failed())]);
         let before = small.to_json();
         small.shorten();
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_told_to_the_millisecond() {
+    fn seconds_are_given_to_the_millisecond() {
         assert_eq!(seconds(Duration::from_micros(12_345_678)), 12.346);
         assert_eq!(seconds(Duration::ZERO), 0.0);
     }

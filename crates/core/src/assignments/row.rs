@@ -48,7 +48,7 @@ pub enum PrincipalKind {
 }
 
 impl PrincipalKind {
-    /// `group` or `user`, as the table writes it.
+    /// Returns `group` or `user`, as the table writes it.
     pub fn field(self) -> &'static str {
         match self {
             PrincipalKind::Group => "group",
@@ -56,7 +56,7 @@ impl PrincipalKind {
         }
     }
 
-    /// `GROUP` or `USER`, as AWS and the results write it.
+    /// Returns `GROUP` or `USER`, as AWS and the results write it.
     pub fn as_str(self) -> &'static str {
         match self {
             PrincipalKind::Group => "GROUP",
@@ -129,7 +129,7 @@ impl RowKind for Row {
 }
 
 impl Table<Row> {
-    /// What must be known of accounts to plan.
+    /// Returns what must be known of accounts to plan.
     pub fn needs(&self) -> Needs {
         self.rows.iter().map(|row| row.accounts.needs()).fold(Needs::default(), Needs::or)
     }
@@ -152,7 +152,7 @@ fn permission_set(value: &Json, faults: &mut Faults) -> Option<PermissionSet> {
     }
 }
 
-/// `group` or `user`, exactly one.
+/// Reads `group` or `user`, exactly one.
 fn principal(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Principal> {
     let mut read = |kind: PrincipalKind| {
         let value = fields.take(kind.field())?;

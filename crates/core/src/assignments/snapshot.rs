@@ -1,6 +1,6 @@
 //! Facts as a file, for `assignctl --snapshot`.
 //!
-//! A plan made from a snapshot is the plan that would have been made from AWS at that moment: both come to the same
+//! A plan made from a snapshot is the plan that would have been made from AWS at that moment: both have the same
 //! [`Facts`].
 
 use std::collections::{BTreeMap, HashMap};
@@ -54,7 +54,7 @@ struct Entry {
 
 impl Snapshot {
     /// # Errors
-    /// What is wrong with the text, for people.
+    /// If the text is not a snapshot. The error says what is wrong with it, for people.
     pub fn parse(text: &[u8]) -> Result<Snapshot, String> {
         #[derive(Deserialize)]
         struct Version {
@@ -70,7 +70,7 @@ impl Snapshot {
         }
     }
 
-    /// The facts, with the names of these tables as the snapshot knows them.
+    /// Returns the facts, with the names of these tables as the snapshot knows them.
     pub fn facts(self, tables: &[&Table]) -> Facts {
         let Snapshot {
             version: _,

@@ -19,8 +19,8 @@ pub struct Survey {
     pub outcome: &'static str,
     /// Accounts that lack at least one assignment, in the order of their ids.
     pub accounts: Vec<AccountId>,
-    /// Accounts that lack assignments and are not listed, because the answer would be too large. The next survey
-    /// finds them, when those that are listed have been repaired.
+    /// Accounts that lack assignments and are not listed, because the answer would be too large. The next survey finds
+    /// them after the listed ones have been repaired.
     pub accounts_omitted: usize,
     pub counts: SurveyCounts,
     /// Names and ids of the table that do not exist; their grants are in no count.
@@ -68,8 +68,8 @@ const MOST_LISTED: usize = 50;
 /// In characters. Names have up to 1,024, and messages of services any number.
 const LONGEST_REASON: usize = 300;
 
-/// Counts, and lists what the state machine needs and people want to see first. `start`, any number, chooses the first
-/// account of a list that has to be cut.
+/// Counts, and lists what the state machine needs and what people want to see first. If a list has to be cut, `start`,
+/// any number, chooses its first account.
 pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
     let mut counts = SurveyCounts::default();
     let mut unexplained = Vec::new();

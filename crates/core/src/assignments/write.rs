@@ -36,7 +36,7 @@ impl Serialize for Row {
 }
 
 impl PermissionSet {
-    /// As the table writes it.
+    /// Returns it as the table writes it.
     pub fn as_str(&self) -> &str {
         match self {
             PermissionSet::Name(text) | PermissionSet::Arn(text) => text,
@@ -45,7 +45,7 @@ impl PermissionSet {
 }
 
 impl Named {
-    /// As the table writes it.
+    /// Returns it as the table writes it.
     pub fn as_str(&self) -> &str {
         match self {
             Named::Name(text) | Named::Id(text) => text,

@@ -3,7 +3,7 @@ use time::macros::datetime;
 
 use super::*;
 
-/// One of the sample payloads that people and `sam local invoke` use as well.
+/// Returns one of the sample payloads, which people and `sam local invoke` also use.
 #[expect(clippy::disallowed_methods, reason = "a test may read a sample")]
 fn sample(name: &str) -> Value {
     let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -11,7 +11,7 @@ fn sample(name: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// `sample` with the value at a JSON pointer replaced, or removed where `value` is `None`.
+/// Returns `sample` with the value at a JSON pointer replaced, or removed if `value` is `None`.
 fn with(name: &str, pointer: &str, value: Option<Value>) -> Value {
     let mut event = sample(name);
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -91,7 +91,7 @@ fn what_is_not_needed_may_be_missing_null_or_of_another_kind() {
 }
 
 #[test]
-fn the_time_is_read_in_every_form_and_never_stands_in_the_way() {
+fn the_time_is_read_in_every_form_and_never_prevents_an_answer() {
     let cases = [
         (json!("2019-11-15T11:45:18+0000"), Some(datetime!(2019-11-15 11:45:18 UTC))),
         (json!("2019-11-15T11:45:18Z"), Some(datetime!(2019-11-15 11:45:18 UTC))),
@@ -150,7 +150,7 @@ fn what_asks_for_nothing_is_ignored_with_a_reason() {
 }
 
 #[test]
-fn what_control_tower_says_of_a_failure_is_repeated_only_where_it_says_something() {
+fn what_control_tower_says_of_a_failure_is_repeated_only_if_it_says_something() {
     let reason =
         |message: Value| match parse(&with("create-failed", &format!("{STATUS}/message"), Some(message))) {
             Ok(Request::Ignore { reason, .. }) => reason,

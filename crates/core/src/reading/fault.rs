@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The most faults that are reported one by one; further ones are counted.
+/// The most faults that are reported one by one. Any more are counted.
 const MAX_FAULTS: usize = 1_000;
 
 /// What is wrong with a value, and what would be right.
@@ -66,7 +66,7 @@ impl Faults {
         self.count
     }
 
-    /// Faults that are added from now on are in this row.
+    /// Sets the row of the faults that are added from now on.
     pub fn in_row(&mut self, row: Option<RowRef>) {
         self.row = row;
     }
@@ -84,7 +84,7 @@ impl Faults {
         }
     }
 
-    /// `value` if there are no faults, else every fault.
+    /// Returns `value` if there are no faults, else every fault.
     pub fn or<T>(mut self, value: T) -> Result<T, Vec<Fault>> {
         let unlisted = self.count - self.found.len();
         if unlisted > 0 {
@@ -105,7 +105,7 @@ pub fn longer(text: &str, most: usize) -> bool {
     text.chars().nth(most).is_some()
 }
 
-/// A value of the table in quotes, cut if it is too long to help.
+/// Returns a value of the table in quotes, cut if it is too long to help.
 pub fn quote(text: &str) -> String {
     let short: String = text.chars().take(100).collect();
     if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }

@@ -92,7 +92,8 @@ impl<'de> Visitor<'de> for AnyJson {
     }
 }
 
-/// For one at first, not for four: nothing but lists of one in a table would take 300 MiB instead of 100.
+/// Makes room for one item at first, not for four: a table of nothing but one-item lists would take 300 MiB instead of
+/// 100.
 fn make_room<T>(items: &mut Vec<T>) {
     if items.is_empty() {
         items.reserve_exact(1);

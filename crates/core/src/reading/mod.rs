@@ -1,4 +1,4 @@
-//! A JSON document field by field, with every fault that it has. Knows no row and no table.
+//! A JSON document field by field, with every fault that it has. It does not know rows or tables.
 //!
 //! A derived deserializer stops at the first fault. This reader goes on, so that a person corrects a table in one
 //! round. Each kind of row says which fields it has and what their values must be.
@@ -16,7 +16,7 @@ const NAME_LENGTH: usize = 80;
 pub struct Fields<'j> {
     path: String,
     fields: Vec<(&'j str, &'j Json)>,
-    /// Whether it is an object. If not, that is the fault, and its fields are not missed as well.
+    /// Whether it is an object. If it is not, that is the fault, and its fields are not reported as missing.
     opened: bool,
     empty: bool,
 }
@@ -58,12 +58,12 @@ impl<'j> Fields<'j> {
         self.opened && self.empty
     }
 
-    /// The whole path of a field.
+    /// Returns the whole path of a field.
     pub fn place(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// Each field can be taken once.
+    /// Takes a field. Each can be taken once.
     pub fn take(&mut self, name: &str) -> Option<&'j Json> {
         let index = self.fields.iter().position(|(field, _)| *field == name)?;
         Some(self.fields.swap_remove(index).1)
@@ -82,7 +82,7 @@ impl<'j> Fields<'j> {
         faults.string(&self.place(name), value, "write a string, or leave it out").map(str::to_owned)
     }
 
-    /// A list of strings, each read by `read`; empty when the field is not there.
+    /// Takes a list of strings, each read by `read`. It is empty if the field is absent.
     pub fn list<T>(
         &mut self,
         name: &str,
@@ -114,8 +114,8 @@ impl<'j> Fields<'j> {
         read_items
     }
 
-    /// An object of at most `most` strings, each pair read by `read`; empty when the field is not there. `right` says
-    /// what the strings are.
+    /// Takes an object of at most `most` strings, each pair read by `read`. It is empty if the field is absent. `right`
+    /// says what the strings are.
     pub fn pairs<T>(
         &mut self,
         name: &str,
@@ -165,7 +165,7 @@ impl<'j> Fields<'j> {
 }
 
 impl Faults {
-    /// The value if it is a string; `right` says what would be.
+    /// Returns the value if it is a string; `right` says what would be right.
     pub fn string<'j>(&mut self, field: &str, value: &'j Json, right: &str) -> Option<&'j str> {
         match value {
             Json::Text(text) => Some(text),
@@ -177,7 +177,7 @@ impl Faults {
     }
 }
 
-/// The known field that was probably meant, and all of them.
+/// Returns the known field that was probably meant, and all of them.
 fn suggestion(name: &str, known: &[&str]) -> String {
     let fields = format!("the fields here are {}", known.join(", "));
     let name = name.chars().take(NAME_LENGTH).collect::<String>().to_lowercase();

@@ -1,7 +1,7 @@
 //! Patterns of names and tag values: `*`, `?`, `[a-z]` and `[!a-z]`, over the whole text, case matters.
 //!
-//! What other tools understand and this one does not is refused instead of read as something else: `[^a]` would mean
-//! its opposite, and `{a,b}` nothing but itself.
+//! What other tools understand and this one does not is refused, not read as something else: `[^a]` would mean its
+//! opposite, and `{a,b}` would match only itself.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ const RIGHT: &str = "write a glob of *, ?, [a-z] and [!a-z]; a plain *, ?, [, {,
                      [{], [}] or [\\]";
 
 impl Glob {
-    /// The error says what is wrong, and what would be right.
+    /// Reads a pattern. The error says what is wrong, and what would be right.
     pub fn parse(text: &str) -> Result<Glob, Wrong> {
         if longer(text, GLOB_LENGTH) {
             return Err((format!("has more than {GLOB_LENGTH} characters"), RIGHT));
@@ -56,7 +56,7 @@ impl Glob {
         }
     }
 
-    /// The one text that a pattern without wildcards matches.
+    /// Returns the one text that a pattern without wildcards matches.
     fn literal(&self) -> Option<&str> {
         Some(self.as_str()).filter(|text| !text.contains(['*', '?', '[']))
     }
@@ -68,7 +68,7 @@ impl fmt::Debug for Glob {
     }
 }
 
-/// What a text has that another tool would read otherwise, and what to write instead.
+/// Returns what another tool would read in another way, and what to write instead.
 fn unsupported(text: &str) -> Option<Wrong> {
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
@@ -98,7 +98,7 @@ fn unsupported(text: &str) -> Option<Wrong> {
     None
 }
 
-/// What follows a class such as `[a-z]`. One that is not closed is left to the parser, which names it.
+/// Returns what follows a class such as `[a-z]`. If the class is not closed, the parser reports it.
 fn class(text: &str) -> Result<&str, Wrong> {
     let inner = &text[1..];
     if inner.starts_with('^') {
@@ -108,7 +108,7 @@ fn class(text: &str) -> Result<&str, Wrong> {
         ));
     }
     let inner = inner.strip_prefix('!').unwrap_or(inner);
-    // A bracket that comes first stands for itself.
+    // A bracket that comes first is a plain bracket.
     let from = inner.chars().next().filter(|first| *first == ']').map_or(0, char::len_utf8);
     let Some(end) = inner[from..].find(']').map(|end| from + end) else { return Ok("") };
     let members: Vec<char> = inner[..end].chars().collect();

@@ -1,6 +1,6 @@
 //! Whether every account that matches one selector matches another, or none can match both.
 //!
-//! `true` is said only of what holds in every organization; `false` may mean that it is not known.
+//! The answer is `true` only if it holds in every organization; `false` may mean that it is not known.
 
 use super::{Accounts, Glob, OrganizationalUnit, Selector};
 
@@ -59,7 +59,8 @@ impl OrganizationalUnit {
         }
     }
 
-    /// An account's OUs are one chain, so two paths can hold the same account only if one begins with the other.
+    /// Whether no account can be in both. An account's OUs are one chain, so two paths can hold the same account only
+    /// if one begins with the other.
     fn is_apart_from(&self, other: &OrganizationalUnit) -> bool {
         match (self, other) {
             (OrganizationalUnit::Path(one), OrganizationalUnit::Path(other)) => {

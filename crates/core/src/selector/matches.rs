@@ -19,7 +19,7 @@ impl Accounts {
         self.mismatches(account).next().is_none()
     }
 
-    /// Every reason why the account does not match, each looked for only when it is asked for.
+    /// Returns every reason why the account does not match. Each is looked for only when it is asked for.
     pub fn mismatches<'s>(&'s self, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
         let excepted = || self.except.as_ref().is_some_and(|except| unmet(except, account).next().is_none());
         unmet(&self.only, account).chain(lazily(move || excepted().then_some(Mismatch::Except)))
@@ -33,7 +33,7 @@ impl Accounts {
     }
 }
 
-/// The conditions that the account does not meet.
+/// Returns the conditions that the account does not meet.
 fn unmet<'s>(selector: &'s Selector, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
     let tag = |key: &str, value: &Glob| account.tags.get(key).is_some_and(|tag| value.matches(tag));
     let tags = selector.tags.iter().filter(move |(key, value)| !tag(key, value));
@@ -55,8 +55,8 @@ fn lazily<T>(look: impl FnOnce() -> Option<T>) -> impl Iterator<Item = T> {
 }
 
 impl OrganizationalUnit {
-    /// Whether it is one of these parents, which lead from the root down. Compares name by name, never joined: an OU
-    /// called `Workloads/Prod` is not the OU `Prod` in `Workloads`.
+    /// Whether it is one of these parents, which lead from the root down. Compares name by name and never joins names:
+    /// an OU called `Workloads/Prod` is not the OU `Prod` in `Workloads`.
     pub fn holds(&self, parents: &[Parent]) -> bool {
         match self {
             OrganizationalUnit::Id(id) => parents.iter().any(|parent| parent.id == *id),

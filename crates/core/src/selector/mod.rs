@@ -1,4 +1,4 @@
-//! Which accounts, or which OUs, are meant: the one home of that question. Knows no row and no table.
+//! Which accounts, or which OUs, are meant: the only room for that question. It does not know rows or tables.
 //!
 //! | room | what |
 //! |---|---|
@@ -65,12 +65,12 @@ pub enum OrganizationalUnit {
 }
 
 impl Accounts {
-    /// The conditions, and those of `except`.
+    /// Returns the conditions, and those of `except`.
     fn selectors(&self) -> impl Iterator<Item = &Selector> {
         std::iter::once(&self.only).chain(&self.except)
     }
 
-    /// What must be known of accounts to decide.
+    /// Returns what must be known of accounts to decide.
     pub fn needs(&self) -> Needs {
         let needs = |selector: &Selector| Needs {
             organizational_unit_names: selector
@@ -96,7 +96,7 @@ impl Selection {
         self.accounts.is_empty() && self.ous.is_empty()
     }
 
-    /// The accounts asked for that are not among these.
+    /// Returns the accounts asked for that are not among these.
     pub fn unknown(&self, accounts: &[Account]) -> Vec<&str> {
         let known: BTreeSet<&AccountId> = accounts.iter().map(|account| &account.id).collect();
         self.accounts.iter().filter(|id| !known.contains(id)).map(AccountId::as_str).collect()

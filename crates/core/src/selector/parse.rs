@@ -38,7 +38,7 @@ impl Accounts {
     }
 }
 
-/// The four kinds. `None`: at least one fault was found.
+/// Reads the four kinds. `None`: at least one fault was found.
 fn selector(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Selector> {
     let before = faults.count();
     let ids = fields.list("ids", faults, |id| {
@@ -72,7 +72,7 @@ fn selector(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Selector> {
 }
 
 impl OrganizationalUnit {
-    /// An id, or a path of names. The error says what is wrong, and what would be right.
+    /// Reads an id, or a path of names. The error says what is wrong, and what would be right.
     pub fn parse(text: &str) -> Result<OrganizationalUnit, Wrong> {
         if ids::is_organizational_unit_id(text) || ids::is_root_id(text) {
             return Ok(OrganizationalUnit::Id(text.to_owned()));

@@ -14,7 +14,7 @@ pub struct Unmet {
     pub actual: String,
 }
 
-/// Every condition that the account does not meet.
+/// Returns every condition that the account does not meet.
 pub fn unmet(accounts: &Accounts, account: &Account) -> Vec<Unmet> {
     accounts.mismatches(account).map(|mismatch| of(accounts, account, &mismatch)).collect()
 }
@@ -60,7 +60,7 @@ enum Kind<'k> {
     Tag(&'k str),
 }
 
-/// The kinds that a selector has.
+/// Returns the kinds that a selector has.
 fn given(selector: &Selector) -> impl Iterator<Item = Kind<'_>> {
     let Selector { ids, names, ous, tags } = selector;
     let one = |is_given: bool, kind| is_given.then_some(kind);
@@ -70,7 +70,7 @@ fn given(selector: &Selector) -> impl Iterator<Item = Kind<'_>> {
         .chain(tags.keys().map(|key| Kind::Tag(key)))
 }
 
-/// Continues "an account whose ...".
+/// Returns words that continue "an account whose ...".
 fn wanted(selector: &Selector, kind: Kind<'_>) -> String {
     match kind {
         Kind::Ids => format!("id is {}", any_of(selector.ids.iter().map(|id| id.as_str().to_owned()))),
@@ -88,7 +88,7 @@ fn wanted(selector: &Selector, kind: Kind<'_>) -> String {
     }
 }
 
-/// Begins with what it speaks of: "its name is ...".
+/// Returns a clause of its own, such as "its name is ...".
 fn actual(account: &Account, kind: Kind<'_>) -> String {
     match kind {
         Kind::Ids => format!("its id is {}", account.id),

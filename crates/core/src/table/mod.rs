@@ -1,4 +1,4 @@
-//! A table: rows of one kind, read whole or refused with every fault. Knows no kind of row.
+//! A table: rows of one kind, read whole or refused with every fault. It does not know the kinds of rows.
 //!
 //! A [`Table`] that exists is sound: it comes from [`parse`] or [`parse_items`] only. Nothing here reads a file or
 //! calls AWS.
@@ -25,7 +25,7 @@ pub trait RowKind: Sized + Serialize {
     /// What to do instead of writing more rows than [`MAX_ROWS`].
     const FEWER: &'static str;
 
-    /// The row, or `None` if `faults` has one more fault of it.
+    /// Reads the row. Returns `None` if it has added a fault to `faults`.
     fn read(fields: Fields<'_>, faults: &mut Faults) -> Option<Self>;
 
     /// Names the row in reports and faults; unique in the table.
@@ -134,7 +134,8 @@ fn rows<R: RowKind>(items: &[Json], faults: &mut Faults) -> Vec<R> {
     rows
 }
 
-/// The id as it is written, so that a row with other faults can still be named; cut if it is far too long.
+/// Returns the id as it is written, so that a row with other faults can still be named. It is cut if it is far too
+/// long.
 fn written_id(item: &Json) -> Option<String> {
     let Json::Object(fields) = item else { return None };
     fields.iter().find_map(|(name, value)| match value {
@@ -162,7 +163,7 @@ pub fn read_id(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<String> {
     }
 }
 
-/// As [`parse`] reads it.
+/// Writes what [`parse`] reads.
 impl<R: RowKind> Serialize for Table<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut document = serializer.serialize_map(Some(2))?;

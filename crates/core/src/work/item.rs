@@ -21,7 +21,7 @@ pub(super) struct Item {
     /// Answers that said "not now", in a row.
     pub refusals: u32,
     pub failures: u32,
-    /// A request may have had an effect although its answer did not say so.
+    /// A request may have had an effect that its answer did not report.
     pub may_have_effect: bool,
     /// How its last creation ended, if that is worth another try.
     pub ended: Option<Settled>,
@@ -80,7 +80,8 @@ impl Item {
         self.stage = Stage::Done(settled);
     }
 
-    /// Tries again later: after a random part of a bound that doubles, so that two who met do not meet again.
+    /// Tries again later, after a random part of a bound that doubles. The random part keeps two callers that collided
+    /// from colliding again.
     pub fn wait(&mut self, now: Duration, random: fn() -> f64, last: String, look_first: bool) {
         let bound = FIRST_BACKOFF.saturating_mul(1 << self.refusals.min(10)).min(LONGEST_BACKOFF);
         self.refusals += 1;

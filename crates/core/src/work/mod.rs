@@ -1,8 +1,8 @@
-//! Work that AWS does in the background: start it, follow it, take it up again, end before a deadline. Decides what to
-//! ask next and when, and what an answer means. Asks nothing itself: the caller makes the calls.
+//! Work that AWS does in the background: start it, follow it, take it up again, end before a deadline. It decides what
+//! to ask next and when, and what an answer means. The caller makes the calls.
 //!
-//! It knows items by their index, and time as the duration since the work began. So it serves whatever is started by
-//! one call and followed by a request id. An item is done only if AWS said so: by the status of what was started, or
+//! It knows items by their index, and time as the duration since the work began. That fits anything that one call
+//! starts and a request id follows. An item is done only if AWS says that it is: by the status of what was started, or
 //! by showing that it is there.
 //!
 //! **Calls.** A start takes one call, and polling is shared: one list gives the progress of everything under way, so
@@ -169,7 +169,7 @@ pub struct Work {
     polls: Polls,
     /// Calls that were asked for and have not been answered.
     calls: usize,
-    /// A number from 0 to 1, so that two who met do not meet again.
+    /// A number from 0 to 1, so that two callers that collided do not collide again.
     random: fn() -> f64,
     /// After an answer that there are no credentials any more. Nothing that is sent then can succeed.
     signed_out: Option<CallError>,
@@ -194,7 +194,7 @@ impl Work {
         Work { bounds, items, places, polls: Polls::default(), calls: 0, random, signed_out: None }
     }
 
-    /// Others started this item. Answers whether it was waiting for that.
+    /// Takes over an item that others started. Returns whether it was waiting for that.
     pub fn adopt(&mut self, item: usize, request_id: String, progress: &Progress, now: Duration) -> bool {
         let Some(waiting) = self.items.get_mut(item).filter(|item| item.is_waiting()) else { return false };
         match progress {
@@ -207,7 +207,7 @@ impl Work {
         true
     }
 
-    /// What to ask now.
+    /// Returns what to ask now.
     pub fn next(&mut self, now: Duration, wish: Wish) -> Next {
         if now >= self.bounds.until || self.items.iter().all(Item::is_done) {
             return Next::End(End::Late);
@@ -278,12 +278,12 @@ impl Work {
         count
     }
 
-    /// Request ids of the items under way.
+    /// Returns the request ids of the items under way.
     pub fn request_ids(&self) -> impl Iterator<Item = &str> {
         self.outstanding().map(|(_, request_id, _)| request_id)
     }
 
-    /// What became of each item, in their order.
+    /// Returns what became of each item, in their order.
     pub fn settle(self, end: End) -> Vec<Settled> {
         let signed_out = self.signed_out.map(|error| error.to_string());
         self.items.into_iter().map(|item| item.settled(end, signed_out.as_deref())).collect()
@@ -330,7 +330,7 @@ impl Work {
         }
     }
 
-    /// When there is something to do even if no call ends before. `None`: never.
+    /// Returns when there is something to do even if no call ends before. `None`: never.
     fn wake_at(&self, now: Duration, wish: Wish) -> Option<Duration> {
         let may_start = wish == Wish::GoOn
             && now + LAST_START <= self.bounds.until
@@ -409,7 +409,7 @@ impl Work {
         answer: Result<HashMap<String, Progress>, CallError>,
         asks: &mut Vec<Ask>,
     ) {
-        // A list that failed leaves out everything.
+        // A failed list counts as an empty one.
         let listed = answer.unwrap_or_default();
         let outstanding: Vec<(usize, String)> =
             self.outstanding().map(|(item, request_id, _)| (item, request_id.to_owned())).collect();
@@ -426,7 +426,7 @@ impl Work {
                 Some(Progress::Succeeded) => {
                     self.finished(now, index, Progress::Succeeded, Some(request_id));
                 }
-                // The list does not give reasons, and may leave out what it likes.
+                // The list gives no reasons, and may leave out any item.
                 Some(Progress::Failed(_)) | None => {
                     self.polls.asked(1);
                     asks.push(Ask::Describe { item: index, request_id });
@@ -531,7 +531,7 @@ impl Work {
         }
     }
 
-    /// What was started has come to its end.
+    /// Handles the end of what was started.
     fn finished(&mut self, now: Duration, index: usize, progress: Progress, request_id: Option<String>) {
         let random = self.random;
         let Some(item) = self.items.get_mut(index) else { return };
@@ -573,7 +573,7 @@ impl Work {
         }
     }
 
-    /// After the last call of a poll: when the next one comes.
+    /// Plans the next poll, after the last call of a poll.
     fn plan_poll(&mut self, now: Duration) {
         let oldest = self.outstanding().map(|(_, _, since)| since).min();
         let outstanding = self.outstanding().count();
@@ -588,7 +588,7 @@ impl Work {
         })
     }
 
-    /// Places that are in use.
+    /// Returns how many places are in use.
     fn taken(&self) -> usize {
         self.items.iter().filter(|item| item.is_under_way()).count()
     }

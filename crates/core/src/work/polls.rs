@@ -25,8 +25,8 @@ pub(super) struct Polls {
     fruitless: u32,
     /// How long an item is expected to take.
     provisioning: Duration,
-    /// What the items that the present poll has found done have taken: longer than the first, if they were seen in
-    /// progress before, and not longer than the second.
+    /// Bounds of the time that the items took which the present poll has found done. They took longer than the first,
+    /// if they were seen in progress before, and not longer than the second.
     took: Option<(Option<Duration>, Duration)>,
 }
 
@@ -45,7 +45,7 @@ impl Polls {
         self.under_way == 0 && self.at.is_some_and(|at| at <= now)
     }
 
-    /// So many more calls belong to the present poll.
+    /// Adds calls to the present poll.
     pub fn asked(&mut self, calls: usize) {
         self.under_way += calls;
         self.at = None;
@@ -55,7 +55,7 @@ impl Polls {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// Something is under way from now on.
+    /// Notes that something is under way from now on.
     pub fn begun(&mut self, now: Duration) {
         self.fruitless = 0;
         if self.under_way == 0 {
@@ -64,7 +64,7 @@ impl Polls {
         }
     }
 
-    /// Something is done. `seen`: the greatest age at which it was seen in progress, and its age now.
+    /// Notes that something is done. `seen`: the greatest age at which it was seen in progress, and its age now.
     pub fn finished(&mut self, seen: Option<(Option<Duration>, Duration)>) {
         self.fruitless = 0;
         if let Some((in_progress_at, age)) = seen {
@@ -73,7 +73,7 @@ impl Polls {
         }
     }
 
-    /// After the last call of a poll: when the next one comes. `oldest`: since when the oldest item is under way.
+    /// Plans the next poll, after the last call of a poll. `oldest`: since when the oldest item is under way.
     pub fn plan(
         &mut self,
         now: Duration,
@@ -85,8 +85,8 @@ impl Polls {
         if self.under_way > 0 {
             return;
         }
-        // Between the two bounds. With one bound only, a little less than it: a first poll that comes late comes
-        // earlier next time.
+        // The expected time lies between the two bounds. If there is only one bound, it is a little less: a first poll
+        // that came late then comes earlier.
         if let Some((longer, not_longer)) = self.took.take() {
             self.provisioning = match longer {
                 Some(longer) => (longer.min(not_longer) + not_longer) / 2,

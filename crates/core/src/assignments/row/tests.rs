@@ -91,14 +91,14 @@ fn only_what_some_row_asks_for_is_needed() {
 }
 
 #[test]
-fn every_fault_is_told_with_its_place() {
+fn every_fault_is_reported_with_its_place() {
     let text = r#"{ "assignments": [
         { "id": "Good-Not", "permissionSet": "Read Only", "group": "g", "user": "u" },
         { "id": "twice", "permissionSet": "P", "group": "g" },
         { "id": "twice", "permissionSet": "P", "grup": "g", "accounts": { "ous": ["a//b"], "ids": ["12"], "tags": {} } },
         7
     ], "version": 1 }"#;
-    let told = faults(text);
+    let listed = faults(text);
     let expected = [
         "table, version: is unknown",
         "row 1 (Good-Not), id: is \"Good-Not\"",
@@ -112,14 +112,14 @@ fn every_fault_is_told_with_its_place() {
         "row 3 (twice), id: is also the id of row 2",
         "row 4: is a number",
     ];
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.starts_with(expected), "{told:?} should start with {expected:?}");
-        assert!(told.contains("; "), "{told:?} says what would be right");
+    assert_eq!(listed.len(), expected.len(), "{listed:#?}");
+    for (listed, expected) in listed.iter().zip(expected) {
+        assert!(listed.starts_with(expected), "{listed:?} should start with {expected:?}");
+        assert!(listed.contains("; "), "{listed:?} says what would be right");
     }
 }
 
-/// Rows, and whether they are sound. The published schema must agree with every one.
+/// Returns rows, and whether they are sound. The published schema must agree with every one.
 fn rows() -> Vec<(String, bool)> {
     let row = |fields: &str| format!(r#"{{ "id": "a", "permissionSet": "P", "group": "g"{fields} }}"#);
     let accounts = |accounts: &str| row(&format!(r#", "accounts": {accounts}"#));
@@ -187,7 +187,7 @@ fn sound_rows_are_taken_and_others_refused() {
 }
 
 #[test]
-fn what_a_schema_cannot_say_is_refused_as_well() {
+fn what_a_schema_cannot_say_is_also_refused() {
     for row in [
         r#"{ "id": "a", "id": "b", "permissionSet": "P", "group": "g" }"#,
         r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": ["[a"] } }"#,
@@ -198,7 +198,7 @@ fn what_a_schema_cannot_say_is_refused_as_well() {
 }
 
 #[test]
-fn a_document_that_is_no_table_is_refused_with_one_clear_fault() {
+fn a_document_that_is_not_a_table_is_refused_with_one_clear_fault() {
     let cases = [
         ("", "not JSON: EOF"),
         ("{", "not JSON: EOF"),
@@ -211,9 +211,9 @@ fn a_document_that_is_no_table_is_refused_with_one_clear_fault() {
         ("\u{feff}{}", "not JSON"),
     ];
     for (text, expected) in cases {
-        let told = faults(text);
-        assert_eq!(told.len(), 1, "{text:?}: {told:?}");
-        assert!(told[0].contains(expected), "{text:?}: {told:?}");
+        let listed = faults(text);
+        assert_eq!(listed.len(), 1, "{text:?}: {listed:?}");
+        assert!(listed[0].contains(expected), "{text:?}: {listed:?}");
     }
     let deep = "[".repeat(100_000);
     assert!(faults(&deep)[0].contains("not JSON: recursion limit"));
@@ -230,9 +230,9 @@ fn a_table_that_is_too_large_is_refused_without_listing_it() {
         ]
     );
     let bad = of_row(row.repeat(MAX_ROWS).trim_end_matches(','));
-    let told = faults(&bad);
-    assert_eq!(told.len(), 1_001);
-    assert!(told[1_000].contains("29000 more faults"), "{:?}", told[1_000]);
+    let listed = faults(&bad);
+    assert_eq!(listed.len(), 1_001);
+    assert!(listed[1_000].contains("29000 more faults"), "{:?}", listed[1_000]);
     assert!(faults(&" ".repeat(MAX_BYTES + 1))[0].contains("larger than"));
     let tags: String = (0..100_000).map(|n| format!(r#""{n}":"","#)).collect();
     let row = format!(
@@ -242,7 +242,7 @@ fn a_table_that_is_too_large_is_refused_without_listing_it() {
     assert!(faults(&of_row(&row))[0].contains("100000 keys"));
 }
 
-/// The schema as it follows from the types.
+/// Returns the schema as it follows from the types.
 fn schema() -> serde_json::Value {
     let mut schema = serde_json::to_value(schemars::schema_for!(schema::Table)).unwrap();
     as_parsed(&mut schema);
@@ -361,7 +361,7 @@ mod written {
     }
 
     fn accounts() -> impl Strategy<Value = Accounts> {
-        // An `except` of nothing cannot be read, and so is in no table.
+        // An empty `except` cannot be read, so no table has one.
         let except =
             option::of(selector()).prop_map(|except| except.filter(|one| *one != Selector::default()));
         (selector(), except).prop_map(|(only, except)| Accounts { only, except })
