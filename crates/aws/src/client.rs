@@ -46,7 +46,7 @@ pub async fn load(patience: RetryConfig) -> SdkConfig {
 /// The attempts of one call are limited by the caller's deadline; this number only has to be out of reach.
 const ATTEMPTS: u32 = 1_000;
 
-/// The function's patience with reads, which may be repeated without harm.
+/// Returns the function's patience with reads, which may be repeated without harm.
 pub fn until_the_deadline() -> RetryConfig {
     attempts(ATTEMPTS)
 }
@@ -55,7 +55,8 @@ pub fn attempts(most: u32) -> RetryConfig {
     RetryConfig::standard().with_max_attempts(most).with_max_backoff(Duration::from_secs(5))
 }
 
-/// Bounds for one attempt. A turn in the pace counts towards `operation_attempt_timeout`, so that is wide.
+/// Returns the bounds of one attempt. A turn in the pace counts towards `operation_attempt_timeout`, so that bound is
+/// wide.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
@@ -177,7 +178,7 @@ impl Intercept for Watch {
     }
 }
 
-/// By the text of the answer, because an interceptor does not see the operation's own error type.
+/// Whether the answer is a throttle, judged by its text: an interceptor does not see the operation's own error type.
 fn is_throttle(response: &HttpResponse) -> bool {
     if response.status().is_success() {
         return false;
@@ -188,7 +189,7 @@ fn is_throttle(response: &HttpResponse) -> bool {
         || response.body().bytes().and_then(|body| std::str::from_utf8(body).ok()).is_some_and(says)
 }
 
-/// Translates an SDK error, once, at the edge.
+/// Translates an SDK error. This is done once, at the edge.
 pub fn call_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -209,7 +210,7 @@ where
                 },
             }
         }
-        // The SDK makes credentials that are not there look like a call that nobody answered.
+        // The SDK reports missing credentials like a call that nobody answered.
         _ if lacks_credentials(&error) => without_answer(Cause::Credentials, innermost(&error)),
         SdkError::ConstructionFailure(_) => without_answer(Cause::Invalid, innermost(&error)),
         SdkError::DispatchFailure(failure) if failure.is_user() => {
@@ -253,12 +254,12 @@ fn cause(code: &str, status: u16, body: &[u8]) -> Cause {
     }
 }
 
-/// Whether it failed because there are no credentials, or none that can be had.
+/// Whether it failed because there are no credentials, or they cannot be loaded.
 fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<CredentialsError>())
 }
 
-/// The last source says what happened; those around it say that something did.
+/// Returns the text of the last source. It says what happened; those around it only say that something did.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut inner = error;
     while let Some(source) = inner.source() {

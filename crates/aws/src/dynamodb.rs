@@ -1,9 +1,9 @@
-//! A table of DynamoDB with one item a row, whatever the rows are: read whole, written all or not at all.
+//! A table of DynamoDB with one item a row, whatever the rows are. It is read whole, and written whole or not at all.
 //!
-//! Every item is written on the condition that it still is what was read, so an edit in between is never overwritten.
-//! One transaction is all or nothing. If a table needs more than one and a later one is refused, the earlier ones are
-//! undone, on the same condition. The function may read in between: rows are put before others are deleted, so it may
-//! see too many rows for a moment, and never too few.
+//! Every item is written on the condition that it has not changed since it was read, so an edit in between is never
+//! overwritten. One transaction is all or nothing. If a table needs more than one and a later one is refused, the
+//! earlier ones are undone, on the same condition. The function may read in between. Rows are put before others are
+//! deleted, so it may see too many rows for a moment, but never too few.
 
 use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ use crate::{
 const ITEMS_A_TRANSACTION: usize = 100;
 const BYTES_A_TRANSACTION: usize = 4_000_000;
 const BYTES_AN_ITEM: usize = 400 * 1024;
-/// Attempts at a transaction that DynamoDB has no capacity for; this is for those that waiting can help.
+/// Attempts at a transaction if DynamoDB lacks capacity and waiting can help.
 const ATTEMPTS: u32 = 6;
 
 const OPERATION: &str = "dynamodb:TransactWriteItems";
@@ -50,13 +50,13 @@ pub struct Item {
 }
 
 impl Item {
-    /// The item as the JSON that a table in a file would have, for reading it.
+    /// Returns the item as the JSON that a table in a file would have, for reading it.
     pub fn json(&self) -> Json {
         json(AttributeValue::M(self.attributes.clone()))
     }
 
-    /// The item as the row that a file would have. A set of strings has no order: it takes that of the list in `like`
-    /// where that has the same strings.
+    /// Returns the item as the row that a file would have. A set of strings has no order: if the list in `like` has the
+    /// same strings, it takes the order of that list.
     pub fn row(&self, like: Option<&Value>) -> Value {
         object(&self.attributes, like)
     }
@@ -83,7 +83,7 @@ impl Change {
         Change { id: item.id.clone(), before: Some(item.attributes.clone()), after: None }
     }
 
-    /// Whether DynamoDB takes an item so large.
+    /// Whether the item is larger than DynamoDB takes.
     pub fn is_too_large(&self) -> bool {
         self.after.as_ref().is_some_and(|after| size_of_map(after) > BYTES_AN_ITEM)
     }
@@ -100,20 +100,20 @@ impl Change {
 /// Why a transaction was not done.
 #[derive(Clone, Debug)]
 pub enum Refusal {
-    /// These rows are not what was read any more.
+    /// These rows have changed since they were read.
     Changed(Vec<String>),
     Failed(CallError),
-    /// By the person.
+    /// The person stopped it.
     Stopped,
 }
 
-/// What stands after a write that was not done, or not done whole.
+/// What a write that was not done, or not done whole, leaves behind.
 #[derive(Clone, Debug)]
 pub struct Unwritten {
     pub why: Refusal,
     /// Rows that were written and could not be undone.
     pub standing: Vec<String>,
-    /// Rows of which nobody knows whether they were written: there was no clear answer.
+    /// Rows that may have been written: there was no clear answer.
     pub unclear: Vec<String>,
 }
 
@@ -151,13 +151,13 @@ impl DynamoDbTable {
         self.client.config().region().map(ToString::to_string)
     }
 
-    /// Every item as the JSON that a table in a file would have; one more than a table may have at most. `None`: they
-    /// have more bytes than a table may have, and the rest was not read.
+    /// Returns every item as the JSON that a table in a file would have; at most one more than a table may have.
+    /// `None`: they have more bytes than a table may have, and the rest was not read.
     pub async fn rows(&self) -> Result<Option<Vec<Json>>, CallError> {
         self.scan(|attributes| json(AttributeValue::M(attributes))).await
     }
 
-    /// The items as they are, ordered by id, sound or not.
+    /// Returns the items as they are, ordered by id, sound or not.
     ///
     /// # Errors
     /// If the table cannot be read, or cannot be a table of rows.
@@ -180,8 +180,8 @@ impl DynamoDbTable {
         Ok(items)
     }
 
-    /// By consistent reads. Stops after one more item than a table may have. `None`: the items have more bytes than a
-    /// table may have, so that a wrong table cannot fill the memory.
+    /// Scans the table by consistent reads. Stops after one more item than a table may have. `None`: the items have
+    /// more bytes than a table may have, so that a wrong table cannot fill the memory.
     async fn scan<T>(&self, read: impl Fn(Attributes) -> T) -> Result<Option<Vec<T>>, CallError> {
         const OPERATION: &str = "dynamodb:Scan";
         let (mut items, mut bytes) = (Vec::new(), 0);
@@ -224,7 +224,7 @@ impl DynamoDbTable {
     /// ends it between two transactions.
     ///
     /// # Errors
-    /// What stands nevertheless. Nothing does if one transaction was enough and was refused.
+    /// If not all was written. The error says what remains written; nothing does if the only transaction was refused.
     pub async fn write(
         &self,
         changes: Vec<Change>,
@@ -244,7 +244,7 @@ impl DynamoDbTable {
                 continue;
             };
             if matches!(&why, Refusal::Failed(error) if error.cause == Cause::Unavailable) {
-                // Undoing what came before would not answer either, and running it again goes on from here.
+                // An undo would get no answer either, and the next run goes on from here.
                 let standing = done.into_iter().flatten().map(|change| change.id).collect();
                 let unclear = batch.into_iter().map(|change| change.id).collect();
                 return Err(Box::new(Unwritten { why, standing, unclear }));
@@ -258,8 +258,8 @@ impl DynamoDbTable {
         Ok(())
     }
 
-    /// The ids of what stands. A row that somebody changed since it was written is theirs, and only the others are
-    /// undone.
+    /// Undoes a transaction, and returns the ids of the rows that remain written. A row that somebody has changed since
+    /// then is left alone.
     async fn undo(&self, batch: Vec<Change>, fields: &[&str]) -> Vec<String> {
         let mut reversed: Vec<Change> = batch.into_iter().map(Change::reversed).collect();
         let mut standing = Vec::new();
@@ -278,7 +278,8 @@ impl DynamoDbTable {
         standing
     }
 
-    /// A lost answer does no harm: the SDK repeats the request with the same token, and DynamoDB answers for the first.
+    /// Sends one transaction. A lost answer does no harm: the SDK repeats the request with the same token, and DynamoDB
+    /// answers for the first.
     #[expect(clippy::disallowed_methods, reason = "waits for DynamoDB's capacity, a bounded number of times")]
     async fn transact(&self, changes: &[Change], fields: &[&str]) -> Result<(), Refusal> {
         let mut writes = Vec::new();
@@ -379,7 +380,7 @@ struct Condition {
     values: Option<Attributes>,
 }
 
-/// That the item is what was read: every attribute equal, and no field there that was not there.
+/// Returns the condition that the item has not changed: every attribute is equal, and no field has appeared.
 fn condition(before: Option<&Attributes>, fields: &[&str]) -> Condition {
     let Some(before) = before else {
         return Condition {
@@ -401,7 +402,7 @@ fn condition(before: Option<&Attributes>, fields: &[&str]) -> Condition {
     Condition { expression: terms.join(" AND "), names, values: Some(values) }
 }
 
-/// An attribute as the JSON that a table in a file would have. A set of strings is a list.
+/// Returns an attribute as the JSON that a table in a file would have. A set of strings becomes a list.
 fn json(value: AttributeValue) -> Json {
     match value {
         AttributeValue::S(text) => Json::Text(text),
@@ -470,7 +471,8 @@ fn value(attribute: &AttributeValue, like: Option<&Value>) -> Value {
     }
 }
 
-/// As DynamoDB counts: names and values in UTF-8, with 3 bytes for a list or map and 1 for each element of it.
+/// Returns the size as DynamoDB counts it: names and values in UTF-8, with 3 bytes for a list or map and 1 for each of
+/// its elements.
 fn size_of_map(fields: &Attributes) -> usize {
     fields.iter().map(|(name, value)| name.len() + size(value)).sum()
 }

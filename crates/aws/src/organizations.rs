@@ -28,7 +28,7 @@ use crate::{
     client::{self, Tally, Watch},
 };
 
-/// Reads at the same time; Organizations has quotas of its own and throttles above them.
+/// Reads at the same time. Organizations has its own quotas and throttles above them.
 const READS_AT_ONCE: usize = 8;
 
 /// A client of AWS Organizations.
@@ -48,8 +48,8 @@ impl Organizations {
         Organizations { client: Client::from_conf(config), calls: Calls::new(sdk, tally) }
     }
 
-    /// The account as it is now; `None` if it is not in the organization, or cannot be seen in it yet. `management` is
-    /// the management account if that is known already.
+    /// Returns the account as it is now; `None` if it is not in the organization, or cannot be seen in it yet.
+    /// `management` is the management account if that is known already.
     pub async fn account(
         &self,
         id: &AccountId,
@@ -78,9 +78,9 @@ impl Organizations {
         Ok(Some(account))
     }
 
-    /// Every account of the organization, with OU names if they are needed, but without tags: those take one call for
-    /// each account, see [`Self::tags`]. An account that vanishes meanwhile is left out, and one that cannot be read
-    /// whole says so.
+    /// Returns every account of the organization, with OU names if they are needed. Tags take one call for each
+    /// account, so they are left out; see [`Self::tags`]. An account that vanishes meanwhile is left out, and one that
+    /// cannot be read whole says so.
     pub async fn accounts(&self, needs: Needs, management: &[&AccountId]) -> Result<Vec<Account>, CallError> {
         let mut accounts = Vec::new();
         // Only answers without `Paths` make this grow: the parent of each account and OU that was asked for.
@@ -110,7 +110,7 @@ impl Organizations {
         Ok(accounts)
     }
 
-    /// The account without its parents and tags.
+    /// Returns the account without its parents and tags.
     async fn translate(
         &self,
         id: AccountId,
@@ -163,7 +163,7 @@ impl Organizations {
         id.ok_or_else(|| incomplete(OPERATION, "the answer names no management account".into()))
     }
 
-    /// From the root down, without names.
+    /// Returns the parents from the root down, without names.
     async fn parents(
         &self,
         id: &AccountId,
@@ -177,7 +177,7 @@ impl Organizations {
         Ok(chain.into_iter().map(|id| Parent { id, name: None }).collect())
     }
 
-    /// The chain of parents by one ListParents for each that is not known.
+    /// Returns the chain of parents, by one ListParents for each that is not known.
     async fn climb(
         &self,
         id: &AccountId,
@@ -204,7 +204,7 @@ impl Organizations {
         Ok(chain)
     }
 
-    /// The name of each OU among these ids, by one call each.
+    /// Returns the name of each OU among these ids, by one call each.
     async fn organizational_unit_names(
         &self,
         ids: impl Iterator<Item = &str>,
@@ -270,13 +270,13 @@ impl UnitNames {
     }
 }
 
-/// An answer without the part that a decision needs.
+/// Returns the error for an answer without the part that a decision needs.
 fn incomplete(operation: &'static str, message: String) -> CallError {
     CallError { operation, cause: Cause::Unavailable, code: None, message }
 }
 
-/// `State` where it is given, else the `Status` that it replaces. An account described without either is taken
-/// as active: whether it can be reached, Identity Center will say.
+/// Returns `State` if it is given, else the `Status` that it replaces. An account described without either counts as
+/// active: Identity Center will report whether it can be reached.
 fn state(described: &types::Account) -> State {
     match (described.state(), described.status()) {
         (Some(AccountState::Active), _) => State::Active,
@@ -292,7 +292,7 @@ fn state(described: &types::Account) -> State {
     }
 }
 
-/// The roots and OUs of a path such as `o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/111122223333/`.
+/// Returns the roots and OUs of a path such as `o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/111122223333/`.
 fn chain(path: &str) -> Option<Vec<String>> {
     let parents: Vec<_> = path
         .split('/')

@@ -1,9 +1,9 @@
 //! One pace for all requests to a service, kept by the requests themselves.
 //!
-//! The quotas of IAM Identity Center belong to the whole organization: 20 requests a second, shared with
-//! everybody else who calls it. A pace lets no second, wherever it begins, hold more requests than it is set to; after
-//! a rest they may go at once, so that an account with few grants waits for nothing. It slows down when the service
-//! throttles, since more attempts would only take the quota from others. It never fails and never drops a request.
+//! The quotas of IAM Identity Center belong to the whole organization: 20 requests a second, shared with everybody else
+//! who calls it. A pace limits the requests of any second, wherever the second begins. After a rest, requests may go at
+//! once, so an account with few grants does not wait. It slows down when the service throttles, because more attempts
+//! would only take the quota from others. It never fails and never drops a request.
 
 use std::{
     collections::VecDeque,
@@ -19,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LONGEST_WAY: Duration = Duration::from_millis(50);
 /// A storm of throttles slows the pace to one request a second, not to a halt.
 const SLOWEST: f64 = 1.0;
-/// Throttles that come closer together than this are answers to one and the same burst.
+/// Throttles that come closer together than this are answers to the same burst.
 const ONE_BURST: Duration = Duration::from_millis(500);
 
 /// A pace in requests a second, shared by all who hold it.
@@ -85,7 +85,7 @@ impl Pace {
         turn
     }
 
-    /// The request of this turn was answered, well or badly, so it has reached the service.
+    /// Reports that the request of this turn was answered, well or badly. So it has reached the service.
     pub fn reached(&self, Turn(number): Turn) {
         let mut now = self.lock();
         let place = number.checked_sub(now.gone).and_then(|place| usize::try_from(place).ok());
@@ -94,7 +94,7 @@ impl Pace {
         }
     }
 
-    /// The service said that this was too much: go slower, to seven tenths of the pace.
+    /// Reports a throttle: the pace goes down to seven tenths.
     pub fn throttled(&self) {
         let mut now = self.lock();
         let present = Instant::now();
@@ -106,7 +106,7 @@ impl Pace {
         now.not_before = Some(present + Duration::from_secs_f64(1.0 / now.rate));
     }
 
-    /// The service answered: recover, by a whole pace in 25 answers.
+    /// Reports an answer: the pace recovers, by its full rate in 25 answers.
     pub fn answered(&self) {
         let mut now = self.lock();
         now.rate = (now.rate + self.full as f64 / 25.0).min(self.full as f64);

@@ -1,7 +1,7 @@
 //! Work, driven to its end: makes the calls that [`Work`] asks for, hands it the answers, and stops at the deadline.
 //!
-//! One task drives everything; nothing is spawned, so nothing outlives the caller. It decides nothing: what is asked
-//! next, and when, `assigner_core::work` says.
+//! One task drives everything. Nothing is spawned, so nothing outlives the caller. It decides nothing:
+//! `assigner_core::work` says what is asked next, and when.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -59,12 +59,12 @@ pub async fn drive<'a>(
     work.settle(end)
 }
 
-/// The time from `began` until `until`, as [`Work`] counts it.
+/// Returns the time from `began` until `until`, as [`Work`] counts it.
 pub fn until(began: Instant, until: Instant) -> Duration {
     until.saturating_duration_since(began)
 }
 
-/// Returns when the observer wants something else; without one, never.
+/// Returns when the observer wants something else. Without an observer it never returns.
 async fn changed(observer: &mut Option<Observer<'_>>) {
     if let Some(observer) = observer
         && observer.wish.changed().await.is_ok()

@@ -1,7 +1,7 @@
 //! What ends an invocation or a verb, and its stable name.
 //!
 //! What happens to a single grant is not an error here: it becomes a status. Each error keeps the call that caused it,
-//! so that nobody has to read a sentence back.
+//! so nobody has to parse a sentence.
 
 use assigner_aws::{
     dynamodb::NoItems,
@@ -20,7 +20,7 @@ pub enum Error {
     InvalidEvent(String),
     #[error("{table} is refused, with {}", list(faults))]
     InvalidTable { table: String, faults: Vec<Fault> },
-    /// Settings, or what AWS has, as sentences.
+    /// What is wrong with the settings, or with what AWS has, as sentences.
     #[error("{}", .0.join("; "))]
     InvalidConfig(Vec<String>),
     #[error("{0}")]
@@ -41,7 +41,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Accounts that Organizations does not know, or not yet.
+    /// Returns the error for accounts that Organizations does not know, or not yet.
     pub fn not_in_the_organization(accounts: &[&str]) -> Error {
         let (accounts, are) = match accounts {
             [one] => (format!("account {one}"), "is"),

@@ -62,8 +62,8 @@ pub struct Reader<'a> {
     /// The management account, if it is known already.
     pub management: &'a [&'a AccountId],
     pub selection: &'a Selection,
-    /// Whose names are looked up as the function does, and whose grants are asked for even if AWS's list of
-    /// provisioned permission sets lags behind.
+    /// Their names are looked up as the function does. Their grants are asked for even if AWS's list of provisioned
+    /// permission sets lags behind.
     pub tables: &'a [&'a Table],
     pub watch: &'a (dyn Fn(Step) + Sync),
 }
@@ -96,7 +96,7 @@ impl Reader<'_> {
     /// What people want to see: every name and every assignment.
     ///
     /// # Errors
-    /// If something cannot be read without which a plan would be wrong.
+    /// If something that a plan needs cannot be read.
     pub async fn everything(&self, tags: Tags) -> Result<Facts, Error> {
         (self.watch)(Step::Names);
         let needs = Needs { organizational_unit_names: true, tags: true };
@@ -109,8 +109,8 @@ impl Reader<'_> {
         Ok(self.facts(known, accounts, read, method))
     }
 
-    /// What could not be read stands in the facts where it counts: nothing is decided about an account or a principal
-    /// of which too little is known.
+    /// The facts name what could not be read: nothing is decided about an account or a principal of which too little is
+    /// known.
     fn facts(&self, known: Known, mut accounts: Vec<Account>, read: Read, method: Method) -> Facts {
         let Known { mut names, by_id, mut notes } = known;
         let Read { assigned, unread_principals, unread_accounts } = read;
@@ -273,7 +273,7 @@ impl Reader<'_> {
         let all = ids.len();
         let watch = |read| (self.watch)(Step::Assignments { read, all });
         let mut read = present::of_accounts(self.center, &ids, wanted, |_| true, &watch).await?;
-        // A delegated administrator may not look into the management account, and no plan needs it.
+        // A delegated administrator may not read the management account, and no plan needs it.
         for account in others {
             let ids = [&account.id];
             match present::of_accounts(self.center, &ids, |_| vec![], |_| true, &|_| {}).await {
@@ -288,7 +288,7 @@ impl Reader<'_> {
     }
 }
 
-/// What the names of the tables mean.
+/// Returns what the names of the tables mean.
 ///
 /// # Errors
 /// A call that fails for every name. A name that does not exist, or cannot be looked up, is an obstacle of its rows.

@@ -1,4 +1,4 @@
-//! The one reader of files: never more than a bound, and never from a pipe that nobody writes to.
+//! The only reader of files. It never reads more than a bound, and never from a pipe that nobody writes to.
 
 use std::{
     fs::File,
@@ -23,7 +23,7 @@ pub enum Unread {
     TooLarge(usize),
 }
 
-/// The bytes of a file, or its first `most` bytes and one more if it is longer.
+/// Returns the bytes of a file, or its first `most` bytes and one more if it is longer.
 ///
 /// # Errors
 /// If it cannot be read, or is not a regular file.
@@ -37,7 +37,7 @@ pub fn first(path: &Path, most: usize) -> Result<Vec<u8>, Unread> {
     Ok(bytes)
 }
 
-/// The bytes of a file of at most `most` bytes.
+/// Returns the bytes of a file of at most `most` bytes.
 ///
 /// # Errors
 /// If it cannot be read, is not a regular file, or is longer.

@@ -1,13 +1,13 @@
 //! What account-assigner does: reads facts, drives work to its end before a deadline, and compares.
 //!
-//! What is decided, `assigner_core` decides; each call to AWS is a function of `assigner_aws`. Nothing is spawned, so
+//! Every decision is made in `assigner_core`; each call to AWS is a function of `assigner_aws`. Nothing is spawned, so
 //! nothing outlives its caller. It creates only what it was given and deletes nothing.
 //!
 //! | room | what |
 //! |---|---|
 //! | [`settings`] | the environment, read once |
 //! | [`files`] | the one bounded reader of files |
-//! | [`source`] | a table, from where it is |
+//! | [`source`] | a table, read from its location |
 //! | [`facts`] | what is true, for a survey, a plan, a snapshot |
 //! | [`drive`] | work: calls, answers, deadline, observer |
 //! | [`assignments`] | one account's grants, and who has what |

@@ -16,11 +16,11 @@ pub const EMBEDDED: &str = "assignments.json";
 /// The function's settings, all checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where the config table is: `ASSIGNMENTS_FILE`, `ASSIGNMENTS_TABLE`, else the embedded one.
+    /// Where the config table is: `ASSIGNMENTS_FILE` or `ASSIGNMENTS_TABLE`; if neither is set, the embedded one.
     pub table: TableLocation,
     /// `IDENTITY_CENTER_INSTANCE_ARN`; if it is not set, ListInstances finds it.
     pub instance_arn: Option<String>,
-    /// `IDENTITY_CENTER_REGION`, the instance's primary Region; else the function's Region.
+    /// `IDENTITY_CENTER_REGION`, the instance's primary Region; if it is not set, the function's Region.
     pub identity_center_region: Option<String>,
     /// `MANAGEMENT_ACCOUNT_ID`, never a target.
     pub management_account: Option<AccountId>,
@@ -102,7 +102,7 @@ pub fn logs_json() -> bool {
 }
 
 impl Settings {
-    /// Which Identity Center instance, where, and how fast.
+    /// Returns which Identity Center instance to use, in which Region, and how fast.
     pub fn identity_center(&self) -> identity_center::Options {
         identity_center::Options {
             instance_arn: self.instance_arn.clone(),
@@ -120,7 +120,7 @@ struct Environment<E> {
 
 impl<E: Fn(&str) -> Option<String>> Environment<E> {
     fn get<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        // An empty variable is one that is not set, as in a shell; `sam local` hands those without a value over so.
+        // An empty variable counts as not set, as in a shell: `sam local` passes variables without a value as empty.
         let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
         let value = parse(&text);
         if value.is_none() {

@@ -1,4 +1,4 @@
-//! A table, from where it is, whatever its rows are.
+//! A table, read from its location, whatever its rows are.
 //!
 //! It is read whole, and again for every event, so that the next event sees an edit.
 
@@ -19,7 +19,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// `embedded`: the table that was compiled in.
+    /// Returns a source. `embedded` is the table that was compiled in.
     pub fn new(
         location: TableLocation,
         embedded: &'static [u8],
@@ -38,7 +38,7 @@ impl Source {
     }
 
     /// # Errors
-    /// [`Error::InvalidTable`] with every fault; another one if the table cannot be read.
+    /// [`Error::InvalidTable`] with every fault, or another error if the table cannot be read.
     pub async fn load<R: RowKind>(&self) -> Result<Table<R>, Error> {
         let table = match (&self.location, &self.dynamodb) {
             (_, Some(table)) => match table.rows().await? {

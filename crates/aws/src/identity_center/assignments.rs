@@ -1,4 +1,4 @@
-//! Account assignments: who has what, and asking for more.
+//! Account assignments: reads who has what, and asks for more.
 
 use assigner_core::{
     assignments::{PrincipalId, PrincipalKind, plan::Assignment},
@@ -23,7 +23,7 @@ pub struct Creation {
 }
 
 impl IdentityCenter {
-    /// ARNs of the permission sets that have at least one assignment in the account.
+    /// Returns the ARNs of the permission sets that have at least one assignment in the account.
     pub async fn provisioned_permission_sets(&self, account: &AccountId) -> Result<Vec<String>, CallError> {
         const OPERATION: &str = "sso:ListPermissionSetsProvisionedToAccount";
         let instance = self.found(OPERATION)?;
@@ -37,7 +37,7 @@ impl IdentityCenter {
             .await
     }
 
-    /// Who has the permission set in the account.
+    /// Returns who has the permission set in the account.
     pub async fn assigned(
         &self,
         account: &AccountId,
@@ -55,8 +55,8 @@ impl IdentityCenter {
         Ok(found.filter_map(|one| principal(one.principal_type.as_ref(), one.principal_id)).collect())
     }
 
-    /// Account and permission set of every assignment that the principal itself has, in all accounts. AWS answers
-    /// in the management account only.
+    /// Returns account and permission set of every assignment that the principal itself has, in all accounts. AWS
+    /// answers in the management account only.
     pub async fn assignments_of(&self, principal: &PrincipalId) -> Result<Vec<(String, String)>, CallError> {
         const OPERATION: &str = "sso:ListAccountAssignmentsForPrincipal";
         let instance = self.found(OPERATION)?;
@@ -73,7 +73,7 @@ impl IdentityCenter {
         Ok(own.filter_map(|one| one.account_id.zip(one.permission_set_arn)).collect())
     }
 
-    /// Asks for an assignment. Sent once: the caller judges a lost reply by evidence.
+    /// Asks for an assignment. The request is sent once: after a lost reply, the caller looks for evidence.
     pub async fn create(&self, assignment: &Assignment) -> Result<Creation, CallError> {
         const OPERATION: &str = "sso:CreateAccountAssignment";
         let instance = self.found(OPERATION)?;
@@ -92,7 +92,7 @@ impl IdentityCenter {
         Ok(creation(answer.account_assignment_creation_status))
     }
 
-    /// How far a creation is, or `None` if its request id is not known (yet, or any more).
+    /// Returns how far a creation is, or `None` if its request id is not known (yet, or any more).
     pub async fn creation(
         &self,
         request_id: &str,
@@ -108,14 +108,14 @@ impl IdentityCenter {
         }
     }
 
-    /// Request ids and progress of up to 100 creations of the whole instance. Which ones, and in which order,
-    /// is the service's choice.
+    /// Returns request ids and progress of up to 100 creations of the whole instance. The service chooses which ones,
+    /// and in which order.
     pub async fn some_creations(&self) -> Result<Vec<(String, Progress)>, CallError> {
         self.creations(None, 1).await
     }
 
-    /// Request ids of the creations that are under way in the whole instance; none if AWS does not say. They only
-    /// save creating twice.
+    /// Returns the request ids of the creations that are under way in the whole instance, or none if AWS does not
+    /// answer. They only save duplicate creations.
     pub async fn creations_in_progress(&self) -> Vec<String> {
         match self.creations(Some(StatusValues::InProgress), 5).await {
             Ok(found) => found.into_iter().map(|(request_id, _)| request_id).collect(),
@@ -126,7 +126,7 @@ impl IdentityCenter {
         }
     }
 
-    /// Whoever asks can do without the answer, so few attempts must do.
+    /// Lists creations. The caller can do without the answer, so few attempts are enough.
     async fn creations(
         &self,
         status: Option<StatusValues>,
@@ -189,7 +189,7 @@ fn creation(status: Option<AccountAssignmentOperationStatus>) -> Creation {
     }
 }
 
-/// A status that is missing or new is taken as unfinished: success is never assumed.
+/// Translates a status. One that is missing or new counts as unfinished: success is never assumed.
 fn progress(status: Option<&StatusValues>, reason: Option<String>) -> Progress {
     match status {
         Some(StatusValues::Succeeded) => Progress::Succeeded,

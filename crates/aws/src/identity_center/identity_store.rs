@@ -10,7 +10,7 @@ use super::{IdentityCenter, known};
 use crate::calls::Patience;
 
 impl IdentityCenter {
-    /// The id of the group with this display name, or `None` if there is none.
+    /// Returns the id of the group with this display name, or `None` if there is none.
     pub async fn group_id(&self, display_name: &str) -> Result<Option<String>, CallError> {
         const OPERATION: &str = "identitystore:GetGroupId";
         let instance = self.found(OPERATION)?;
@@ -23,8 +23,8 @@ impl IdentityCenter {
         }
     }
 
-    /// The id of the user with this user name, or `None` if there is none. E-mail addresses are not names: in many
-    /// identity stores users can change their own.
+    /// Returns the id of the user with this user name, or `None` if there is none. E-mail addresses are not names: in
+    /// many identity stores users can change their own.
     pub async fn user_id(&self, user_name: &str) -> Result<Option<String>, CallError> {
         const OPERATION: &str = "identitystore:GetUserId";
         let instance = self.found(OPERATION)?;
@@ -37,7 +37,7 @@ impl IdentityCenter {
         }
     }
 
-    /// The display name of every group, by id.
+    /// Returns the display name of every group, by id.
     pub async fn groups(&self) -> Result<BTreeMap<String, String>, CallError> {
         const OPERATION: &str = "identitystore:ListGroups";
         let instance = self.found(OPERATION)?;
@@ -50,7 +50,7 @@ impl IdentityCenter {
         Ok(named.map(|group| (group.group_id, group.display_name.unwrap_or_default())).collect())
     }
 
-    /// The user name of every user, by id.
+    /// Returns the user name of every user, by id.
     pub async fn users(&self) -> Result<BTreeMap<String, String>, CallError> {
         const OPERATION: &str = "identitystore:ListUsers";
         let instance = self.found(OPERATION)?;
@@ -62,7 +62,7 @@ impl IdentityCenter {
         Ok(users.await?.into_iter().map(|user| (user.user_id, user.user_name.unwrap_or_default())).collect())
     }
 
-    /// One group of the identity store, to see whether this identity may list them.
+    /// Asks for one group of the identity store, to see whether this identity may list them.
     pub async fn may_list_groups(&self) -> Result<(), CallError> {
         const OPERATION: &str = "identitystore:ListGroups";
         let instance = self.found(OPERATION)?;
@@ -71,7 +71,7 @@ impl IdentityCenter {
         self.store_calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await.map(drop)
     }
 
-    /// As for groups.
+    /// Asks for one user, to see whether this identity may list them.
     pub async fn may_list_users(&self) -> Result<(), CallError> {
         const OPERATION: &str = "identitystore:ListUsers";
         let instance = self.found(OPERATION)?;

@@ -29,7 +29,7 @@ const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 pub struct Options {
     /// The instance's ARN; if it is not given, ListInstances finds it.
     pub instance_arn: Option<String>,
-    /// The instance's primary Region; else the one of the SDK's configuration.
+    /// The instance's primary Region; if it is not given, the Region of the SDK's configuration.
     pub region: Option<String>,
     /// The management account, if it is known. Its instance is the organization's.
     pub management_account: Option<String>,
@@ -51,7 +51,7 @@ pub enum NoClient {
 pub enum NoInstance {
     #[error("{0}")]
     Call(#[from] CallError),
-    /// What there is leaves a doubt; with what to do.
+    /// It is not clear which instance is meant. The text says what to do.
     #[error("{0}")]
     Doubt(String),
 }
@@ -174,7 +174,7 @@ impl IdentityCenter {
             .collect())
     }
 
-    /// ARNs of all instances that can be seen in this Region.
+    /// Returns the ARNs of all instances that can be seen in this Region.
     pub async fn instance_arns(&self) -> Result<Vec<String>, CallError> {
         Ok(self.list_instances().await?.into_iter().map(|instance| instance.arn).collect())
     }
@@ -184,7 +184,7 @@ impl IdentityCenter {
         self.read().as_ref().map(|(instance, _)| instance.identity_store.clone())
     }
 
-    /// The Region that is asked.
+    /// Returns the Region whose endpoints are called.
     pub fn region(&self) -> Option<String> {
         self.sso.config().region().map(ToString::to_string)
     }
@@ -200,7 +200,7 @@ impl IdentityCenter {
     }
 }
 
-/// "Not found" is an answer, not a failure.
+/// Turns "not found" into `None`: it is an answer, not a failure.
 fn known<T>(error: CallError) -> Result<Option<T>, CallError> {
     if error.cause == Cause::NotFound { Ok(None) } else { Err(error) }
 }

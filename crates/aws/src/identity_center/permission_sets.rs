@@ -6,7 +6,7 @@ use super::{IdentityCenter, known};
 use crate::calls::Patience;
 
 impl IdentityCenter {
-    /// The ARN of every permission set of the instance.
+    /// Returns the ARN of every permission set of the instance.
     pub async fn list_permission_sets(&self) -> Result<Vec<String>, CallError> {
         const OPERATION: &str = "sso:ListPermissionSets";
         let instance = self.found(OPERATION)?;
@@ -19,7 +19,7 @@ impl IdentityCenter {
             .await
     }
 
-    /// The permission set's name, or `None` if there is no such permission set.
+    /// Returns the permission set's name, or `None` if it does not exist.
     pub async fn permission_set_name(&self, arn: &str) -> Result<Option<String>, CallError> {
         const OPERATION: &str = "sso:DescribePermissionSet";
         let instance = self.found(OPERATION)?;

@@ -17,7 +17,7 @@ pub struct Member {
 }
 
 impl Organizations {
-    /// Any member account; `None` if the organization has none that is active.
+    /// Returns any member account; `None` if the organization has none that is active.
     pub async fn some_member(&self, management: Option<&str>) -> Result<Option<Member>, CallError> {
         for listed in self.list_accounts().await? {
             if super::state(&listed) != State::Active {
@@ -40,7 +40,7 @@ impl Organizations {
         self.describe_account(account).await.map(drop)
     }
 
-    /// The OU or the root that holds the account.
+    /// Returns the OU or the root that holds the account.
     pub async fn parent(&self, account: &AccountId) -> Result<String, CallError> {
         const OPERATION: &str = "organizations:ListParents";
         let call = self.client.list_parents().child_id(account.as_str());
@@ -55,7 +55,7 @@ impl Organizations {
         known(self.calls.ask(operation, Patience::OfOne, || call.clone().send()).await.map(drop))
     }
 
-    /// Ids of the accounts that administer a service for the organization.
+    /// Returns the ids of the accounts that administer a service for the organization.
     pub async fn delegated_administrators(&self, service: &str) -> Result<Vec<String>, CallError> {
         let call = self.client.list_delegated_administrators().service_principal(service);
         let page = |token| call.clone().set_next_token(token).send();
@@ -66,7 +66,7 @@ impl Organizations {
         Ok(found.await?.into_iter().filter_map(|one| one.id).collect())
     }
 
-    /// The services that an account administers.
+    /// Returns the services that an account administers.
     pub async fn delegated_services(&self, account: &str) -> Result<Vec<String>, CallError> {
         let call = self.client.list_delegated_services_for_account().account_id(account);
         let page = |token| call.clone().set_next_token(token).send();
@@ -78,7 +78,7 @@ impl Organizations {
     }
 }
 
-/// Whoever is told that something does not exist was allowed to ask.
+/// Takes "not found" as success: the identity was allowed to ask.
 fn known(answer: Result<(), CallError>) -> Result<(), CallError> {
     match answer {
         Err(error) if error.cause == Cause::NotFound => Ok(()),

@@ -38,11 +38,11 @@ pub struct Limits {
     pub until: Instant,
 }
 
-/// Creates the missing assignments and waits until each is done, refused for good, or out of time. Answers for each of
-/// them.
+/// Creates the missing assignments and waits until each is done, refused for good, or out of time. Returns what became
+/// of each.
 ///
-/// `in_progress` are the request ids of creations that were under way before `missing` was found to be missing: an
-/// earlier run that was cut off may have asked for the very same, and then its creation is waited for.
+/// `in_progress` are the request ids of creations that were under way before `missing` was found to be missing. An
+/// earlier run that was cut off may have asked for the same assignment. Then its creation is waited for.
 pub async fn create(
     center: &IdentityCenter,
     missing: HashSet<Assignment>,
@@ -77,7 +77,7 @@ fn by_account(assignments: &[Assignment]) -> Vec<usize> {
         .collect()
 }
 
-/// The creations that can be described.
+/// Returns the creations that can be described.
 async fn describe(center: &IdentityCenter, request_ids: Vec<String>) -> Vec<Creation> {
     stream::iter(request_ids)
         .map(async |request_id| {

@@ -48,7 +48,7 @@ pub async fn ensure<'t>(
         State::Missing(_) if dry_run => (resolved, Status::Planned.into()),
         State::Missing(assignment) => {
             let settled = created.remove(&assignment);
-            (resolved, settled.unwrap_or_else(|| Status::pending("nothing came of it").into()))
+            (resolved, settled.unwrap_or_else(|| Status::pending("it has no outcome").into()))
         }
     });
     let settled: Vec<(Resolved<'t>, Settled)> = settled.collect();
@@ -86,7 +86,7 @@ async fn read<'t>(
 ) -> (Vec<(Resolved<'t>, State)>, Vec<String>) {
     let started = Instant::now();
     loop {
-        // What is under way is read before what is there, so that a creation which ends in between is seen.
+        // What is under way is read before what is there, so that a creation that ends in between is seen.
         let there = async {
             let in_progress = center.creations_in_progress().await;
             (in_progress, center.provisioned_permission_sets(account).await)

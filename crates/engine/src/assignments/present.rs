@@ -16,11 +16,11 @@ use futures_util::{StreamExt, stream};
 
 use crate::READS_AT_ONCE;
 
-/// Which of the wanted assignments of an account are there; each wanted one has an answer.
+/// Returns which of the wanted assignments of an account are there. Each wanted one has an answer.
 ///
-/// Few calls: permission sets that are not `provisioned` to the account need not be asked for. That list can lag
-/// behind. So if it holds none of those that are wanted, one of them is asked for all the same; if anybody has it, the
-/// list is not believed.
+/// It takes few calls, because permission sets that are not `provisioned` to the account are not asked for. That list
+/// can lag behind. If it holds none of the wanted ones, one of them is asked for nevertheless; if anybody has it, the
+/// list is ignored.
 pub async fn wanted_in(
     center: &IdentityCenter,
     account: &AccountId,
@@ -66,8 +66,8 @@ pub struct Read {
     pub unread_accounts: Vec<(AccountId, CallError)>,
 }
 
-/// What these principals themselves have in these accounts. Principal by principal; account by account if that is
-/// refused. `read` gets how many principals or accounts have been read.
+/// Returns what these principals themselves have in these accounts. It reads principal by principal, or account by
+/// account if that is refused. `read` gets how many principals or accounts have been read.
 pub async fn of_principals(
     center: &IdentityCenter,
     accounts: &[&AccountId],
@@ -82,7 +82,7 @@ pub async fn of_principals(
     Ok((found, Method::Accounts))
 }
 
-/// The same, or `None` if AWS refuses it, as it does outside the management account.
+/// Reads principal by principal. Returns `None` if AWS refuses it, as it does outside the management account.
 pub async fn by_principal(
     center: &IdentityCenter,
     accounts: &[&AccountId],
@@ -121,8 +121,8 @@ pub async fn by_principal(
     Ok(Some(found))
 }
 
-/// What these accounts have, account by account, of the principals that `only` lets pass. Besides the permission sets
-/// that are provisioned to an account it asks for those of `also`, since that list can lag behind.
+/// Returns what these accounts have, account by account, of the principals that `only` lets pass. Besides the
+/// permission sets that are provisioned to an account it asks for those of `also`, because that list can lag behind.
 pub async fn of_accounts(
     center: &IdentityCenter,
     accounts: &[&AccountId],

@@ -1,10 +1,10 @@
-//! Names of the table to ids and ARNs of AWS, only those that are wanted.
+//! Turns names of the table into ids and ARNs of AWS, only those that are wanted.
 //!
 //! Finding a permission set by its name takes one call for every permission set of the instance, so these names are
 //! remembered between warm invocations. AWS cannot rename a permission set; one that was deleted and recreated has
 //! another ARN. What is remembered is therefore good enough to *read* with, and [`Resolver::confirm`] asks AWS before
-//! anything is *written* with it. Groups and users are looked up for every event: one that was recreated has a new id,
-//! and assignments of the old id may still be listed, which would look like access.
+//! anything is *written* with it. Groups and users are looked up for every event. One that was recreated has a new id.
+//! Assignments of the old id may still be listed, and would look like access.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -71,7 +71,7 @@ impl Resolver {
         Names { permission_sets, permission_set_names, principals }
     }
 
-    /// The name of every permission set of the instance, by ARN.
+    /// Returns the name of every permission set of the instance, by ARN.
     pub async fn every_permission_set(
         &self,
         center: &IdentityCenter,
@@ -89,7 +89,7 @@ impl Resolver {
         Ok(names)
     }
 
-    /// The ARN of each name.
+    /// Returns the ARN of each name.
     async fn permission_sets<'n>(
         &self,
         center: &IdentityCenter,
@@ -150,8 +150,8 @@ impl Resolver {
         found
     }
 
-    /// Asks AWS whether these ARNs still bear the names under which they were found before `since`, and forgets
-    /// those that do not. `true`: all do.
+    /// Asks AWS whether these ARNs still have the names under which they were found before `since`, and forgets those
+    /// that do not. `true`: all do.
     pub async fn confirm(
         &self,
         center: &IdentityCenter,
@@ -179,7 +179,7 @@ impl Resolver {
         Ok(all)
     }
 
-    /// After a call with this ARN failed.
+    /// Forgets an ARN after a call with it failed.
     pub fn forget(&self, arn: &str) {
         self.lock().remove(arn);
     }
