@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Writes one JSON document to standard output, also for errors.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Gives up after so many minutes; what is not done by then is pending.
+    /// Gives up after this many minutes; what is not done by then is pending.
     #[arg(long, global = true, value_name = "MINUTES", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=1440))]
     pub timeout: u32,
     #[command(subcommand)]
@@ -126,7 +126,7 @@ pub struct Plan {
     /// Works offline, from what `assignctl snapshot` wrote.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub snapshot: Option<PathBuf>,
-    /// Says row by row why it matches this account or does not, and nothing of other accounts.
+    /// Explains row by row why it matches this account or does not. Shows no other account.
     #[arg(long, value_name = "ACCOUNT", value_parser = account, conflicts_with_all = ["against", "which"])]
     pub explain: Option<AccountId>,
     /// Prints the difference in grants from this other table to --table, as Markdown.
@@ -168,11 +168,11 @@ Examples:
   assignctl snapshot --ou Education --output education.json
 
 The file holds the accounts with their OUs and tags, the names of permission sets, groups and users, and every
-assignment. Keep it as you keep such things.")]
+assignment. Store it as you store data of this kind.")]
 pub struct Snapshot {
     #[command(flatten)]
     pub selection: Selection,
-    /// Instead of standard output.
+    /// Writes to this file instead of standard output.
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }

@@ -35,7 +35,7 @@ impl From<Exit> for ExitCode {
 /// Why a verb could not do its work.
 #[derive(Debug)]
 pub struct Failure {
-    /// Stable, as the function's error types are.
+    /// A stable name, as the function's error types are.
     pub name: &'static str,
     pub message: String,
     /// What to do next.
@@ -48,7 +48,7 @@ impl Failure {
         Failure { name: "WrongUse", message: message.into(), next: next.into(), exit: Exit::Wrong }
     }
 
-    /// A file that could not be read or written: `what` is a verb, such as "read".
+    /// Returns the failure of a file that could not be read or written. `what` is a verb, such as "read".
     pub fn file(what: &str, path: &Path, error: impl Display) -> Failure {
         Failure::wrong(
             format!("cannot {what} {}: {error}", path.display()),

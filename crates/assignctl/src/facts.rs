@@ -47,7 +47,7 @@ impl Session {
         })
     }
 
-    /// What was read before, for these accounts.
+    /// Returns what was read before, for these accounts.
     pub fn facts_from_snapshot(
         &self,
         path: &Path,
@@ -67,7 +67,7 @@ impl Session {
         Ok(facts)
     }
 
-    /// What AWS says now of these accounts.
+    /// Returns what AWS reports now of these accounts.
     pub async fn facts_from_aws(
         &self,
         aws: &Aws,
@@ -96,7 +96,7 @@ impl Session {
         Ok(facts)
     }
 
-    /// From the file if there is one, else from AWS.
+    /// Returns the facts, from the file if there is one, else from AWS.
     pub async fn facts(
         &self,
         file: Option<&Path>,
@@ -110,7 +110,7 @@ impl Session {
     }
 }
 
-/// An OU without any account is usually misspelt.
+/// Refuses OUs without any account: such a name is usually misspelt.
 fn somebody(selection: &Selection, facts: &Facts) -> Result<(), Failure> {
     if !facts.accounts.is_empty() || selection.is_everything() {
         return Ok(());

@@ -8,12 +8,12 @@ use assigner_engine::files::{self, LARGEST_SNAPSHOT, Unread};
 use crate::{exit::Failure, session::Session};
 
 impl Session {
-    /// The bytes of a file of at most `most` bytes.
+    /// Returns the bytes of a file of at most `most` bytes.
     pub fn read(&self, path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
         files::whole(path, most).map_err(|error| unread(path, &error))
     }
 
-    /// The first bytes of a file: one more than `most` if it is longer.
+    /// Returns the first bytes of a file: one more than `most` if it is longer.
     pub fn read_first(&self, path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
         files::first(path, most).map_err(|error| unread(path, &error))
     }

@@ -1,4 +1,4 @@
-//! What was asked for, whatever the verb: which table, how the answer looks, and until when.
+//! What was asked for, whatever the verb: which table, which form of answer, and until when.
 //!
 //! `terminal`, `files` and `facts` add what the verbs share.
 
@@ -12,18 +12,18 @@ use tokio::time::Instant;
 
 use crate::exit::Failure;
 
-/// Attempts at one read: about a quarter of a minute if nothing answers, since a person waits.
+/// Attempts at one read. If nothing answers they take about 15 seconds, because a person waits.
 pub const ATTEMPTS: u32 = 8;
 
 pub struct Session {
     pub table: TableLocation,
     pub json: bool,
-    /// When everything ends that has not ended by itself.
+    /// When everything ends that has not ended before.
     pub until: Instant,
 }
 
 impl Session {
-    /// A table of assignments from a file, without AWS; or from DynamoDB.
+    /// Returns a table of assignments, from a file, without AWS, or from DynamoDB.
     pub async fn table(&self, location: &TableLocation) -> Result<Table, Failure> {
         if let TableLocation::File(path) = location {
             self.require_file(path)?;

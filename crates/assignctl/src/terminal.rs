@@ -12,20 +12,20 @@ pub use crate::style::{ERROR, FAINT, GOOD, STRONG, WARNING};
 use crate::{exit::Failure, session::Session};
 
 impl Session {
-    /// Writes to standard output; colours only if it is a terminal that wants them. A reader that went away, such as
-    /// `head`, is not a failure.
+    /// Writes to standard output, with colours only if it is a terminal that wants them. A reader that went away, such
+    /// as `head`, is not a failure.
     pub fn print(&self, text: &str) {
         let mut output = anstream::stdout().lock();
         let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     }
 
-    /// One JSON document on standard output.
+    /// Writes one JSON document to standard output.
     pub fn print_json(&self, document: &impl Serialize) {
         // Strings, numbers and lists cannot fail to be written.
         self.print(&(serde_json::to_string_pretty(document).unwrap_or_default() + "\n"));
     }
 
-    /// A word to the person, never part of the output.
+    /// Writes a note to the person. It is never part of the output.
     pub fn note(&self, text: &str) {
         anstream::eprintln!("{FAINT}{text}{FAINT:#}");
     }
@@ -46,7 +46,7 @@ impl Session {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
-    /// Shows that something goes on, until it is cleared.
+    /// Shows that work is going on, until it is cleared.
     pub fn spinner(&self) -> ProgressBar {
         let bar = ProgressBar::new_spinner();
         bar.set_draw_target(self.draw_target());
@@ -67,12 +67,12 @@ impl Session {
     }
 }
 
-/// How a bar looks.
+/// Returns the style of a bar.
 pub fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Returns when a person presses Ctrl-C, or whoever runs the command ends it.
+/// Returns when a person presses Ctrl-C, or something else asks the command to end.
 pub async fn interrupted() {
     #[cfg(unix)]
     let terminated = async {
@@ -94,7 +94,8 @@ pub async fn interrupted() {
     }
 }
 
-/// Names come from others: what would move the cursor or colour the terminal is shown instead.
+/// Returns a text without control characters. Names come from others: what would move the cursor or colour the terminal
+/// is spelt out.
 pub fn clean(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }

@@ -3,7 +3,7 @@
 use assigner_core::cause::{Remedy, Retry};
 use assigner_engine::error::Error;
 
-/// What a person can do.
+/// Returns what a person can do.
 pub fn remedy(remedy: Remedy) -> &'static str {
     match remedy {
         Remedy::WaitForOtherChange => {
@@ -28,7 +28,7 @@ pub fn remedy(remedy: Remedy) -> &'static str {
     }
 }
 
-/// What to do after an error that ended a verb.
+/// Returns what to do after an error that ended a verb.
 pub fn next(error: &Error) -> &'static str {
     match error {
         Error::InvalidTable { .. } => "`assignctl check` shows each fault in its place",

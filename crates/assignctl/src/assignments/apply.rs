@@ -42,7 +42,8 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         ));
     }
     aws.center.find_instance().await.map_err(Error::from)?;
-    // Before anything is found to be missing: what an interrupted run has asked for is waited for, not asked for again.
+    // This comes before the search for what is missing: what an interrupted run has asked for is waited for, not asked
+    // for again.
     let in_progress = aws.center.creations_in_progress().await;
     let facts = session.facts_from_aws(&aws, &selection, &[&table], Tags::ThatDecide).await?;
     let mut overview = Overview::new(&facts, &table, &session.table);
@@ -89,7 +90,7 @@ async fn create(
 ) -> Result<(), Failure> {
     let missing: HashSet<Assignment> = overview.planned().cloned().collect();
     let arns: BTreeSet<&str> = missing.iter().map(|assignment| assignment.permission_set.as_str()).collect();
-    // The answer to the question may have taken its time.
+    // A person may have taken long to answer.
     if !aws.resolver.confirm(&aws.center, arns, Instant::now()).await? {
         return Err(Failure {
             name: "Changed",
@@ -117,7 +118,7 @@ async fn create(
     Ok(())
 }
 
-/// The first signal ends what is not started, the second the waiting.
+/// Obeys signals. After the first one nothing new is started; after the second one nothing is waited for.
 async fn obey_signals(wish: &watch::Sender<Wish>, bar: &ProgressBar) {
     interrupted().await;
     wish.send_replace(Wish::StartNothing);

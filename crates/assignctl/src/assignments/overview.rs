@@ -1,4 +1,4 @@
-//! What the table wants of accounts against what AWS has: the one picture that `plan`, `apply` and `report` show,
+//! What the table wants of accounts next to what AWS has: the one picture that `plan`, `apply` and `report` show,
 //! whether it comes from AWS or from a snapshot. Pure.
 
 use std::collections::HashMap;
@@ -94,7 +94,7 @@ pub struct HeldAccess {
     pub principal: PrincipalReport,
 }
 
-/// Of accounts and of grants.
+/// Counts of accounts and of grants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanCounts {
@@ -124,12 +124,12 @@ impl Overview {
         overview
     }
 
-    /// What is to be created.
+    /// Returns what is to be created.
     pub fn planned(&self) -> impl Iterator<Item = &Assignment> {
         self.accounts.iter().flat_map(AccountAccess::planned)
     }
 
-    /// What became of it.
+    /// Sets what became of the grants.
     pub fn settle(&mut self, mut settled: HashMap<Assignment, Settled>) {
         for grant in self.accounts.iter_mut().flat_map(|access| &mut access.grants) {
             if let Some(settled) = grant.assignment.as_ref().and_then(|wanted| settled.remove(wanted)) {
@@ -139,7 +139,7 @@ impl Overview {
         self.recount();
     }
 
-    /// After statuses have changed: what each account, and all of them, come to.
+    /// Counts again after statuses have changed, for each account and for all of them.
     fn recount(&mut self) {
         let grants = self.accounts.iter().flat_map(|account| &account.grants);
         let grants = Counts::of(grants.map(|grant| &grant.status));
@@ -193,7 +193,7 @@ impl AccountAccess {
         }
     }
 
-    /// What is to be created in it.
+    /// Returns what is to be created in it.
     pub fn planned(&self) -> impl Iterator<Item = &Assignment> {
         let planned = |grant: &&WantedGrant| grant.status == Status::Planned;
         self.grants.iter().filter(planned).filter_map(|grant| grant.assignment.as_ref())

@@ -108,7 +108,7 @@ impl Line {
     fn of_held(held: &HeldAccess, standing: Standing) -> Line {
         let why = match standing {
             Standing::Complete | Standing::Incomplete => "no row explains it",
-            Standing::Ignored | Standing::NotReady => "is there all the same",
+            Standing::Ignored | Standing::NotReady => "is there, but the table does not apply",
         };
         Line {
             mark: '~',
@@ -140,9 +140,9 @@ pub fn summary(counts: &PlanCounts) -> String {
     let PlanCounts { accounts, complete, incomplete, ignored, not_ready, grants, unexplained } = *counts;
     let Counts { created, present, planned, unresolved, failed, pending } = grants;
     let some = |numbers: &[(usize, &str)]| {
-        let told: Vec<String> =
+        let shown: Vec<String> =
             numbers.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
     format!(
         "{}: {}\n{}: {}\n",

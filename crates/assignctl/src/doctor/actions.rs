@@ -22,7 +22,7 @@ pub struct Samples {
     pub unit: Option<String>,
 }
 
-/// A name and an id that nobody has: to be told so is to be allowed.
+/// A name and an id that nobody has. "Not found" then means that the call is allowed.
 const NOBODY: &str = "assignctl-doctor-looks-for-nobody";
 const NOBODYS_ID: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -53,7 +53,7 @@ pub fn topics() -> Vec<Topic> {
     ACTIONS.into_iter().map(action).collect()
 }
 
-/// In the order of the list; and what was found on the way.
+/// Calls the actions. Returns the checks in the order of the list, and what was found on the way.
 pub async fn call(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Samples) {
     let (center, organizations) = tokio::join!(of_center(examined, instance), of_organizations(examined));
     let ((mut checks, permission_set), (others, account, unit)) = (center, organizations);
@@ -88,7 +88,8 @@ async fn of_center(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Opti
         let in_management =
             examined.caller.as_ref().map(|Caller { account, .. }| Some(account) == management);
         if in_management == Some(false) {
-            let detail = "AWS answers it in the management account only; account by account is read instead";
+            let detail =
+                "AWS answers it in the management account only; accounts are read one by one instead";
             return action(name).unknown(detail, "nothing has to be done");
         }
         let nobody = PrincipalId::group(NOBODYS_ID);
@@ -98,11 +99,11 @@ async fn of_center(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Opti
     let (describe, for_principal, statuses, group, user, groups, users) = tokio::join!(
         describe,
         for_principal,
-        // Without it what is under way is not known, and a creation may be asked for twice, which does no harm.
+        // Without it what is under way is not known. A creation may then be asked for twice, which does no harm.
         tried(examined, "sso:ListAccountAssignmentCreationStatus", Status::Warning, center.some_creations()),
         tried(examined, "identitystore:GetGroupId", Status::Failed, center.group_id(NOBODY)),
         tried(examined, "identitystore:GetUserId", Status::Failed, center.user_id(NOBODY)),
-        // Without these, plans and reports show ids in place of names that the table does not have.
+        // Without these, plans and reports show ids instead of names that the table does not have.
         tried(examined, "identitystore:ListGroups", Status::Warning, center.may_list_groups()),
         tried(examined, "identitystore:ListUsers", Status::Warning, center.may_list_users()),
     );
@@ -152,7 +153,7 @@ async fn of_organizations(examined: &Examined<'_>) -> (Vec<Check>, Option<Member
         (None, Ok(_)) => nothing_to_ask_for(name, "an account in an OU"),
         (None, Err(_)) => action(name).depends_on("organizations:ListParents"),
     };
-    // It is asked only where DescribeAccount does not tell the OUs.
+    // The function asks it only if DescribeAccount does not give the OUs.
     let parents = result("organizations:ListParents", Status::Warning, parent.map(drop));
     checks.extend([describe, tags, parents, unit_check]);
     (checks, Some(member), unit)
@@ -203,7 +204,7 @@ async fn tried<T>(
 
 fn result(name: &str, denied: Status, answer: Result<(), CallError>) -> Check {
     match answer {
-        // Whoever is told that something does not exist was allowed to ask.
+        // If something was not found, the identity was allowed to ask.
         Ok(()) | Err(CallError { cause: Cause::NotFound, .. }) => action(name).ok("called"),
         Err(error) => action(name).not_answered(&error, denied),
     }

@@ -13,7 +13,7 @@ use crate::{session::Session, words};
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Ok,
-    /// It could not be found out. Never taken as good.
+    /// It could not be found out. It never counts as good.
     Unknown,
     Warning,
     Failed,
@@ -21,7 +21,7 @@ pub enum Status {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Stable.
+    /// A stable id: scripts match on it.
     pub id: String,
     pub group: Group,
     pub title: String,
@@ -71,12 +71,12 @@ impl Topic {
         self.is(Status::Unknown, detail, remedy)
     }
 
-    /// Another check has to be good first.
+    /// Returns a check that was not made, because another has to be good first.
     pub fn depends_on(self, other: &str) -> Check {
         self.unknown(format!("not looked at: it needs what \"{other}\" did not find"), "fix that first")
     }
 
-    /// After a call that did not succeed. `denied`: what it means that this identity may not make it.
+    /// Returns the check after a call that did not succeed. `denied` is the status if this identity may not make it.
     pub fn not_answered(self, error: &CallError, denied: Status) -> Check {
         let (status, remedy) = match error.cause {
             Cause::Denied => (denied, format!("allow this identity {}", error.operation)),
@@ -95,11 +95,11 @@ impl Topic {
     }
 }
 
-/// The longest that one check waits, and one that has many calls to make.
+/// The longest that one check waits, and a check that has many calls to make.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const MUCH_PATIENCE: Duration = Duration::from_secs(180);
 
-/// An answer that does not come in time is one more way of getting none.
+/// Waits for a call. An answer that does not come in time counts as none.
 pub async fn ask<T>(
     session: &Session,
     operation: &'static str,

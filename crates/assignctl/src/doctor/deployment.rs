@@ -20,7 +20,7 @@ const FUNCTIONS: [(&str, &str, &str); 2] = [
     ("BackfillFunctionName", "backfill-function", "function of the backfill"),
 ];
 
-/// A queue likewise.
+/// A queue by its output, its id here, and what it is called.
 const QUEUES: [(&str, &str, &str); 2] = [
     ("UndeliveredEventsQueueUrl", "undelivered-events", "queue of undelivered events"),
     ("FailedInvocationsQueueUrl", "failed-invocations", "queue of failed invocations"),
@@ -119,7 +119,7 @@ pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
     Stack { functions, queues, ..looked }
 }
 
-/// The settings, when it is known what they should agree with.
+/// Judges the settings, after it is known what they should agree with.
 pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
     let Stack { mut checks, functions, queues, found } = stack;
     let instance = examined.center.instance_arn();
@@ -131,7 +131,7 @@ pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
     };
     for (id, title, function) in &functions {
         let check = settings::settings(of_settings(id, title), function, &expected);
-        // After the function that it is of.
+        // It comes after its function.
         let place = checks.iter().position(|check| check.id == *id).map_or(checks.len(), |place| place + 1);
         checks.insert(place, check);
     }
@@ -146,7 +146,7 @@ pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
     checks
 }
 
-/// That this identity may not look says nothing of the deployment.
+/// Returns a check that could not look. If this identity may not look, that says nothing about the deployment.
 fn not_looked_at(topic: Topic, error: &CallError) -> Check {
     if error.cause == Cause::NotFound
         || error.code.as_deref().is_some_and(|code| code.contains("NonExistent"))
@@ -224,7 +224,7 @@ async fn function(
     })
 }
 
-/// How many messages are in it, those included that somebody is just looking at.
+/// Returns how many messages are in it, including those that somebody is looking at.
 async fn queue(session: &Session, client: &aws_sdk_sqs::Client, url: &str) -> Result<Option<u64>, CallError> {
     const OPERATION: &str = "sqs:GetQueueAttributes";
     let names = [

@@ -23,7 +23,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// `aws`, `aws-us-gov` and so on.
+    /// Returns the partition: `aws`, `aws-us-gov` and so on.
     pub fn partition(&self) -> &str {
         self.arn.split(':').nth(1).unwrap_or("aws")
     }
@@ -42,7 +42,7 @@ fn identity(id: &str, title: &str) -> Topic {
     topic(Group::Identity, id, title)
 }
 
-/// What needs a Region and credentials.
+/// Returns the topics that need a Region and credentials.
 pub fn topics() -> Vec<Topic> {
     vec![
         identity("organization", "organization"),
@@ -51,7 +51,7 @@ pub fn topics() -> Vec<Topic> {
     ]
 }
 
-/// The settings of the function, as far as this environment has them.
+/// Checks the settings of the function, as far as this environment has them.
 pub fn settings() -> (Check, Option<Settings>) {
     let topic = identity("settings", "settings in this environment");
     match Settings::from_environment() {
@@ -60,7 +60,7 @@ pub fn settings() -> (Check, Option<Settings>) {
     }
 }
 
-/// A variable that is set to nothing names no Region.
+/// Returns the Region. A variable that is empty counts as not set.
 fn named(sdk: &SdkConfig) -> Option<&str> {
     sdk.region().map(AsRef::as_ref).filter(|region: &&str| !region.is_empty())
 }
@@ -102,25 +102,25 @@ pub async fn caller(session: &Session, sdk: &SdkConfig) -> (Check, Option<Caller
     }
 }
 
-/// Asked apart, since a call without credentials looks like one that nobody answered.
+/// Looks for credentials first, because a call without them looks like one that nobody answered.
 async fn has_credentials(session: &Session, sdk: &SdkConfig) -> Result<(), String> {
     let Some(provider) = sdk.credentials_provider() else { return Err("none are configured".into()) };
     match within(session, PATIENCE, provider.provide_credentials()).await {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => {
-            let mut told = error.to_string();
+            let mut causes = error.to_string();
             let mut inner = std::error::Error::source(&error);
             while let Some(source) = inner {
-                told += &format!(": {source}");
+                causes += &format!(": {source}");
                 inner = source.source();
             }
-            Err(told)
+            Err(causes)
         }
-        None => Err("no answer in time from where they are kept".into()),
+        None => Err("the source of credentials did not answer in time".into()),
     }
 }
 
-/// The management account, from Organizations or else from the settings.
+/// Finds the management account, from Organizations or else from the settings.
 pub async fn organization(examined: &Examined<'_>) -> (Check, Option<String>) {
     let topic = identity("organization", "organization");
     let set = examined.management.clone();
@@ -149,12 +149,12 @@ pub async fn organization(examined: &Examined<'_>) -> (Check, Option<String>) {
     }
 }
 
-/// `true`: the instance is there.
+/// Looks for the instance. `true`: it is there.
 pub async fn instance(examined: &Examined<'_>) -> (Check, bool) {
     let topic = identity("instance", "Identity Center instance");
     let center = &examined.center;
     let region = center.region().unwrap_or_default();
-    // First what there is: a call that is denied must not be taken for a Region without an instance.
+    // This comes first: a call that is denied must not be taken for a Region without an instance.
     if let Err(error) = ask(examined.session, "sso:ListInstances", center.instance_arns()).await {
         return (topic.not_answered(&error, Status::Failed), false);
     }

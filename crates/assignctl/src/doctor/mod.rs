@@ -1,7 +1,7 @@
-//! `assignctl doctor`: can this identity, in this Region, do the job, and is the deployed function well? Reads only,
-//! and never calls a write to see whether it is allowed.
+//! `assignctl doctor`: can this identity, in this Region, do the job, and is the deployed function sound? It only
+//! reads, and never calls a write to see whether it is allowed.
 //!
-//! It goes on after a check that failed. What could not be found out is `unknown`, with the reason, and never `ok`.
+//! A failed check does not stop the others. What could not be found out is `unknown`, with the reason, and never `ok`.
 
 mod actions;
 mod check;
@@ -106,7 +106,7 @@ async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check>
     checks
 }
 
-/// All that cannot be looked at without a Region and credentials.
+/// Returns the checks that cannot be made without a Region and credentials.
 fn without(missing: &str, arguments: &arguments::Doctor) -> Vec<Check> {
     let topics = identity::topics()
         .into_iter()

@@ -28,7 +28,7 @@ pub fn topics() -> Vec<Topic> {
     vec![of_table("names", "names"), of_table("pinned", "permission sets of the management account")]
 }
 
-/// The third is whether a DynamoDB table may be read, where it is one.
+/// Reads the table. The third part says whether it may be read, if it is a DynamoDB table.
 pub async fn table(session: &Session) -> (Check, Option<Table>, Option<Check>) {
     let topic = of_table("table", "table");
     let location = &session.table;
@@ -122,7 +122,7 @@ pub async fn resolve(examined: &Examined<'_>, instance: bool) -> (Check, Option<
     (check, Some(sets))
 }
 
-/// A permission set that is provisioned in the management account can be assigned by that account only.
+/// Looks for permission sets that only the management account may assign, because they are provisioned there.
 pub async fn pinned(examined: &Examined<'_>, sets: Option<Sets>, administrator: Administrator) -> Check {
     let topic = of_table("pinned", "permission sets of the management account");
     let Some(sets) = sets else { return topic.depends_on("names") };

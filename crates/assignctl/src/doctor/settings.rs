@@ -10,7 +10,7 @@ use super::check::{Check, Status, Topic};
 /// Identity Center's quotas for the whole organization.
 const REQUESTS_PER_SECOND: u64 = 20;
 const OUTSTANDING: u64 = 15;
-/// A creation takes seconds, and minutes where Identity Center is busy.
+/// A creation takes seconds, or minutes if Identity Center is busy.
 const SHORT_TIMEOUT: i32 = 60;
 
 const REDEPLOY: &str = "change the stack's parameters, and deploy it again";
@@ -28,9 +28,9 @@ pub struct Deployed {
     pub timeout: Option<i32>,
     /// Megabytes.
     pub memory: Option<i32>,
-    /// Or why it is not known.
+    /// An error says why it is not known.
     pub environment: Result<BTreeMap<String, String>, String>,
-    /// `None`: nothing is reserved. Or why it is not known.
+    /// `None`: nothing is reserved. An error says why it is not known.
     pub reserved: Result<Option<i32>, String>,
 }
 
@@ -51,22 +51,22 @@ pub struct Expected<'a> {
 }
 
 pub fn stack(topic: Topic, status: &str, reason: Option<&str>) -> Check {
-    let told = reason.map_or(status.to_owned(), |reason| format!("{status}: {reason}"));
+    let detail = reason.map_or(status.to_owned(), |reason| format!("{status}: {reason}"));
     match status {
-        "ROLLBACK_COMPLETE" | "DELETE_COMPLETE" => topic.failed(told, "deploy it again"),
+        "ROLLBACK_COMPLETE" | "DELETE_COMPLETE" => topic.failed(detail, "deploy it again"),
         _ if status.contains("FAILED") => {
-            topic.failed(told, "see the stack's events for the cause, and deploy it again")
+            topic.failed(detail, "see the stack's events for the cause, and deploy it again")
         }
         "UPDATE_ROLLBACK_COMPLETE" => topic.is(
             Status::Warning,
-            format!("{told}; the last deployment was undone"),
+            format!("{detail}; the last deployment was undone"),
             "see the stack's events for the cause, and deploy it again",
         ),
-        _ if status.ends_with("_COMPLETE") => topic.ok(told),
+        _ if status.ends_with("_COMPLETE") => topic.ok(detail),
         _ if status.ends_with("_IN_PROGRESS") => {
-            topic.is(Status::Warning, told, "wait for the deployment to end, and run it again")
+            topic.is(Status::Warning, detail, "wait for the deployment to end, and run it again")
         }
-        _ => topic.unknown(told, "see the stack in the console"),
+        _ => topic.unknown(detail, "see the stack in the console"),
     }
 }
 
@@ -75,7 +75,7 @@ pub fn state(topic: Topic, function: &Deployed) -> Check {
         function;
     let because =
         |reason: &Option<String>| reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-    let again = "deploy it again; `aws lambda get-function` tells more";
+    let again = "deploy it again; `aws lambda get-function` shows more";
     match (state.as_deref(), last_update.as_deref()) {
         (Some("Failed"), _) => {
             return topic.failed(format!("{name} is in state Failed{}", because(state_reason)), again);
@@ -101,7 +101,7 @@ pub fn state(topic: Topic, function: &Deployed) -> Check {
             "set the parameter ReservedConcurrency (or BackfillConcurrency), and deploy the stack again",
         );
     }
-    let told = format!(
+    let detail = format!(
         "{name}, {} s, {} MB{}",
         timeout.unwrap_or_default(),
         memory.unwrap_or_default(),
@@ -114,10 +114,10 @@ pub fn state(topic: Topic, function: &Deployed) -> Check {
     match timeout {
         Some(timeout) if *timeout < SHORT_TIMEOUT => topic.is(
             Status::Warning,
-            format!("{told}: an assignment can take longer than its timeout"),
+            format!("{detail}: an assignment can take longer than its timeout"),
             "give it 300 seconds, as template.yaml does",
         ),
-        _ => topic.ok(told),
+        _ => topic.ok(detail),
     }
 }
 
@@ -176,7 +176,8 @@ pub fn settings(topic: Topic, function: &Deployed, expected: &Expected<'_>) -> C
     topic.is(status, failures.join("\n"), REDEPLOY)
 }
 
-/// The quotas hold for the organization, so the functions share them, each as often as it may run at a time.
+/// Adds up what the functions may ask. The quotas hold for the organization, so the functions share them. Each counts
+/// as often as it may run at a time.
 pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
     let (mut requests, mut outstanding, mut unbounded) = (0, 0, Vec::new());
     for function in functions {
@@ -192,13 +193,13 @@ pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
         requests += u64::from(configured.max_requests_per_second) * at_a_time;
         outstanding += configured.max_outstanding as u64 * at_a_time;
     }
-    let told = format!(
+    let detail = format!(
         "{requests} requests a second of {REQUESTS_PER_SECOND}, {outstanding} outstanding creations of {OUTSTANDING}"
     );
     if requests > REQUESTS_PER_SECOND || outstanding > OUTSTANDING {
         return topic.is(
             Status::Warning,
-            format!("{told}: more than Identity Center's quotas, so it will throttle"),
+            format!("{detail}: more than Identity Center's quotas, so it will throttle"),
             "lower MaxRequestsPerSecond and MaxOutstanding, or those of the backfill, or the concurrency, and deploy \
              the stack again",
         );
@@ -207,7 +208,7 @@ pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
         return topic.is(
             Status::Warning,
             format!(
-                "{told}, by one invocation at a time; but no concurrency is reserved for {}, and two invocations \
+                "{detail}, by one invocation at a time; but no concurrency is reserved for {}, and two invocations \
                  do not know of each other",
                 unbounded.join(" and ")
             ),
@@ -216,11 +217,11 @@ pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
     }
     if let Some(why) = functions.iter().find_map(|function| function.reserved.as_ref().err()) {
         return topic.unknown(
-            format!("{told}, by one invocation at a time; how many run at a time is not known: {why}"),
+            format!("{detail}, by one invocation at a time; how many run at a time is not known: {why}"),
             "allow this identity lambda:GetFunctionConcurrency",
         );
     }
-    topic.ok(told)
+    topic.ok(detail)
 }
 
 pub fn queue(topic: Topic, id: &str, url: &str, messages: Option<u64>) -> Check {
@@ -239,7 +240,7 @@ pub fn queue(topic: Topic, id: &str, url: &str, messages: Option<u64>) -> Check 
         number,
         format!(
             "look: `aws sqs receive-message --max-number-of-messages 10 --queue-url {url}`\n\
-             mend what the messages name, then redrive each: `aws lambda invoke` the function with {event}, or \
+             fix what the messages name, then redrive each: `aws lambda invoke` the function with {event}, or \
              `assignctl apply --all` for all of them\n\
              then empty it: `aws sqs purge-queue --queue-url {url}`"
         ),
@@ -290,7 +291,7 @@ mod tests {
             (&[("MANAGEMENT_ACCOUNT_ID", "111122223333")], &file, Status::Failed, "111122223333"),
             (&[("MANAGEMENT_ACCOUNT_ID", "123456789012")], &file, Status::Ok, ""),
         ];
-        for (environment, table, status, told) in cases {
+        for (environment, table, status, text) in cases {
             let expected = Expected {
                 table,
                 instance: Some(INSTANCE),
@@ -299,13 +300,13 @@ mod tests {
             };
             let check = settings(deployed("s", "settings"), &function(environment), &expected);
             assert_eq!(check.status, status, "{environment:?}: {check:?}");
-            assert!(check.detail.contains(told), "{environment:?}: {check:?}");
+            assert!(check.detail.contains(text), "{environment:?}: {check:?}");
             assert_eq!(check.remedy.is_some(), status != Status::Ok);
         }
     }
 
     #[test]
-    fn what_was_not_found_is_no_fault_of_the_settings() {
+    fn what_was_not_found_is_not_a_fault_of_the_settings() {
         let file = TableLocation::File("assignments.json".into());
         let expected = Expected {
             table: &file,
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_well_only_where_lambda_says_so() {
+    fn a_function_is_sound_only_if_lambda_reports_it() {
         let sound = || function(&[]);
         let text = |text: &str| Some(text.to_owned());
         let cases = [

@@ -1,7 +1,7 @@
-//! Actions that cannot be tried without an effect, and those of another role: what IAM's policy simulator says.
+//! Actions that cannot be tried without an effect, and those of another role. IAM's policy simulator judges them.
 //!
-//! The simulator knows the identity's own policies. It does not know service control policies, nor conditions for which
-//! it is given no values.
+//! The simulator knows the identity's own policies. It does not know service control policies, or conditions if it gets
+//! no values for them.
 
 use assigner_aws::client::call_error;
 use assigner_core::{
@@ -20,10 +20,10 @@ use super::{
     identity::Caller,
 };
 
-/// What only shows by its effect.
+/// What can only be tried by doing it.
 const WRITES: [&str; 2] = ["sso:CreateAccountAssignment", "sso:DescribeAccountAssignmentCreationStatus"];
 
-/// What the function of vended accounts needs besides.
+/// What the function for vended accounts also needs.
 const READS: [&str; 13] = [
     "sso:ListInstances",
     "sso:ListPermissionSets",
@@ -82,7 +82,7 @@ pub async fn simulate(examined: &Examined<'_>, role: Option<&str>, samples: &Sam
     checks
 }
 
-/// The principal whose policies count for this identity.
+/// Returns the principal whose policies count for this identity.
 async fn principal(examined: &Examined<'_>, client: &Client) -> Result<String, String> {
     const OPERATION: &str = "iam:GetRole";
     let Some(Caller { arn, .. }) = &examined.caller else {
@@ -91,7 +91,7 @@ async fn principal(examined: &Examined<'_>, client: &Client) -> Result<String, S
     match Principal::of(arn) {
         Principal::Itself => Ok(arn.clone()),
         Principal::Role { plain, name } => {
-            // A session's ARN does not tell the role's path.
+            // A session's ARN does not contain the role's path.
             let call = async {
                 client.get_role().role_name(&name).send().await.map_err(|error| call_error(OPERATION, error))
             };
@@ -107,7 +107,7 @@ async fn principal(examined: &Examined<'_>, client: &Client) -> Result<String, S
     }
 }
 
-/// Whose policies an ARN of sts:GetCallerIdentity stands for.
+/// Whose policies count for an ARN of sts:GetCallerIdentity.
 #[derive(Debug, PartialEq, Eq)]
 enum Principal {
     /// An IAM user.
@@ -142,7 +142,7 @@ enum Resources {
     NotNeeded,
 }
 
-/// What an action is simulated on: real things, because policies name them.
+/// Returns what an action is simulated on: real things, because policies name them.
 fn resources(action: &str, examined: &Examined<'_>, samples: &Samples) -> Resources {
     let partition = examined.caller.as_ref().map_or("aws", Caller::partition);
     let instance = || examined.center.instance_arn().ok_or("an Identity Center instance");
@@ -213,7 +213,7 @@ async fn decided(
     }
 }
 
-/// Allowed is what is allowed on every resource that the action needs.
+/// Judges an action. It is allowed only if it is allowed on every resource that it needs.
 fn judge(topic: Topic, who: &str, action: &str, results: &[EvaluationResult]) -> Check {
     let mut denied = Vec::new();
     let mut missing: Vec<&str> = Vec::new();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_allowed_only_where_it_is_on_every_resource() {
+    fn an_action_is_allowed_only_if_it_is_on_every_resource() {
         use aws_sdk_iam::types::ResourceSpecificResult;
         let result = |decision: &str, on: &[(&str, &str)], missing: &[&str]| {
             let specific = on.iter().map(|(resource, decision)| {

@@ -20,7 +20,7 @@ use crate::{
 /// A doubt about a row that is sound.
 #[derive(Clone, Debug)]
 pub struct Doubt {
-    /// Stable: scripts match on it.
+    /// A stable word: scripts match on it.
     pub kind: &'static str,
     /// Index of the row, from 0.
     pub row: usize,
@@ -66,7 +66,7 @@ struct Diagnostic {
     column: Option<usize>,
     #[serde(skip)]
     span: Option<Range<usize>>,
-    /// The row's id, where it helps to find the row.
+    /// The row's id, if it helps to find the row.
     #[serde(skip)]
     row_span: Option<Range<usize>>,
     /// Id of another row that it is about, too.
@@ -76,7 +76,7 @@ struct Diagnostic {
     other_span: Option<Range<usize>>,
 }
 
-/// `doubts` are those of a sound table.
+/// Runs the check. `doubts` returns the doubts of a sound table.
 pub async fn run<R: RowKind>(
     session: &Session,
     strict: bool,
@@ -110,7 +110,7 @@ pub async fn run<R: RowKind>(
             Err(_) => Vec::new(),
         },
     };
-    // In the order in which a person comes upon them.
+    // In the order of the text.
     checked.faults.sort_by_key(|fault| (fault.row, fault.line, fault.column));
     if session.json {
         session.print_json(&checked);
@@ -128,7 +128,7 @@ fn of_fault(fault: &Fault, text: &Text<'_>) -> Diagnostic {
     let Fault { row, field, part, problem, remedy } = fault;
     let number = row.as_ref().map(|row| row.number);
     let span = match number {
-        // A text that is not JSON has one fault, which is where the reading ended.
+        // A text that is not JSON has one fault, at the place where the reading ended.
         None if field.is_empty() => text.syntax_error(),
         _ => text.find(number, field, *part),
     };
@@ -188,7 +188,7 @@ impl Diagnostic {
         self
     }
 
-    /// Where and what, in one line.
+    /// Returns where and what, in one line.
     fn title(&self) -> String {
         let mut title = match (self.row, &self.id) {
             (Some(row), Some(id)) => format!("row {row} ({})", clean(id)),
@@ -239,7 +239,7 @@ fn render(level: Level<'_>, diagnostic: &Diagnostic, path: &str, text: &Text<'_>
     Renderer::styled().render(&[group])
 }
 
-/// The lines of a span, and of others where they are near.
+/// Returns the lines of a span, and of other spans if they are near.
 fn snippet<'t>(
     text: &Text<'t>,
     path: &'t str,

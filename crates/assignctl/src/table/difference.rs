@@ -22,7 +22,7 @@ pub struct Changed {
     pub fields: Vec<Field>,
 }
 
-/// A field by its path, such as `accounts.ous`. Absent is no value.
+/// A field by its path, such as `accounts.ous`. If it is absent, it has no value.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Field {
     pub field: String,
@@ -69,7 +69,7 @@ impl Difference {
         format!("{} {rows}: {added} added, {changed} changed, {removed} removed", added + changed + removed)
     }
 
-    /// `fields`: those of a row, in the order of the documentation.
+    /// Returns text for a terminal. `fields` are those of a row, in the order of the documentation.
     pub fn to_text(&self, fields: &[&str]) -> String {
         let mut text = String::new();
         for row in &self.added {
@@ -93,7 +93,7 @@ fn shown(value: Option<&Value>) -> String {
     value.map_or("(not there)".to_owned(), |value| clean(&value.to_string()))
 }
 
-/// The id, then these fields in their order, and last what is not a field of a row.
+/// Returns the id, then these fields in their order, and last what is not a field of a row.
 fn whole(row: &Value, fields: &[&str]) -> String {
     let mut text = clean(row["id"].as_str().unwrap_or_default());
     let all = row.as_object().into_iter().flatten();
@@ -105,7 +105,7 @@ fn whole(row: &Value, fields: &[&str]) -> String {
     text
 }
 
-/// The values that differ, objects taken apart.
+/// Returns the values that differ, with objects taken apart.
 fn fields(old: &Value, new: &Value) -> Vec<Field> {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     take_apart("", old, &mut before);

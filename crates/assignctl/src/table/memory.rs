@@ -1,6 +1,6 @@
 //! What a file was pulled from: the rows of the DynamoDB table as they were, in a small file next to it.
 //!
-//! A push sees by it which rows somebody else changed since. It belongs to one working copy; do not commit it.
+//! A push uses it to see which rows somebody else has changed since. It belongs to one working copy; do not commit it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Rows;
 use crate::session::Session;
 
-/// A few times a table, since it is indented.
+/// A few times the size of a table, because it is indented.
 const LARGEST: usize = 64 * 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -21,7 +21,7 @@ struct Memory {
     rows: Rows,
 }
 
-/// What this table was; or, for a person, why there is none.
+/// Returns what this table was, or a text for a person that says why that is not known.
 pub fn recall(file: &Path, table: &str, region: Option<&String>) -> Result<Rows, String> {
     let text = path(file).and_then(|path| files::whole(&path, LARGEST).ok());
     let text = text.ok_or_else(|| format!("{} was not pulled here", file.display()))?;
@@ -35,17 +35,20 @@ pub fn recall(file: &Path, table: &str, region: Option<&String>) -> Result<Rows,
     }
 }
 
-/// A memory that cannot be written only makes the next push less careful.
+/// Writes the memory. If that fails, the next push is only less careful.
 pub fn remember(session: &Session, file: &Path, table: &str, region: Option<String>, rows: Rows) {
     let Some(path) = path(file) else { return };
     let memory = Memory { table: table.to_owned(), region, rows };
     let text = serde_json::to_vec_pretty(&memory).unwrap_or_default();
     if let Err(failure) = session.write(&path, &text) {
-        session.note(&format!("note: {}; the next push cannot tell what changed since now", failure.message));
+        session.note(&format!(
+            "note: {}; the next push cannot see what others change from now on",
+            failure.message
+        ));
     }
 }
 
-/// `.assignments.json.pulled`. A device or a pipe has none.
+/// Returns the path, such as `.assignments.json.pulled`. A device or a pipe has none.
 fn path(file: &Path) -> Option<PathBuf> {
     if std::fs::metadata(file).is_ok_and(|file| !file.is_file()) {
         return None;

@@ -57,7 +57,7 @@ fn rows<R: RowKind>(table: &Table<R>) -> Rows {
     table.rows.iter().map(|row| (row.id().to_owned(), value(row))).collect()
 }
 
-/// A table in a file.
+/// Reads a table in a file.
 async fn of_file<R: RowKind>(session: &Session, path: &Path) -> Result<Table<R>, Failure> {
     session.require_file(path)?;
     Ok(session.source(&TableLocation::File(path.to_owned())).await.load().await?)
@@ -69,7 +69,7 @@ struct Remote<R> {
 }
 
 impl<R> Remote<R> {
-    /// The items as rows, sets of strings in the order of these other rows.
+    /// Returns the items as rows, with sets of strings in the order of these other rows.
     fn rows(&self, like: &Rows) -> Rows {
         self.items.iter().map(|item| (item.id.clone(), item.row(like.get(&item.id)))).collect()
     }
@@ -88,7 +88,7 @@ async fn read<R: RowKind>(session: &Session, dynamodb: &DynamoDbTable) -> Result
                 dynamodb.name(),
                 dynamodb.region().unwrap_or_default()
             ),
-            "correct the name or AWS_REGION; the stack makes the table if its parameter TableSource is dynamodb",
+            "correct the name or AWS_REGION; the stack creates the table if its parameter TableSource is dynamodb",
         )),
         Err(NoItems::NotATable(problem)) => {
             Err(NoItems::NotATable(format!("{}: {problem}", session.table)).into())
@@ -97,7 +97,7 @@ async fn read<R: RowKind>(session: &Session, dynamodb: &DynamoDbTable) -> Result
     }
 }
 
-/// How a push or a pull ended well, or where it stopped to be looked at.
+/// How a push or a pull ended: well, or with a difference that nobody has confirmed.
 #[derive(Clone, Copy)]
 enum Outcome {
     Unchanged,

@@ -20,7 +20,7 @@ pub struct Text<'t> {
     value: Option<Value<'t>>,
 }
 
-/// Some whole lines of a text, or a part of one where it is very long.
+/// Some whole lines of a text, or a part of a line if it is very long.
 pub struct Window {
     pub bytes: Range<usize>,
     /// Number of its first line, from 1.
@@ -29,7 +29,7 @@ pub struct Window {
 
 /// Lines farther away are not shown next to each other.
 const NEAR: usize = 12;
-/// So much of a long line is shown on either side of what is wrong in it.
+/// How much of a long line is shown on either side of what is wrong in it.
 const MARGIN: usize = 200;
 
 impl<'t> Text<'t> {
@@ -59,13 +59,13 @@ impl<'t> Text<'t> {
         self.text.get(bytes.clone()).unwrap_or_default()
     }
 
-    /// Both from 1; the column in characters.
+    /// Returns line and column, both from 1; the column is in characters.
     pub fn line_and_column(&self, at: usize) -> (usize, usize) {
         let line = self.line(at);
         (line + 1, self.get(&(self.lines[line]..at)).chars().count() + 1)
     }
 
-    /// Of the line that holds the byte, from 0.
+    /// Returns the index of the line that holds the byte, from 0.
     fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|start| *start <= at).saturating_sub(1)
     }
@@ -79,7 +79,7 @@ impl<'t> Text<'t> {
             && one.start.abs_diff(other.start) <= NEAR * MARGIN
     }
 
-    /// The lines that hold all of these.
+    /// Returns the lines that hold all of these.
     pub fn window<'s>(&self, spans: impl Iterator<Item = &'s Range<usize>>) -> Window {
         let (start, end) =
             spans.fold((usize::MAX, 0), |(start, end), span| (start.min(span.start), end.max(span.end)));
@@ -96,7 +96,7 @@ impl<'t> Text<'t> {
         at
     }
 
-    /// Where the text stops being JSON.
+    /// Returns where the text stops being JSON.
     pub fn syntax_error(&self) -> Option<Range<usize>> {
         let error = serde_json::from_str::<serde::de::IgnoredAny>(self.text).err()?;
         let line = error.line().checked_sub(1)?;
@@ -106,7 +106,8 @@ impl<'t> Text<'t> {
         Some(at..at + next)
     }
 
-    /// The field of a row, counted from 1, or of the table; where it is absent, what should have it.
+    /// Returns the field of a row, counted from 1, or of the table. If the field is absent, it returns what should have
+    /// it.
     pub fn find(&self, row: Option<usize>, field: &str, part: Part) -> Option<Range<usize>> {
         let mut value = self.value.as_ref()?;
         if let Some(row) = row {
@@ -124,20 +125,20 @@ impl<'t> Text<'t> {
         Some(self.first_line(found.unwrap_or_else(|| bytes(value.range()))))
     }
 
-    /// The part of a range that lies in its first line.
+    /// Returns the part of a range that lies in its first line.
     fn first_line(&self, range: Range<usize>) -> Range<usize> {
         let end = self.line_end(self.line(range.start));
         range.start..range.end.min(end)
     }
 }
 
-/// The last field of this name: of two, it is the one too many.
+/// Returns the last field of this name: if there are two, it is the redundant one.
 fn last<'v, 't>(value: &'v Value<'t>, name: &str) -> Option<&'v ObjectProp<'t>> {
     value.as_object()?.properties.iter().rev().find(|property| property.name.as_str() == name)
 }
 
-/// Follows a path such as `accounts.tags.a.b[0]`. Keys may have dots and brackets of their own and are cut where they
-/// are long, so each key that the path can begin with is tried.
+/// Follows a path such as `accounts.tags.a.b[0]`. Keys may contain dots and brackets, and are cut if they are long. So
+/// each key that the path can begin with is tried.
 fn descend(value: &Value<'_>, path: &str, part: Part) -> Option<Range<usize>> {
     if path.is_empty() {
         return Some(bytes(value.range()));
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_json_is_wrong_where_reading_ended() {
+    fn a_text_that_is_not_json_is_wrong_at_the_place_where_reading_ended() {
         let cases = [
             ("{ \"a\": 1,\n  \"é\" 2 }", "2", (2, 7)),
             ("{ \"a\": [1, 2 }", "}", (1, 14)),

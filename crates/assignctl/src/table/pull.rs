@@ -100,7 +100,7 @@ struct Existing<R> {
 
 /// Why it cannot be compared with the table.
 enum Unusable {
-    /// It is a file, and not a sound table.
+    /// It is a file, but not a sound table.
     Faults(Failure),
     Unread(Failure),
 }
@@ -129,8 +129,8 @@ async fn existing<R: RowKind>(session: &Session, file: &Path) -> Result<Option<E
     Ok(Some(Existing { table, schema }))
 }
 
-/// Rows stay where the existing file has them, and new ones come at the end, so that a version control shows what
-/// changed and no more.
+/// Returns the text of the file. Rows stay at their places in the existing file, and new ones come at the end, so that
+/// version control shows only what changed.
 fn text<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String {
     struct Document<'a, R> {
         schema: Option<&'a str>,

@@ -108,7 +108,7 @@ fn changes<R>(remote: &Remote<R>, present: &Rows, wanted: &Rows) -> Vec<Change> 
     changes
 }
 
-/// A wrong file, or a wrong table, must not cost everybody their access to the next account.
+/// Refuses to empty the table: with a wrong file or a wrong table, nobody would get access to the next account.
 fn refuse_emptiness(present: &Rows, wanted: &Rows, file: &Path, name: &str) -> Result<(), Failure> {
     let message = if wanted.is_empty() {
         format!("{} has no rows; pushed, no account would get any assignment", file.display())
@@ -133,7 +133,7 @@ fn refuse_large_items(changes: &[Change]) -> Result<(), Failure> {
     ))
 }
 
-/// Rows that changed since the pull and would be overwritten.
+/// Returns the rows that changed since the pull and would be overwritten.
 fn changed_since_the_pull<R>(
     session: &Session,
     changes: &[Change],
@@ -195,7 +195,7 @@ fn failure(unwritten: Unwritten, name: &str) -> Failure {
     }
     if !unclear.is_empty() {
         message += &format!(
-            "; {} of which nobody knows whether they were written, since there was no clear answer: {}",
+            "; {} may have been written, because there was no clear answer: {}",
             plural(unclear.len(), "row"),
             list(&unclear)
         );

@@ -51,7 +51,7 @@ vault  555566667777  Workloads/Prod
 }
 
 #[test]
-fn nothing_is_created_where_nobody_said_yes() {
+fn nothing_is_created_if_nobody_said_yes() {
     let world = Served::new(PROGRAM);
     let refused = world.run(&["apply", "--all"]).stdin("yes\n").assert().code(2);
     let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
@@ -65,7 +65,7 @@ fn nothing_is_created_where_nobody_said_yes() {
 }
 
 #[test]
-fn one_failure_does_not_stop_the_others_and_is_told_with_its_remedy() {
+fn one_failure_does_not_stop_the_others_and_is_reported_with_its_remedy() {
     let world = Served::new(PROGRAM);
     let reason = "Received a 403 status error: Access denied by IAM.".to_owned();
     let denied = Fault::on("CreateAccountAssignment", FaultKind::FailedStatus { reason: Some(reason) });
@@ -101,7 +101,7 @@ fn start(world: &Served, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Waits until so many creations were asked for.
+/// Waits until this many creations were asked for.
 fn until_creations(world: &Served, count: usize) {
     let end = Instant::now() + Duration::from_secs(60);
     while world.stand_in.creations().len() < count {
@@ -156,7 +156,7 @@ fn a_second_signal_waits_no_longer() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_gone_on_with_and_nothing_is_asked_for_twice() {
+fn a_killed_run_is_continued_and_nothing_is_asked_for_twice() {
     let world = Served::with(PROGRAM, Organization::sample(), Duration::from_secs(2));
     let mut child = start(&world, &["apply", "--all", "--yes", "--max-outstanding", "3"]);
     until_creations(&world, 3);

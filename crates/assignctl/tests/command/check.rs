@@ -41,7 +41,7 @@ const DOUBTFUL: &str = r#"{
 }
 "#;
 
-/// In a directory of its own, so that the output names the file and no path of a machine.
+/// Checks a table in a directory of its own, so that the output names the file and no path of a machine.
 fn check(text: &str, arguments: &[&str]) -> OutputAssert {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("table.json"), text).unwrap();
@@ -142,7 +142,7 @@ table.json is refused, with 9 faults
 }
 
 #[test]
-fn a_text_that_is_no_json_is_shown_where_it_breaks_off() {
+fn a_text_that_is_not_json_is_shown_at_the_place_where_it_breaks_off() {
     check("{ \"assignments\": [\n  { \"id\": \"a\" \"group\": 1 }\n] }\n", &[]).code(2).stdout_eq(str![[
         r#"
 error: table: not JSON: expected `,` or `}` at line 2 column 15
@@ -217,9 +217,9 @@ fn with_an_organization_more_rows_are_doubtful() {
     let world = Served::new(PROGRAM);
     let (snapshot, table) = (world.snapshot(), Served::file(DOUBTFUL));
     let arguments = ["check", "--snapshot", path(&snapshot), "--table", path(&table), "--json"];
-    let told = assignctl(&arguments).assert().success();
-    let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
-    let warnings: Vec<_> = told["warnings"].as_array().unwrap().iter().collect();
+    let checked = assignctl(&arguments).assert().success();
+    let checked: serde_json::Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
+    let warnings: Vec<_> = checked["warnings"].as_array().unwrap().iter().collect();
     let found: Vec<String> = warnings
         .iter()
         .map(|one| format!("{} {} {}", one["id"], one["kind"], one["field"]).replace('"', ""))
@@ -243,9 +243,10 @@ again duplicate-grant null
 #[test]
 fn json_has_the_place_of_every_fault() {
     let refused = check(BAD, &["--json"]).code(2);
-    let told: serde_json::Value = serde_json::from_slice(&refused.get_output().stdout).unwrap();
-    assert_eq!((&told["sound"], told["faults"].as_array().unwrap().len()), (&json!(false), 9));
-    let unknown = told["faults"].as_array().unwrap().iter().find(|fault| fault["field"] == "accounts.nmaes");
+    let checked: serde_json::Value = serde_json::from_slice(&refused.get_output().stdout).unwrap();
+    assert_eq!((&checked["sound"], checked["faults"].as_array().unwrap().len()), (&json!(false), 9));
+    let unknown =
+        checked["faults"].as_array().unwrap().iter().find(|fault| fault["field"] == "accounts.nmaes");
     assert_eq!(
         unknown,
         Some(&json!({ "row": 2, "id": "two", "field": "accounts.nmaes", "problem": "is unknown", "line": 9,
@@ -255,25 +256,25 @@ fn json_has_the_place_of_every_fault() {
 
 #[test]
 fn the_table_of_the_repository_is_sound_and_has_no_doubtful_row() {
-    let told = assignctl(&["check", "--strict", "--json"]).assert().success();
-    let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
+    let checked = assignctl(&["check", "--strict", "--json"]).assert().success();
+    let checked: serde_json::Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
     assert_eq!(
-        told,
+        checked,
         json!({ "table": "assignments.json", "sound": true, "rows": 4, "faults": [], "warnings": [] })
     );
 }
 
 #[test]
-fn a_table_with_thousands_of_faults_or_of_rows_for_one_grant_is_judged_all_the_same() {
+fn a_table_with_thousands_of_faults_or_of_rows_for_one_grant_is_still_judged() {
     let rows = |row: &str, count: usize| format!(r#"{{ "assignments": [{}] }}"#, vec![row; count].join(","));
     let refused = check(&rows("{}", 5_000), &["--json"]).code(2);
-    let told: serde_json::Value = serde_json::from_slice(&refused.get_output().stdout).unwrap();
-    assert_eq!(told["faults"].as_array().unwrap().len(), 1_001);
+    let checked: serde_json::Value = serde_json::from_slice(&refused.get_output().stdout).unwrap();
+    assert_eq!(checked["faults"].as_array().unwrap().len(), 1_001);
     let row = r#"{ "id": "N", "permissionSet": "P", "group": "g", "accounts": { "ids": ["111122223333"] } }"#;
     let many: Vec<String> = (0..5_000).map(|n| row.replace('N', &n.to_string())).collect();
-    let told = check(&format!(r#"{{ "assignments": [{}] }}"#, many.join(",\n")), &["--json"]).success();
-    let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
-    let kinds: Vec<_> = told["warnings"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
-    assert_eq!(kinds, [&json!("not-compared")], "that rows are not compared is told");
+    let checked = check(&format!(r#"{{ "assignments": [{}] }}"#, many.join(",\n")), &["--json"]).success();
+    let checked: serde_json::Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
+    let kinds: Vec<_> = checked["warnings"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, [&json!("not-compared")], "it is reported that rows are not compared");
     check(&" ".repeat(5 << 20), &[]).code(2);
 }

@@ -68,7 +68,7 @@ fn colours_are_for_a_terminal_or_on_demand_and_never_against_no_color() {
 }
 
 #[test]
-fn wrong_use_is_told_with_what_to_do_and_exit_code_2() {
+fn wrong_use_is_reported_with_what_to_do_and_exit_code_2() {
     let world = Served::new(PROGRAM);
     let cases: &[&[&str]] = &[
         &["plan", "--account", "1234"],
@@ -100,7 +100,7 @@ fn wrong_use_is_told_with_what_to_do_and_exit_code_2() {
 }
 
 #[test]
-fn a_failure_is_json_where_json_was_asked_for() {
+fn a_failure_is_json_if_json_was_asked_for() {
     let world = Served::new(PROGRAM);
     let failed = world.run(&["plan", "--account", "999999999999", "--json"]).assert().code(1);
     assert_data_eq!(
@@ -113,7 +113,7 @@ fn a_failure_is_json_where_json_was_asked_for() {
 }
 
 #[test]
-fn an_endpoint_that_nobody_listens_at_is_told_before_long() {
+fn an_endpoint_that_nobody_listens_at_is_reported_soon() {
     let world = Served::new(PROGRAM);
     let failed = world.run(&["plan"]).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").assert().code(1);
     let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
@@ -121,7 +121,7 @@ fn an_endpoint_that_nobody_listens_at_is_told_before_long() {
 }
 
 #[test]
-fn missing_credentials_are_told_with_how_to_get_some() {
+fn missing_credentials_are_reported_with_how_to_get_some() {
     let world = Served::new(PROGRAM);
     let without = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     let command = without.iter().fold(world.run(&["plan"]), |command, name| command.env_remove(name));
@@ -131,7 +131,7 @@ fn missing_credentials_are_told_with_how_to_get_some() {
 }
 
 #[test]
-fn a_bad_setting_of_the_environment_is_told() {
+fn a_bad_setting_of_the_environment_is_reported() {
     let world = Served::new(PROGRAM);
     let failed = world.run(&["plan"]).env("MAX_OUTSTANDING", "many").assert().code(1);
     let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();

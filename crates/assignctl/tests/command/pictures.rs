@@ -1,13 +1,13 @@
 //! The pictures of the README, made from what the command prints, so that they stay true.
 //!
-//! `make pictures` makes them anew; a picture that does not show what the command prints fails here.
+//! `make pictures` recreates them. A picture that does not show what the command prints fails here.
 
 use snapbox::{Data, assert_data_eq, cmd::Command, file};
 
 use crate::{PROGRAM, assignctl};
 use world::Served;
 
-/// A terminal in which the command was just run.
+/// Returns the picture of a terminal in which the command was just run.
 fn terminal(line: &str, command: Command) -> String {
     let output = command.env("CLICOLOR_FORCE", "1").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

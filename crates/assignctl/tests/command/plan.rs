@@ -20,7 +20,7 @@ class-7  111122223333  Education/Rust
 
 management  123456789012
   nothing is done: account 123456789012 is the management account, which never receives an assignment
-  ~ AdministratorAccess  group platform-admins  is there all the same
+  ~ AdministratorAccess  group platform-admins  is there, but the table does not apply
 
 log-archive  222233334444  Security
   + ReadOnlyAccess  group auditors  row audit-everywhere
@@ -198,8 +198,8 @@ fn the_difference_of_two_tables_can_be_pasted_into_a_review() {
     }
     let arguments =
         ["plan", "--snapshot", path(&snapshot), "--against", "main.json", "--table", "edited.json"];
-    let told = world.run(&arguments).current_dir(directory.path()).assert().success();
-    let markdown = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
+    let planned = world.run(&arguments).current_dir(directory.path()).assert().success();
+    let markdown = String::from_utf8_lossy(&planned.get_output().stdout).into_owned();
     let (before, after) = markdown.split_once("as of ").unwrap();
     assert_data_eq!(
         format!("{before}as of …{}", &after[20..]),
@@ -231,8 +231,8 @@ Granted as before, by other rows:
     assert_eq!(rules("explainedByOthers"), ["auditing"]);
 
     let same = ["plan", "--snapshot", path(&snapshot), "--against", "assignments.json"];
-    let told = world.run(&same).assert().success();
-    let markdown = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
+    let planned = world.run(&same).assert().success();
+    let markdown = String::from_utf8_lossy(&planned.get_output().stdout).into_owned();
     assert!(markdown.contains("No account gains or loses a grant."), "{markdown}");
 }
 
@@ -258,14 +258,14 @@ fn names_cannot_break_out_of_the_terminal_or_the_markdown() {
 }
 
 #[test]
-fn what_may_not_be_listed_is_done_without_and_told() {
+fn what_may_not_be_listed_is_left_out_and_reported() {
     let world = Served::with_drift(PROGRAM);
     let denied = |operation: &str| Fault::on(operation, FaultKind::AccessDenied);
     world.stand_in.set_faults(vec![denied("ListGroups"), denied("ListUsers")]);
-    let told = world.run(&["plan", "--json"]).assert().code(1);
-    let notes = String::from_utf8_lossy(&told.get_output().stderr).into_owned();
+    let planned = world.run(&["plan", "--json"]).assert().code(1);
+    let notes = String::from_utf8_lossy(&planned.get_output().stderr).into_owned();
     assert!(notes.contains("ListGroups") && notes.contains("ListUsers"), "{notes}");
-    let plan: Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
+    let plan: Value = serde_json::from_slice(&planned.get_output().stdout).unwrap();
     assert_eq!((&plan["counts"]["planned"], &plan["counts"]["unexplained"]), (&json!(7), &json!(1)));
 }
 
@@ -282,7 +282,7 @@ fn a_delegated_administrator_gets_the_same_plan_account_by_account() {
 }
 
 #[test]
-fn an_account_that_may_not_be_looked_into_and_receives_nothing_is_told_and_no_obstacle() {
+fn an_account_that_may_not_be_read_and_receives_nothing_is_reported_and_not_an_obstacle() {
     let mut organization = Organization::sample();
     organization.accounts.retain(|account| account.id == "123456789012");
     let world = Served::with(PROGRAM, organization, std::time::Duration::from_millis(10));
@@ -291,8 +291,8 @@ fn an_account_that_may_not_be_looked_into_and_receives_nothing_is_told_and_no_ob
         denied("ListAccountAssignmentsForPrincipal"),
         denied("ListPermissionSetsProvisionedToAccount"),
     ]);
-    let told = world.run(&["plan", "--json"]).assert().success();
-    let notes = String::from_utf8_lossy(&told.get_output().stderr).into_owned();
+    let planned = world.run(&["plan", "--json"]).assert().success();
+    let notes = String::from_utf8_lossy(&planned.get_output().stderr).into_owned();
     assert!(notes.contains("what account 123456789012 has is not known"), "{notes}");
 }
 

@@ -1,5 +1,5 @@
-//! `assignctl report`, from the outside: the page, the CSV file and the JSON of an organization and a table.
-//! How the page behaves in a browser is tested in `tests/browser`.
+//! `assignctl report` from the outside: the page, the CSV file and the JSON of an organization and a table.
+//! `tests/browser` tests how the page behaves in a browser.
 
 use std::{path::Path, process::Output, time::Duration};
 
@@ -28,7 +28,7 @@ fn read(directory: &TempDir, name: &str) -> String {
     std::fs::read_to_string(directory.path().join(name)).unwrap()
 }
 
-/// The lines of a CSV file, each as field by name.
+/// Returns the lines of a CSV file, each as fields by name.
 fn lines(text: &str) -> Vec<Value> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let names = reader.headers().unwrap().clone();
@@ -42,7 +42,7 @@ fn is(code: i32, output: &Output) {
     assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// One account in which every kind of text of others is hostile, and one with nothing.
+/// Writes a snapshot with an account in which all texts of others are hostile, and an account with nothing.
 fn hostile(directory: &TempDir) {
     let account = |id: &str, name: &str, state: &str, management: bool, ou: &str| {
         json!({ "id": id, "name": name, "state": state, "management": management, "tags": {},

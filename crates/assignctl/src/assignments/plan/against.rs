@@ -52,7 +52,7 @@ pub struct Changed {
     pub principal: PrincipalReport,
     /// The rows that cause it, or caused it.
     pub rules: Vec<String>,
-    /// In the table before, where both tables grant it.
+    /// The rows of the table before, if both tables grant it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules_before: Vec<String>,
     pub accounts: Vec<AccountReport>,
@@ -64,7 +64,7 @@ pub struct Changed {
 }
 
 type Compared<'t> = (&'t Table, &'t TableLocation);
-/// What a grant is, for comparing: by ids where these are known, so that a row may say by name what another says by id.
+/// A grant as it is compared: by ids if they are known, so that one row may give a name and another the id.
 type Same = (PermissionSetReport, PrincipalReport);
 
 impl Difference {
@@ -102,7 +102,7 @@ impl Difference {
         }
     }
 
-    /// GitHub's and GitLab's Markdown.
+    /// Returns Markdown for GitHub and GitLab.
     pub fn to_markdown(&self) -> String {
         let Difference { before, after, read_at, accounts, added, removed, explained_by_others } = self;
         let mut text = String::new();
@@ -191,7 +191,7 @@ fn grants(access: &AccountAccess) -> BTreeMap<Same, One> {
     grants.collect()
 }
 
-/// By grant and rows, since a review asks "who gets what, and by which row".
+/// Groups by grant and rows, because a review asks "who gets what, and by which row".
 type Groups = BTreeMap<(Same, Vec<String>, Vec<String>), Changed>;
 
 fn add(groups: &mut Groups, account: &AccountReport, grant: &One, rules_before: &[String]) {
@@ -261,7 +261,7 @@ fn rows(ids: &[String]) -> String {
     ids.iter().map(|id| code(id)).collect::<Vec<_>>().join(", ")
 }
 
-/// A code span, in which names mean nothing but themselves: no links, no mentions, no HTML.
+/// Returns a code span, in which names are only text: no links, no mentions, no HTML.
 fn code(text: &str) -> String {
     let text = clean(text).replace('|', "\\|");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
@@ -276,7 +276,7 @@ fn escape(text: &str) -> String {
         match c {
             '<' => escaped.push_str("&lt;"),
             '&' => escaped.push_str("&amp;"),
-            // An empty comment keeps an @ from calling somebody.
+            // An empty comment keeps an @ from mentioning somebody.
             '@' => escaped.push_str("@<!-- -->"),
             '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => {
                 escaped.push('\\');

@@ -78,7 +78,7 @@ impl Explanation {
                 status: grant.map(|grant| grant.report.status.clone()),
             }
         };
-        // An account that may receive nothing is described without its place and tags, so no row can be judged.
+        // An account that may receive nothing is described without its OUs and tags, so no row can be judged.
         let rows = if access.reason.is_some() { &[][..] } else { &table.rows };
         Explanation {
             account: access.account.clone(),

@@ -75,7 +75,8 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
     Ok(exit(&overview, &selection))
 }
 
-/// Accounts that are not ready count only where they were asked for: an organization always has some.
+/// Returns the exit code. An account that is not ready counts only if it was asked for: an organization always has
+/// some.
 pub fn exit(overview: &Overview, selection: &Selection) -> Exit {
     let asked_for = |id| selection.accounts.contains(id);
     let not_ready = overview

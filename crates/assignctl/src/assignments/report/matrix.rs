@@ -11,13 +11,13 @@ pub struct Matrix<'o> {
     pub columns: Vec<Column<'o>>,
     /// By OU and name.
     pub applies: Vec<Line<'o>>,
-    /// The accounts to which the table does not apply (now), with what they hold all the same.
+    /// The accounts to which the table does not apply (now), with what they hold nevertheless.
     pub outside: Vec<Line<'o>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Column<'o> {
-    /// The ARN where AWS tells no name.
+    /// The ARN if AWS gives no name.
     pub name: &'o str,
     pub arn: Option<&'o str>,
 }
@@ -35,11 +35,11 @@ pub struct Entry<'o> {
     pub principal: &'o PrincipalReport,
     /// Ids of the rows that want it.
     pub rows: &'o [String],
-    /// Of what is unresolved or failed.
+    /// Why it is unresolved or failed.
     pub reason: Option<&'o str>,
 }
 
-/// What is to be said of an entry. Drift comes first.
+/// What an entry shows. Drift comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
     Missing,
@@ -55,7 +55,7 @@ impl Mark {
     pub const ALL: [Mark; 6] =
         [Mark::Present, Mark::Missing, Mark::Unexplained, Mark::Unresolved, Mark::Failed, Mark::Outside];
 
-    /// The `status` of the CSV file, and the word and class of the page.
+    /// Returns the `status` of the CSV file, which is also the word and class of the page.
     pub fn word(self) -> &'static str {
         match self {
             Mark::Missing => "missing",
@@ -67,7 +67,7 @@ impl Mark {
         }
     }
 
-    /// As `assignctl plan` marks it where it marks it.
+    /// Returns the sign. It is that of `assignctl plan` if `plan` has one.
     pub fn sign(self) -> char {
         match self {
             Mark::Missing => '+',
@@ -85,7 +85,7 @@ impl Mark {
             Mark::Unexplained => "AWS has it, no row of the table explains it",
             Mark::Unresolved => "a row wants it and names something that does not exist",
             Mark::Failed => "a row wants it and AWS could not be asked about it",
-            Mark::Present => "AWS has it, and the rows named beside it want it",
+            Mark::Present => "AWS has it, and the rows named next to it want it",
             Mark::Outside => "AWS has it in an account to which the table does not apply",
         }
     }
@@ -158,7 +158,7 @@ fn applies(access: &AccountAccess) -> bool {
     }
 }
 
-/// Every permission set of the overview, by name, with its place.
+/// Returns every permission set of the overview, by name, with its place.
 fn places(overview: &Overview) -> BTreeMap<Column<'_>, usize> {
     let mut places = BTreeMap::new();
     for access in &overview.accounts {

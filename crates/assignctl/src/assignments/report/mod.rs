@@ -1,5 +1,5 @@
 //! `assignctl report`: who can reach which account with which permission set, and why, as a page and as a CSV file for
-//! auditors. Drift is marked in it and is no failure of it.
+//! auditors. Drift is marked in it and is not a failure.
 
 mod matrix;
 mod page;
@@ -30,7 +30,7 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     let facts = session.facts(snapshot.as_deref(), &selection, &[&table]).await?;
     let overview = Overview::new(&facts, &table, &session.table);
     let matrix = Matrix::new(&overview);
-    // Both before either is written.
+    // Both are made before either is written.
     let page = html.map(|path| {
         let page = Page::new(&overview, &matrix, &table, &facts, asked_for(&selection));
         Ok::<_, Failure>((path, page.render().map_err(unwritten)?))
@@ -62,7 +62,7 @@ fn asked_for(selection: &Selection) -> Option<String> {
     (!asked.is_empty()).then(|| asked.join(", "))
 }
 
-/// One line a grant or assignment.
+/// Returns the CSV file: one line for each grant or assignment.
 fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
@@ -103,7 +103,8 @@ fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
     Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
-/// Spreadsheets take a cell that begins like this for a formula, and names come from others.
+/// Returns a cell that is not a formula. Spreadsheets take a cell that begins like this for one, and names come from
+/// others.
 fn unlike_a_formula(text: &str) -> std::borrow::Cow<'_, str> {
     match text.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}").into(),

@@ -88,7 +88,7 @@
     let entriesShown = 0;
     for (const group of groups) group.shown = 0;
     for (const { row, group, entries, filled, ...account } of accounts) {
-      // What the account itself does not say, its entries must.
+      // Words that the account does not have must be in its entries.
       const open = terms.filter((term) => !has(OF_ACCOUNT, account, term));
       const matches = (entry) =>
         (!drift.checked || entry.drift) &&
@@ -168,7 +168,7 @@
     filter();
   }
 
-  // However fast one types, once a frame is enough.
+  // Once a frame is enough, however fast a person types.
   let due = 0;
   function soon() {
     cancelAnimationFrame(due);
@@ -191,7 +191,7 @@
       find.select();
     }
   });
-  // With the marks only, the pointer tells what a cell holds.
+  // If only marks are shown, the pointer shows what a cell holds.
   table.addEventListener("mouseover", (event) => {
     const cell = event.target.closest("td[data-set]");
     if (!cell) return;

@@ -1,5 +1,5 @@
-//! The matrix as one self-contained page. It asks nothing of any network: the policy in its head names the one style
-//! and the one script that are in it, and forbids all else.
+//! The matrix as one self-contained page. It asks nothing of any network: the policy in its head names the style and
+//! the script that are in it, and forbids everything else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ const SCRIPT: &str = include_str!("page.js");
 pub struct Page<'o> {
     overview: &'o Overview,
     matrix: &'o Matrix<'o>,
-    /// Which accounts were asked for, where not all were.
+    /// Which accounts were asked for, if not all were.
     asked_for: Option<String>,
     /// What could not be read.
     notes: &'o [String],
@@ -61,7 +61,7 @@ impl<'o> Page<'o> {
         facts: &'o Facts,
         asked_for: Option<String>,
     ) -> Page<'o> {
-        // What stands at the foot of every sheet of paper.
+        // The text at the foot of every sheet of paper.
         let footer = format!("Access to AWS accounts, as AWS had it at {}", overview.read_at);
         let style = format!(
             "{STYLE}:root {{ --columns: {} }}\n@page {{ @bottom-left {{ content: {} }} }}\n",
@@ -91,7 +91,7 @@ impl<'o> Page<'o> {
     }
 }
 
-/// Those of the matrix and those that nobody has.
+/// Returns the permission sets of the matrix and those that nobody has.
 fn permission_sets<'o>(matrix: &Matrix<'o>, facts: &'o Facts) -> Vec<Usage<'o>> {
     let used = matrix.columns.iter().enumerate().map(|(place, column)| {
         let cells = matrix.lines().map(|line| line.cells[place].len());
@@ -133,7 +133,7 @@ impl Entry<'_> {
         self.principal.kind == PrincipalKind::User
     }
 
-    /// The id of one that has no name, such as a group that was deleted.
+    /// Returns the name, or the id if there is no name, as for a group that was deleted.
     fn who(&self) -> &str {
         let PrincipalReport { name, id, .. } = self.principal;
         name.as_deref().or(id.as_deref()).unwrap_or_default()
@@ -141,7 +141,7 @@ impl Entry<'_> {
 }
 
 impl Column<'_> {
-    /// `ReadOnlyAccess` as `Read`, `Only`, `Access`: a narrow column breaks it there.
+    /// Splits `ReadOnlyAccess` into `Read`, `Only`, `Access`: a narrow column breaks it there.
     fn words(&self) -> Vec<&str> {
         let starts =
             self.name.char_indices().zip(self.name.chars().skip(1)).filter_map(|((at, one), next)| {
@@ -162,7 +162,7 @@ fn hash(text: &str) -> String {
     format!("sha256-{}", base64::encode(Sha256::digest(text)))
 }
 
-/// A CSS string, in which nothing but letters, digits and spaces stands for itself.
+/// Returns a CSS string, in which everything but letters, digits and spaces is escaped.
 fn quoted(text: &str) -> String {
     let mut string = String::from('"');
     for character in text.chars() {
@@ -174,8 +174,8 @@ fn quoted(text: &str) -> String {
     string + "\""
 }
 
-/// How the page shows texts of others: no markup, and what would be invisible, or would turn the order of what is
-/// read, is spelt out.
+/// How the page shows texts of others: without markup. Characters that are invisible, or that change the direction of
+/// reading, are spelt out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shown;
 
