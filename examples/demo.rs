@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Names by id, ARN and account id.
+/// Returns names by id, ARN and account id.
 fn names(organization: &Organization) -> BTreeMap<String, String> {
     let accounts = organization.accounts.iter().map(|one| (one.id.clone(), one.name.clone()));
     let sets = organization.permission_sets.iter().map(|one| (one.arn.clone(), one.name.clone()));

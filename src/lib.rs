@@ -1,8 +1,8 @@
 //! Gives a newly vended AWS account its IAM Identity Center account assignments: the function's shell.
 //!
-//! Every trigger means the same: *make account X have the assignments that the table says*. It is safe to run twice,
-//! late, or at the same time as another, because it reads what is true, creates only what is missing, and reports what
-//! it saw. `assigner_core` has the map of the house.
+//! Every trigger means the same: *make account X have the assignments that the table says*. It reads what is true,
+//! creates only what is missing, and reports what it saw. So it is safe to run twice, late, or at the same time as
+//! another. `assigner_core` has the map of the house.
 
 pub mod log;
 pub mod metrics;
@@ -83,7 +83,7 @@ impl Function {
         })
     }
 
-    /// Does what the payload asks for, and ends before `deadline`. Every answer but a success of all grants is an
+    /// Does what the payload asks for, and ends before `deadline`. Every answer other than success for all grants is an
     /// error; see [`Error`].
     pub async fn handle(&self, payload: &Value, deadline: Instant) -> Handled {
         let (retries, throttles) = (self.tally.retries(), self.tally.throttles());
@@ -184,7 +184,7 @@ impl Function {
     }
 }
 
-/// Time reserved for writing the report: a tenth of the time there is, two seconds at most.
+/// Returns the time reserved for writing the report: a tenth of the time there is, two seconds at most.
 fn margin(time: Duration) -> Duration {
     (time / 10).min(Duration::from_secs(2))
 }

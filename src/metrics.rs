@@ -23,7 +23,7 @@ const FUNCTION_NAME: &str = "FunctionName";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     pub grants: Counts,
-    /// From Control Tower's word that the account is vended until all its access was there.
+    /// From when Control Tower reported the account as vended until all its access was there.
     pub time_to_access: Option<Duration>,
     /// Requests to AWS that were repeated.
     pub retries: u64,
@@ -39,7 +39,7 @@ impl Figures {
         self.grants = report.counts;
         self.unmatched_accounts =
             u64::from(report.outcome != Outcome::Ignored && report.counts == Counts::default());
-        // A second delivery, which finds everything there, says nothing about how long anybody waited.
+        // A second delivery finds everything there, and says nothing about how long anybody waited.
         if report.outcome == Outcome::Ready && report.counts.created > 0 {
             self.time_to_access = vended_at.and_then(|vended_at| now.duration_since(vended_at).ok());
         }

@@ -4,7 +4,7 @@
 use assigner_core::cause::{Remedy, Retry};
 use assigner_engine::error::Error;
 
-/// What a person can do.
+/// Returns what a person can do.
 pub fn remedy(remedy: Remedy) -> &'static str {
     match remedy {
         Remedy::WaitForOtherChange => {
@@ -28,7 +28,7 @@ pub fn remedy(remedy: Remedy) -> &'static str {
     }
 }
 
-/// The message of an error: one plain sentence, and what follows from it.
+/// Returns the message of an error: one plain sentence, and what follows from it.
 pub fn message(error: &Error) -> String {
     const AGAIN: &str = "; the invocation fails so that it is tried again";
     match error {
