@@ -47,7 +47,7 @@ def table(permission_sets=30, rows_of_an_account=8):
 
 
 def snapshot(accounts=1_000, permission_sets=30, missing_in=(), unexplained_in=(), **of_table):
-    """What the table wants is there, but in the accounts `missing_in`, by number; `unexplained_in` have one more."""
+    """AWS has what the table wants, except in the accounts `missing_in`, by number; `unexplained_in` have one more."""
     rows = table(permission_sets, **of_table)["assignments"]
     numbers = {permission_set(number): number for number in range(permission_sets)}
 

@@ -193,7 +193,7 @@ def test_on_paper_each_account_lists_what_it_has(page, tmp_path):
     expect(page.locator("#bar")).to_be_hidden()
     expect(page.locator("#filtered")).to_contain_text("ou:workloads/prod")
     assert page.locator("#matrix td:visible").count() == ACCOUNTS // len(organization.OUS)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "something is beside the sheet"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "something is outside the sheet"
     pdf = tmp_path / "access.pdf"
     page.pdf(path=pdf, prefer_css_page_size=True)
     text = subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True, text=True).stdout

@@ -96,7 +96,7 @@ async fn what_fails_has_a_stable_type_and_carries_the_result() {
 }
 
 #[tokio::test]
-async fn a_bad_setting_is_told_to_every_event_with_every_fault() {
+async fn a_bad_setting_is_reported_to_every_event_with_every_fault() {
     let mut function = start(&[("MAX_OUTSTANDING", "many"), ("DRY_RUN", "perhaps")]).await;
     for _ in 0..2 {
         let (error_type, message) = error(function.invoke(&payload("by-hand"), TIMEOUT).await);
@@ -106,7 +106,7 @@ async fn a_bad_setting_is_told_to_every_event_with_every_fault() {
 }
 
 #[tokio::test]
-async fn a_bad_or_missing_table_is_told_before_any_call() {
+async fn a_bad_or_missing_table_is_reported_before_any_call() {
     let stand_in = StandIn::new(Organization::sample(), quick());
     let url = stand_in.start().await;
     let table = tempfile::NamedTempFile::new().unwrap();
@@ -167,7 +167,7 @@ async fn no_invocation_ends_by_lambdas_timeout() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_nobody_listens_at_is_told_before_the_deadline() {
+async fn an_endpoint_that_nobody_listens_at_is_reported_before_the_deadline() {
     let mut function = start(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]).await;
     let (error_type, message) = error(function.invoke(&payload("by-hand"), Duration::from_secs(3)).await);
     assert_eq!(error_type, "ServiceUnavailable", "{message}");
@@ -182,7 +182,7 @@ async fn what_a_killed_invocation_asked_for_is_waited_for_and_not_asked_for_agai
     let mut killed = start(&[("AWS_ENDPOINT_URL", &url)]).await;
     let event = payload("create-succeeded");
     let invocation = killed.invoke(&event, Duration::from_secs(20));
-    // Killed once all three are asked for, whenever that is.
+    // It is killed once all three are asked for.
     let asked = async {
         while stand_in.creations().len() < VENDED {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -75,7 +75,7 @@ async fn the_report_has_the_documented_shape() {
 
 #[tokio::test(start_paused = true)]
 async fn thirty_rows_finish_within_1_3_times_the_bound_of_places_and_pace() {
-    // The jitter of the polls differs from run to run, so the median counts.
+    // The jitter of the polls differs from run to run. So the median counts.
     let mut ratios = Vec::new();
     for _ in 0..5 {
         let settings = Settings { provisioning: Duration::from_secs(1), ..Settings::default() };
@@ -96,7 +96,7 @@ async fn thirty_rows_finish_within_1_3_times_the_bound_of_places_and_pace() {
     assert!(ratios[2] <= 1.3, "the median of {ratios:?}");
 }
 
-/// Answers of any service that refused a request.
+/// Returns how many answers of any service refused a request.
 fn refusals(world: &World) -> usize {
     world.stand_in.history().iter().filter(|call| call.error.is_some()).count()
 }
@@ -243,7 +243,7 @@ async fn an_unknown_name_is_unresolved_for_that_grant_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_grant_named_in_two_ways_is_made_once_and_names_both_rows() {
+async fn one_grant_named_in_two_ways_is_created_once_and_names_both_rows() {
     let auditors = Organization::sample().groups[0].id.clone();
     let world = World::new(json!([
         { "id": "by-name", "permissionSet": "ReadOnlyAccess", "group": "auditors" },
@@ -290,7 +290,7 @@ async fn names_of_permission_sets_are_remembered_and_only_needed_names_are_asked
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_made_again_under_a_new_id_is_seen_by_the_next_event() {
+async fn what_was_recreated_with_a_new_id_is_seen_by_the_next_event() {
     let world = World::new(json!([
         { "id": "a", "permissionSet": "ReadOnlyAccess", "group": "auditors" },
         { "id": "b", "permissionSet": "Billing", "group": "teachers" },

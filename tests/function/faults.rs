@@ -22,7 +22,7 @@ const BETWEEN: Duration = Duration::from_secs(60);
 /// What a fault allows.
 #[derive(Clone, Copy, PartialEq)]
 enum Ends {
-    /// It passes: all grants are there, after `DELIVERIES` at the latest.
+    /// It passes: all grants are there, after at most `DELIVERIES`.
     Well,
     /// It does not pass: the grants that it hits are named in every report, the others are there.
     Named,
@@ -92,7 +92,7 @@ enum Strength {
 const STRENGTHS: [Strength; 4] =
     [Strength::Times(1), Strength::Times(5), Strength::Probability(0.2), Strength::Probability(0.6)];
 
-/// What one run of a case came to.
+/// The result of one run of a case.
 struct Run {
     deliveries: usize,
     longest: f64,
@@ -160,12 +160,12 @@ async fn run(case: &Case, strength: Strength, rows: usize, seed: u64) -> Run {
     run
 }
 
-/// Eight FAILED in a row are left to the next delivery.
+/// Whether eight in a row FAILED, which is left to the next delivery.
 fn has_failed_often(report: &Report) -> bool {
     report.counts.pending == 0 && report.counts.failed > 0
 }
 
-/// Every grant is named, and what is said to be there is there.
+/// Asserts that every grant is named, and that what is said to be there is there.
 fn assert_true(context: &str, report: &Report, there: &BTreeSet<String>, rows: usize) {
     assert_eq!(report.grants.len(), rows, "{context}: every grant is named");
     for grant in &report.grants {
@@ -184,13 +184,13 @@ fn assert_true(context: &str, report: &Report, there: &BTreeSet<String>, rows: u
             StatusReport::Pending { reason } => {
                 assert!(!reason.is_empty(), "{context}: {name} has no reason")
             }
-            StatusReport::Planned => panic!("{context}: {name} is planned, but this is no dry run"),
+            StatusReport::Planned => panic!("{context}: {name} is planned, but this is not a dry run"),
         }
     }
 }
 
 #[test]
-fn every_fault_ends_well_or_is_told() {
+fn every_fault_ends_well_or_is_reported() {
     let cases = cases();
     // Each run has its own paused clock, so they share nothing but the processors.
     let lines: Vec<(String, usize)> = std::thread::scope(|scope| {
@@ -207,9 +207,9 @@ fn every_fault_ends_well_or_is_told() {
     assert_eq!(failed, 0, "runs failed; each has said why above");
 }
 
-/// The matrix in small, for a mutation check; see `.cargo/mutants.toml`.
+/// A small matrix, for a mutation check; see `.cargo/mutants.toml`.
 #[test]
-fn every_fault_on_four_rows_ends_well_or_is_told() {
+fn every_fault_on_four_rows_ends_well_or_is_reported() {
     for case in cases() {
         for strength in [Strength::Times(3), Strength::Probability(0.4)] {
             on_a_paused_clock(run(&case, strength, 4, 7));
@@ -222,7 +222,7 @@ fn on_a_paused_clock(run: impl Future<Output = Run>) -> Run {
     runtime.enable_all().start_paused(true).build().unwrap().block_on(run)
 }
 
-/// The lines of the matrix for one fault, each with the number of runs that failed.
+/// Returns the lines of the matrix for one fault, each with the number of runs that failed.
 fn matrix(case: &Case) -> Vec<(String, usize)> {
     let mut lines = Vec::new();
     for (strength, rows) in STRENGTHS.iter().flat_map(|strength| ROWS.map(|rows| (*strength, rows))) {
@@ -246,7 +246,7 @@ fn line(case: &Case, strength: Strength, rows: usize, runs: &[Run]) -> String {
         Some(deliveries) if runs.iter().all(|run| run.ready) => format!("{deliveries}"),
         _ => match case.ends {
             Ends::Well => "failed".into(),
-            Ends::Named => "told".into(),
+            Ends::Named => "reported".into(),
             Ends::With(name) => name.into(),
         },
     };
@@ -282,7 +282,7 @@ async fn a_stuck_creation_is_reported_pending_with_its_request_and_waited_for_by
     assert_eq!(world.creates(), 1, "the creation is waited for, not repeated");
 }
 
-/// One row for one permission set, and creations that take so long.
+/// Returns a world with one row for one permission set, and creations that take this long.
 async fn one_row(provisioning: Duration, faults: Vec<Fault>) -> World {
     let settings = Settings { provisioning, ..Settings::default() };
     let world = World::with(rows_for(1), with_permission_sets(1), settings, &[]).await;
@@ -290,7 +290,7 @@ async fn one_row(provisioning: Duration, faults: Vec<Fault>) -> World {
     world
 }
 
-/// When calls of an operation came, in seconds.
+/// Returns when calls of an operation came, in seconds.
 fn times(world: &World, operation: &str) -> Vec<f64> {
     let history = world.stand_in.history().into_iter();
     history.filter(|call| call.operation == operation).map(|call| call.at.as_secs_f64()).collect()
@@ -347,7 +347,7 @@ async fn nothing_is_started_in_the_last_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_creation_is_polled_seldom_and_a_first_poll_waits_until_it_may_be_done() {
+async fn a_long_creation_is_polled_rarely_and_a_first_poll_waits_until_it_may_be_done() {
     for seed in SEEDS {
         fastrand::seed(seed);
         let world = one_row(60 * SECOND, vec![]).await;

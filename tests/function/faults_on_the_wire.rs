@@ -14,7 +14,7 @@ use stand_in::{
 use world::*;
 
 const ROWS: usize = 10;
-/// Runs wait more than they work.
+/// How many runs go on at once: they wait more than they work.
 const AT_ONCE: usize = 8;
 
 fn cases() -> Vec<(&'static str, FaultKind)> {
@@ -41,7 +41,7 @@ fn cases() -> Vec<(&'static str, FaultKind)> {
     ]
 }
 
-/// One line of the table; panics where the run did not end well.
+/// Returns one line of the table. Panics if the run did not end well.
 async fn run(operation: &str, kind: FaultKind, seed: u64) -> String {
     let context = format!("{operation} {kind:?}, seed {seed}");
     let settings = Settings {

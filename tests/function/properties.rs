@@ -1,5 +1,5 @@
-//! Any sequence of deliveries converges to what the last table says, and touches nothing else: duplicates,
-//! disorder, runs by hand, dry runs, two at once, changed tables, and kills between any two calls.
+//! Any sequence of deliveries converges to what the last table says, and touches nothing else. The sequences have
+//! duplicates, disorder, runs by hand, dry runs, two at once, changed tables, and kills between any two calls.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -19,7 +19,7 @@ const PENDING: &str = "666677778888";
 const NOWHERE: &str = "000000000000";
 const ACCOUNTS: [&str; 8] = [CLASS, PAYMENTS, VAULT, LOGS, MANAGEMENT, SUSPENDED, PENDING, NOWHERE];
 
-/// Rows that a table may have, each with the active accounts that it means, worked out by hand.
+/// Returns rows that a table may have, each with the active accounts that it means, worked out by hand.
 fn pool() -> Vec<(Value, &'static str, Vec<&'static str>)> {
     vec![
         (
@@ -65,7 +65,7 @@ enum Step {
     Deliver(usize),
     DryRun(usize),
     TwoAtOnce(usize, usize),
-    /// The process is killed after so many milliseconds; the next one starts cold.
+    /// The process is killed after this many milliseconds; the next one starts cold.
     Kill(usize, u64),
     /// The table now has the rows of the pool whose bits are set.
     ChangeTable(u8),
@@ -90,7 +90,7 @@ fn rows(table: u8) -> Value {
     pool.filter(|(index, _)| table & (1 << index) != 0).map(|(_, (row, ..))| row).collect()
 }
 
-/// What the table means for these accounts.
+/// Returns what the table means for these accounts.
 fn wanted(table: u8, accounts: &BTreeSet<&str>) -> BTreeSet<String> {
     let pool = pool().into_iter().enumerate();
     pool.filter(|(index, _)| table & (1 << index) != 0)
@@ -145,7 +145,8 @@ async fn converges(steps: &[Step], seed: u64) {
                 world.write_table(&table_of(rows(table)).to_string());
             }
             Step::DeleteAll => {
-                // Creations that a killed process left behind end first, as nobody can delete what is not there.
+                // Creations that a killed process left behind end first, because nobody can delete what is not there
+                // yet.
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 world.stand_in.assignments().iter().for_each(|one| world.stand_in.remove_assignment(one));
                 allowed.clear();

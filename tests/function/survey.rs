@@ -25,7 +25,7 @@ fn rows() -> Value {
 const ACTIVE: [&str; 5] = [CLASS_7, "222233334444", "333344445555", "444455556666", "555566667777"];
 
 #[tokio::test(start_paused = true)]
-async fn a_survey_finds_what_is_missing_and_nothing_after_it_is_mended() {
+async fn a_survey_finds_what_is_missing_and_nothing_after_the_repair() {
     let world = World::new(rows()).await;
     let survey = world.survey(event("survey")).await.unwrap();
     assert_eq!(survey.accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ACTIVE);
@@ -70,7 +70,8 @@ async fn what_no_row_explains_is_counted_and_named_and_left_alone() {
         principal_type: "GROUP".into(),
         principal_id: group(principal),
     };
-    // A grant of the table in the wrong account, one of another permission set, and one of nobody in the table.
+    // A grant of the table in the wrong account, one of another permission set, and one of somebody who is not in the
+    // table.
     world.stand_in.put_assignment(extra(CLASS_7, "AdministratorAccess", "platform-admins"));
     world.stand_in.put_assignment(extra("222233334444", "SupportUser", "auditors"));
     world.stand_in.put_assignment(extra("222233334444", "SupportUser", "teachers"));
@@ -98,7 +99,7 @@ async fn away_from_the_management_account_the_survey_reads_account_by_account_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_that_do_not_exist_are_told_and_make_no_account_incomplete() {
+async fn names_that_do_not_exist_are_reported_and_make_no_account_incomplete() {
     let world = World::new(json!([
         { "id": "a", "permissionSet": "ReadOnlyAccess", "group": "nobody" },
         { "id": "b", "permissionSet": "NoSuchSet", "group": "auditors" },
@@ -117,7 +118,7 @@ async fn without_paths_every_ou_is_asked_for_its_parent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tags_are_read_only_where_they_can_decide() {
+async fn tags_are_read_only_if_they_can_decide() {
     let world = World::new(json!([
         { "id": "a", "permissionSet": "ReadOnlyAccess", "group": "auditors",
           "accounts": { "ous": ["Workloads/Prod"], "except": { "tags": { "isolated": "true" }, "names": ["v*"] } } },
@@ -133,7 +134,7 @@ const OUS: usize = 40;
 const PRINCIPALS: usize = 20;
 const PERMISSION_SETS: usize = 30;
 
-/// Accounts in 40 OUs three deep; 20 groups and 30 permission sets.
+/// Returns accounts in 40 OUs three deep, 20 groups and 30 permission sets.
 fn large() -> Organization {
     let mut organization: Value = serde_json::to_value(Organization::sample()).unwrap();
     let id = |n: usize| format!("ou-ab12-{n:08}");
@@ -166,7 +167,7 @@ fn large() -> Organization {
     serde_json::from_value(organization).unwrap()
 }
 
-/// 30 rows: one for everybody, the others for one OU each.
+/// Returns 30 rows: one for everybody, the others for one OU each.
 fn large_rows() -> Value {
     (0..PERMISSION_SETS)
         .map(|n| {
@@ -180,7 +181,7 @@ fn large_rows() -> Value {
         .collect()
 }
 
-/// Puts every assignment that the large table wants, worked out here by itself.
+/// Puts every assignment that the large table wants, worked out here and not by the function.
 fn fill(stand_in: &StandIn, organization: &Organization) -> usize {
     let parent = |ou: &str| {
         organization.organizational_units.iter().find(|one| one.id == ou).map(|one| one.parent.clone())
@@ -275,7 +276,10 @@ async fn ten_thousand_accounts_are_surveyed_by_the_fewest_calls_and_200_that_dri
     }
     let survey = world.survey(event("survey")).await.unwrap();
     assert_eq!(survey.counts.incomplete, 0);
-    assert!(wanted.is_subset(&world.stand_in.assignments()), "what stood before the drift stands again");
+    assert!(
+        wanted.is_subset(&world.stand_in.assignments()),
+        "what was there before the drift is there again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,8 +332,8 @@ async fn a_vended_account_does_not_wait_behind_a_backfill() {
         took
     };
     let (alone, behind) = (vend(false).await, vend(true).await);
-    println!("12 grants: {alone:.2} s alone, {behind:.2} s beside a backfill, ratio {:.2}", behind / alone);
-    assert!(behind <= 1.3 * alone, "{behind} s beside a backfill, {alone} s alone");
+    println!("12 grants: {alone:.2} s alone, {behind:.2} s next to a backfill, ratio {:.2}", behind / alone);
+    assert!(behind <= 1.3 * alone, "{behind} s next to a backfill, {alone} s alone");
 }
 
 /// An error of one service about one thing.

@@ -1,7 +1,7 @@
 """A small AWS organization in moto, and the function's binary under the Lambda runtime interface emulator.
 
 The emulator is the one that aws-sam-cli carries; it needs no container. moto is not Identity Center,
-and where it differs the seeding here makes up for it, with a comment.
+and if it differs, the seeding here makes up for it, with a comment.
 """
 
 import http.server
@@ -195,12 +195,12 @@ class Function:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            pytest.fail(f"the binary gave no answer, the emulator says {error}: the log below tells why")
+            pytest.fail(f"the binary gave no answer, the emulator says {error}: the log below shows why")
 
 
 @pytest.fixture
 def deploy(aws, binary, emulator, tmp_path):
-    """`deploy(rows)` starts the function with this table; its log is printed where a test fails."""
+    """`deploy(rows)` starts the function with this table; its log is printed if a test fails."""
     running, log = [], tmp_path / "log"
 
     def deploy(rows, **settings):
@@ -250,7 +250,7 @@ class Assignctl:
     environment: dict[str, str]
 
     def __call__(self, *arguments, **environment):
-        """Runs it where nobody can answer."""
+        """Runs it without a terminal, so nobody can answer."""
         return subprocess.run(
             [self.path, *map(str, arguments)],
             cwd=self.directory,
@@ -286,7 +286,7 @@ class Assignctl:
                 try:
                     more = os.read(terminal, 65536) if ready else None
                 except OSError:
-                    # Linux says so that the other end is closed.
+                    # This is how Linux reports that the other end is closed.
                     break
                 if more == b"":
                     break
@@ -308,7 +308,7 @@ def assignctl(aws, tmp_path):
     path = Path(os.environ.get("ASSIGNCTL_BINARY", REPOSITORY / "target/debug/assignctl"))
     if not path.is_file():
         pytest.fail(
-            f"there is no {path}: run `cargo build --features assignctl --bin assignctl`, or name it in "
+            f"there is no {path}: run `cargo build --package assignctl`, or name it in "
             "ASSIGNCTL_BINARY",
             pytrace=False,
         )

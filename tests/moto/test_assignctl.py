@@ -41,7 +41,7 @@ def test_apply_creates_what_plan_shows_and_then_there_is_nothing_to_do(aws, assi
     assert aws.assignments() == WANTED
 
 
-def test_what_no_row_explains_is_told_and_left_alone(aws, assignctl, table):
+def test_what_no_row_explains_is_reported_and_left_alone(aws, assignctl, table):
     sso = aws.client("sso-admin")
     for account in (aws.accounts["payments"], aws.management):
         sso.create_account_assignment(
@@ -52,7 +52,7 @@ def test_what_no_row_explains_is_told_and_left_alone(aws, assignctl, table):
             PrincipalType="GROUP",
             PrincipalId=aws.principals["students"],
         )
-    # Of every account: moto does not tell which permission sets a single one has.
+    # This is of every account: moto does not list which permission sets a single one has.
     _, planned = assignctl.document("plan")
     names = {aws.management: "management", **{id: name for name, id in aws.accounts.items()}}
     unexplained = [
@@ -131,15 +131,15 @@ def test_apply_shows_the_plan_and_asks_and_no_is_no(at_a_terminal):
     assert "1 created" in said
 
 
-def test_a_permission_set_that_was_made_again_while_the_question_stood_is_not_assigned(at_a_terminal):
+def test_a_permission_set_that_was_recreated_before_the_answer_is_not_assigned(at_a_terminal):
     assignctl, server = at_a_terminal
 
-    def make_again():
+    def recreate():
         organization = server.control("organization")
         organization["permissionSets"][0]["arn"] = organization["permissionSets"][0]["arn"][:-1] + "9"
         server.put("organization", organization)
 
-    status, said = assignctl.asked("apply", "--all", answer="y", meanwhile=make_again)
+    status, said = assignctl.asked("apply", "--all", answer="y", meanwhile=recreate)
     assert status == 1, said
     assert "nothing was created" in said
     assert server.creations() == []

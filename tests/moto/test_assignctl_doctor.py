@@ -28,7 +28,7 @@ TEMPLATE = {
     },
 }
 
-# moto does not know these, so nobody can tell.
+# moto does not know these, so the answer is unknown.
 NOT_IN_MOTO = {"action/sso:ListAccountAssignmentCreationStatus"}
 # moto's identity is a user of STS, which has no policies.
 SIMULATED = {"action/sso:CreateAccountAssignment", "action/sso:DescribeAccountAssignmentCreationStatus"}
@@ -92,7 +92,7 @@ def others_than_ok(checks):
     return {id: check["status"] for id, check in checks.items() if check["status"] != "ok"}
 
 
-def test_all_is_well_but_what_moto_cannot_tell(aws, assignctl, stack, doctor):
+def test_all_is_well_except_what_moto_does_not_know(aws, assignctl, stack, doctor):
     stack()
     checks = doctor()
     assert others_than_ok(checks) == {id: "unknown" for id in NOT_IN_MOTO | SIMULATED}
@@ -127,13 +127,13 @@ def test_without_credentials_everything_that_needs_them_is_unknown_and_the_table
     assert {id for id, check in checks.items() if check["status"] == "ok"} == {"settings", "region"}
 
 
-def test_the_same_checks_are_told_with_and_without_credentials(stack, doctor):
+def test_the_same_checks_are_reported_with_and_without_credentials(stack, doctor):
     stack()
     nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
     assert set(doctor()) == set(doctor(**nothing))
 
 
-def test_without_a_region_that_is_what_is_told(doctor):
+def test_a_missing_region_is_reported(doctor):
     checks = doctor(AWS_REGION="")
     assert checks["region"]["status"] == "failed"
     assert "AWS_REGION" in checks["region"]["remedy"]
@@ -159,7 +159,7 @@ def test_an_instance_that_is_not_there_fails_and_hints_at_the_region(doctor):
     assert checks["names"]["status"] == checks["action/sso:ListPermissionSets"]["status"] == "unknown"
 
 
-def test_names_that_mean_nothing_are_told_with_their_rows(doctor):
+def test_names_that_mean_nothing_are_reported_with_their_rows(doctor):
     ghost = "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78"
     rows = [
         *ROWS,
@@ -188,7 +188,7 @@ def test_without_a_stack_the_deployment_is_unknown(doctor):
 
 
 @pytest.mark.parametrize(
-    ("deployment", "id", "status", "told"),
+    ("deployment", "id", "status", "text"),
     [
         ({"DRY_RUN": "true"}, "function-settings", "warning", "DRY_RUN"),
         ({"DRY_RUN": "perhaps"}, "backfill-function-settings", "failed", "DRY_RUN must be true or false"),
@@ -201,10 +201,10 @@ def test_without_a_stack_the_deployment_is_unknown(doctor):
         ({"timeout": 3}, "function", "warning", "timeout"),
     ],
 )
-def test_what_is_wrong_with_the_functions_is_told(stack, doctor, deployment, id, status, told):
+def test_what_is_wrong_with_the_functions_is_reported(stack, doctor, deployment, id, status, text):
     stack(**deployment)
     check = doctor()[id]
-    assert (check["status"], told in check["detail"]) == (status, True), check
+    assert (check["status"], text in check["detail"]) == (status, True), check
 
 
 def test_a_function_that_was_deleted_fails_and_the_other_is_still_judged(aws, stack, doctor):
@@ -234,8 +234,8 @@ def test_a_queue_that_is_not_empty_fails_and_says_how_to_look_and_to_redrive(
     queue.receive_message(QueueUrl=url, MaxNumberOfMessages=1)
     checks = doctor()
     assert (checks[id]["status"], checks[id]["detail"]) == ("failed", "2 messages")
-    for told in ["receive-message", url, redrive, "purge-queue"]:
-        assert told in checks[id]["remedy"]
+    for text in ["receive-message", url, redrive, "purge-queue"]:
+        assert text in checks[id]["remedy"]
     assert {id for id, status in others_than_ok(checks).items() if status == "failed"} == {id}
 
 
@@ -292,7 +292,7 @@ def decision(decision):
         ("ListAccountAssignmentsForPrincipal", "action/sso:ListAccountAssignmentsForPrincipal", "warning"),
     ],
 )
-def test_an_action_that_is_denied_is_told_with_what_to_allow(doctor, before_moto, denied, id, status):
+def test_an_action_that_is_denied_is_reported_with_what_to_allow(doctor, before_moto, denied, id, status):
     url = before_moto(lambda operation: error("AccessDeniedException") if operation == denied else None)
     checks = doctor(AWS_ENDPOINT_URL=url)
     assert checks[id]["status"] == status

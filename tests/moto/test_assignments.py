@@ -90,7 +90,7 @@ def test_a_second_delivery_of_the_event_creates_nothing(aws, deploy):
 
 def test_a_new_instance_of_the_function_completes_what_an_earlier_one_began(aws, deploy):
     # moto never lists a permission set as provisioned, and its ARNs are random. The function then asks for the first
-    # ARN alone, to see whether the list is to be believed: so the first is the one that is there.
+    # ARN alone, to see whether the list is right. So the first is the one that is there.
     done = min(ROWS[:3], key=lambda row: aws.permission_sets[row["permissionSet"]])
     deploy([done]).invoke(vended(aws, "class-7"))
     aws.calls.clear()
@@ -102,7 +102,7 @@ def test_a_new_instance_of_the_function_completes_what_an_earlier_one_began(aws,
     assert aws.assignments() == WANTED
 
 
-def test_two_rows_for_the_same_grant_make_it_once_and_are_both_named(aws, deploy):
+def test_two_rows_for_the_same_grant_create_it_once_and_are_both_named(aws, deploy):
     by_name = {
         "id": "by-name",
         "permissionSet": "ReadOnlyAccess",
@@ -173,7 +173,7 @@ def test_a_bad_table_is_refused_whole_with_every_fault_named(aws, deploy):
     assert aws.identity_center_calls() == []
 
 
-def test_a_group_that_does_not_exist_fails_the_invocation_after_the_other_grants_are_made(aws, deploy):
+def test_a_group_that_does_not_exist_fails_the_invocation_after_the_other_grants_are_created(aws, deploy):
     nobody = {"id": "nobody", "permissionSet": "ReadOnlyAccess", "group": "no-such-group"}
 
     answer = deploy([nobody, *ROWS]).invoke(vended(aws, "class-7"))

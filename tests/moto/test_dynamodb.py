@@ -64,7 +64,7 @@ def test_a_bad_item_refuses_the_table_and_is_named_with_its_field(aws, deploy, c
     assert aws.identity_center_calls() == []
 
 
-def test_a_table_that_is_not_there_is_told(aws, deploy):
+def test_a_table_that_is_not_there_is_reported(aws, deploy):
     answer = from_dynamodb(deploy).invoke(vended(aws, "class-7"))
     assert answer["errorType"] == "InvalidConfig"
     assert "dynamodb:Scan" in answer["errorMessage"]

@@ -13,7 +13,7 @@ MOST_LISTED = 12_000
 
 
 class Organization:
-    """Stands in for the function: accounts, what each of them lacks, and what ensure makes of it."""
+    """Replaces the function: accounts, what each of them lacks, and how ensure changes that."""
 
     def __init__(self, *lacking, most_listed=MOST_LISTED):
         self.lacking = {account: 1 for account in lacking}
@@ -22,7 +22,7 @@ class Organization:
         self.most_listed = most_listed
 
     def trouble(self, kind, *errors):
-        """The next invocations that survey, or that ensure this account, end so."""
+        """Sets how the next invocations end that survey, or that ensure this account."""
         self.troubles[kind] = list(errors)
 
     def __call__(self, payload):
@@ -74,7 +74,7 @@ def accounts(number):
     return [f"{200_000_000_000 + index}" for index in range(number)]
 
 
-def test_where_nothing_is_missing_one_survey_is_all():
+def test_if_nothing_is_missing_one_survey_is_all():
     execution = run(Organization())
 
     assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "complete")
@@ -124,7 +124,7 @@ def test_an_account_that_always_fails_stops_no_other_and_the_execution_fails_and
     assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
     assert execution.cause.startswith("1 accounts lack 1 assignments")
     assert bad in execution.cause
-    # Once with all the others, and in two more rounds, which made it no better.
+    # Once with all the others, and in two more rounds, which did not fix it.
     tried = Counter(execution.ensured())
     assert tried.pop(bad) == 3
     assert set(tried.values()) == {1}
@@ -145,7 +145,7 @@ def test_an_account_that_fails_is_tried_again_after_every_other_has_had_its_turn
         assert execution.waits == [60, 60]
 
 
-def test_where_aws_does_not_answer_the_account_is_tried_again_at_once_and_not_without_end():
+def test_if_aws_does_not_answer_the_account_is_tried_again_at_once_and_not_without_end():
     organization = Organization(*accounts(2))
     one, other = accounts(2)
     organization.trouble(one, "ServiceUnavailable", "Lambda.ServiceException", "Lambda.TooManyRequestsException")
@@ -260,7 +260,7 @@ def test_the_loop_ends_at_the_last_round_even_while_accounts_are_omitted():
     assert execution.states().count("MendAccounts") == 3
 
 
-def test_a_dry_run_plans_every_account_once_and_is_no_failure():
+def test_a_dry_run_plans_every_account_once_and_is_not_a_failure():
     organization = Organization(*accounts(3))
     organization.dry_run = True
 
@@ -293,7 +293,7 @@ def test_the_limits_of_step_functions_hold_for_very_many_accounts(number):
 
     execution = run(organization, without_children=True)
 
-    # Two rounds make the broken accounts no better.
+    # Two rounds do not fix the broken accounts.
     rounds = execution.states().count("MendAccounts")
     assert rounds == -(-(number - 3_000) // (MOST_LISTED - 3_000)) + 2 if number > MOST_LISTED else 3
     assert set(organization.lacking) == organization.broken
@@ -423,5 +423,5 @@ def test_an_organization_that_drifted_in_five_ways_is_brought_to_exactly_what_th
     assert aws.assignments() == wanted(rows, accounts) | {stray}
     assert execution.output["counts"]["unexplained"] == 1
     assert set(execution.ensured()) == drifted - of_prod
-    # What was there was not made again.
+    # What was there was not created again.
     assert len(aws.creations()) == len(before) + len(wanted(rows, accounts) - before)

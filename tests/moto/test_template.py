@@ -1,4 +1,4 @@
-"""What the template must keep true and no linter knows: who may do what, and where nothing is lost."""
+"""What the template must keep true and no linter knows: who may do what, and that nothing is lost."""
 
 import itertools
 import json
@@ -338,7 +338,7 @@ def test_the_organization_is_checked_once_a_day_unless_the_schedule_is_given_up(
     assert "ScheduleRule" not in Deployed({"Schedule": ""}).resources
 
 
-def test_the_config_table_is_made_only_where_it_is_asked_for():
+def test_the_config_table_is_created_only_if_it_is_asked_for():
     deployed = Deployed({})
     assert not {"AssignmentsTable", "TableChanges", "TableChangesRole"} & set(deployed.resources)
     actions = [action for statement in deployed.statements("Allow") for action in statement["Action"]]
@@ -354,7 +354,7 @@ def test_the_config_table_is_encrypted_can_be_restored_and_is_not_deleted_by_mis
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["DeletionProtectionEnabled"] is True
-    # A name would be in the way when the table is kept and the stack made again.
+    # A name would be in the way if the table is kept and the stack recreated.
     assert "TableName" not in properties
 
 
@@ -374,7 +374,7 @@ def test_all_changes_of_the_table_within_a_minute_start_the_backfill_once():
     stream = pipe["SourceParameters"]["DynamoDBStreamParameters"]
     assert (stream["MaximumBatchingWindowInSeconds"], stream["BatchSize"]) == (60, 10_000)
     assert stream["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
-    # Neither without end, which would stop all that follow.
+    # Both have an end, because an endless one would stop all that follow.
     assert stream["MaximumRetryAttempts"] > 0 and stream["MaximumRecordAgeInSeconds"] > 0
     # One for each change: small enough that 10,000 are an input that Step Functions takes.
     assert pipe["TargetParameters"]["InputTemplate"] == "{}"
@@ -437,7 +437,7 @@ def test_a_task_waits_a_little_longer_than_its_function_may_run():
 
 
 def test_nothing_that_happens_to_one_account_ends_the_map():
-    """moto's interpreter tolerates every failure by itself, so that the definition has to be looked at."""
+    """moto's interpreter tolerates every failure, so the test looks at the definition."""
     map_state = json.loads(Deployed({}).definition())["States"]["MendAccounts"]
     assert map_state["ToleratedFailurePercentage"] == 100
     assert map_state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
@@ -471,7 +471,7 @@ def test_a_failed_invocation_is_retried_and_then_kept_and_a_success_is_announced
         "Type": "EventBridge",
         "Destination": f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default",
     }
-    # SAM grants these only to a role that it makes itself.
+    # SAM grants these only to a role that it creates.
     for destination, action in {"OnFailure": "sqs:SendMessage", "OnSuccess": "events:PutEvents"}.items():
         statements = deployed.statements("Allow", "AccountAssignerRole")
         [statement] = [statement for statement in statements if action in statement["Action"]]

@@ -1,4 +1,4 @@
-//! A Lambda function that does as its event says, for the tests of the runtime API.
+//! A Lambda function that does what its event says, for the tests of the runtime API.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
 async fn answer(event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     println!("saw {}", event.payload["do"]);
     match event.payload["do"].as_str() {
-        Some("tell") => Ok(json!({
+        Some("report") => Ok(json!({
             "greeting": std::env::var("GREETING").ok(),
             "home": std::env::var("HOME").ok(),
             "request": event.context.request_id,
@@ -34,7 +34,7 @@ async fn answer(event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     }
 }
 
-/// The status that the runtime API gives to an answer with the id of no event.
+/// Returns the status that the runtime API gives to an answer for an unknown event.
 fn answer_to_another_event() -> Option<String> {
     let mut stream = TcpStream::connect(std::env::var("AWS_LAMBDA_RUNTIME_API").ok()?).ok()?;
     let request = "POST /2018-06-01/runtime/invocation/another/response HTTP/1.1\r\nhost: api\r\ncontent-length: 2\r\n\r\n{}";

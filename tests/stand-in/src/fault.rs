@@ -16,7 +16,7 @@ pub struct Fault {
     pub kind: FaultKind,
     #[serde(default = "certain")]
     pub probability: f64,
-    /// How often it fires at most; without it, there is no end.
+    /// How often it fires at most. Without it, it fires without end.
     #[serde(default)]
     pub count: Option<u32>,
     /// It fires only for requests that name this: an id, an ARN or a name, anywhere in the request. Without it, for
@@ -56,7 +56,7 @@ pub enum FaultKind {
     FailedStatus {
         reason: Option<String>,
     },
-    /// An accepted creation stays IN_PROGRESS for ever.
+    /// An accepted creation stays IN_PROGRESS forever.
     Stuck,
     /// A new assignment is missing from the lists for this long after it succeeded. A new request id is
     /// missing from the status operations for this long after it was accepted. If the fault names `*` or

@@ -185,7 +185,7 @@ impl Drop for Function {
     }
 }
 
-/// A file holds what a process wrote as soon as it is written, so that a log read after an answer is
+/// Returns a file for a log. It holds what a process wrote as soon as it is written, so a log read after an answer is
 /// complete. A pipe does not promise that.
 fn nameless_file() -> io::Result<File> {
     let path =

@@ -12,8 +12,8 @@
 //!                                     services/*            what the operation does ─► ledger (assignments)
 //!                                                                                   ─► world (organization)
 //! ```
-//! `lambda` is apart from the rest: the Lambda runtime API for one function process. It is no service that a
-//! function calls, but what calls the function.
+//! `lambda` is apart from the rest: the Lambda runtime API for one function process. It is not a service that a
+//! function calls: it calls the function.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
-//! The one world of the tests: a stand-in for AWS, a table, and whoever is tested in front of them.
+//! The world of the tests: a stand-in for AWS, a table, and a program under test in front of them.
 //!
-//! [`World`] has the function with real SDK clients in the same process: no socket lies between them, so a paused clock
-//! rules every delay. [`Served`] is a world that listens, for a program.
+//! [`World`] has the function with real SDK clients in the same process. There is no socket between them, so a paused
+//! clock rules every delay. [`Served`] is a world that listens, for a program.
 
 #![allow(
     clippy::unwrap_used,
@@ -81,7 +81,7 @@ impl World {
         std::fs::write(self.table.path(), text).unwrap();
     }
 
-    /// A second instance of the function, in front of the same stand-in and with the same table.
+    /// Returns a second instance of the function, in front of the same stand-in and with the same table.
     pub async fn another(&self) -> Function {
         self.another_with(&[]).await
     }
@@ -105,7 +105,7 @@ impl World {
         self.handle(json!({ "accountId": account })).await
     }
 
-    /// Account, permission set and principal of every assignment there is, by name.
+    /// Returns account, permission set and principal of every assignment, by name.
     pub fn assignments(&self) -> BTreeSet<String> {
         let organization = self.stand_in.organization();
         let named = |id: &str| {
@@ -132,7 +132,7 @@ impl World {
         self.calls("CreateAccountAssignment")
     }
 
-    /// Calls to Identity Center, without those to the identity store and to Organizations.
+    /// Returns the calls to Identity Center, without those to the identity store and to Organizations.
     pub fn identity_center_calls(&self) -> u64 {
         const OTHERS: &[&str] = &["GetGroupId", "GetUserId"];
         const ORGANIZATIONS: &[&str] =
@@ -174,13 +174,13 @@ async fn function(stand_in: &StandIn, table: &NamedTempFile, environment: &[(&st
 /// The top of the repository.
 pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A sample payload.
+/// Returns a sample payload.
 pub fn event(name: &str) -> Value {
     let path = format!("{REPOSITORY}/events/{name}.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The status of each grant by its first rule.
+/// Returns the status of each grant by its first rule.
 pub fn statuses(report: &Report) -> Vec<(String, String)> {
     let report = serde_json::to_value(report).unwrap();
     let grants = report["grants"].as_array().unwrap().iter();
@@ -192,7 +192,7 @@ pub fn statuses(report: &Report) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The report that an incomplete invocation carries.
+/// Returns the report that an incomplete invocation carries.
 pub fn incomplete(answer: Result<Report, Error>) -> Report {
     match answer {
         Err(Error::AssignmentsIncomplete(report)) => *report,
@@ -200,7 +200,7 @@ pub fn incomplete(answer: Result<Report, Error>) -> Report {
     }
 }
 
-/// An organization with this many permission sets, P-0 and so on, besides those of the sample.
+/// Returns an organization with this many permission sets, P-0 and so on, besides those of the sample.
 pub fn with_permission_sets(count: usize) -> Organization {
     let mut organization: Value = serde_json::to_value(Organization::sample()).unwrap();
     let sets = organization["permissionSets"].as_array_mut().unwrap();
@@ -211,7 +211,7 @@ pub fn with_permission_sets(count: usize) -> Organization {
     serde_json::from_value(organization).unwrap()
 }
 
-/// One row for each of these permission sets, all for the group auditors.
+/// Returns one row for each of these permission sets, all for the group auditors.
 pub fn rows_for(count: usize) -> Value {
     (0..count)
         .map(|n| json!({ "id": format!("row-{n}"), "permissionSet": format!("P-{n}"), "group": "auditors" }))

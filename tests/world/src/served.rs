@@ -46,7 +46,7 @@ impl Served {
         Served { world, url, program, _runtime: runtime }
     }
 
-    /// What the sample organization has in AWS before: one of the wanted assignments, and one that no row explains.
+    /// Returns a world that already has one of the wanted assignments, and one that no row explains.
     pub fn with_drift(program: &'static str) -> Served {
         let world = Served::new(program);
         world.put("111122223333", "ReadOnlyAccess", "auditors");
@@ -59,7 +59,7 @@ impl Served {
         &self.url
     }
 
-    /// The program with nothing of the environment but what tests give it, at the top of the repository.
+    /// Returns the program at the top of the repository. Its environment has only what tests give it.
     pub fn program(program: &'static str, arguments: &[&str]) -> Command {
         Command::new(program)
             .env_clear()

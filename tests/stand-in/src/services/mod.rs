@@ -54,7 +54,7 @@ pub(crate) fn knows(operation: &str) -> bool {
     ALL.iter().flat_map(|service| service.operations).any(|one| one.name == operation)
 }
 
-/// The error of most services. One that differs has a function of its own.
+/// Returns the error of most services. One that differs has a function of its own.
 fn usual_error(problem: Problem) -> (u16, &'static str) {
     match problem {
         Problem::AccessDenied => (403, "AccessDeniedException"),

@@ -24,7 +24,7 @@ pub(crate) static SERVICE: Service = Service {
     ],
 };
 
-/// Organizations has codes of its own, and answers 400 to every error of the caller.
+/// Returns an error with the codes of Organizations. It answers 400 to every error of the caller.
 fn own_error(problem: Problem) -> (u16, &'static str) {
     match problem {
         Problem::AccessDenied => (400, "AccessDeniedException"),
@@ -43,7 +43,7 @@ fn describe_account(state: &mut State, request: &Request) -> Answer {
     Ok(json!({ "Account": account_members(state, account) }))
 }
 
-/// The first page is empty and has a NextToken, as AWS may do at any time.
+/// Lists accounts. The first page is empty and has a NextToken, as AWS may do at any time.
 fn list_accounts(state: &mut State, request: &Request) -> Answer {
     members!(request {});
     if request.is_for_first_page() {
@@ -125,7 +125,7 @@ fn list_roots(state: &mut State, request: &Request) -> Answer {
     request.page("Roots", [id], |id| json!({ "Id": id, "Arn": arn, "Name": "Root", "PolicyTypes": [] }))
 }
 
-/// Only accounts have tags here; a root or an organizational unit has none.
+/// Lists tags. Only accounts have tags here; a root or an organizational unit has none.
 fn list_tags_for_resource(state: &mut State, request: &Request) -> Answer {
     let members = members!(request { resource_id: TaggableResourceId });
     let account = state.world.account(&members.resource_id);

@@ -158,7 +158,7 @@ impl Request {
         Ok(answer)
     }
 
-    /// A token is valid only for the list that gave it: the same operation with the same members.
+    /// Returns a token. It is valid only for the list that gave it: the same operation with the same members.
     pub(crate) fn token(&self, offset: usize) -> String {
         let mut hasher = DefaultHasher::new();
         (self.operation, self.members.to_string()).hash(&mut hasher);

@@ -22,13 +22,13 @@ async fn function() -> Function {
 async fn a_function_answers_event_after_event() {
     let mut function = function().await;
     for number in 1..=2 {
-        let Invocation::Answer(answer) = function.invoke(r#"{"do": "tell"}"#, PATIENCE).await else {
+        let Invocation::Answer(answer) = function.invoke(r#"{"do": "report"}"#, PATIENCE).await else {
             panic!("no answer; the log says {:#?}", function.log());
         };
         assert_eq!((&answer["greeting"], &answer["home"]), (&json!("hello"), &Value::Null));
         assert_eq!(answer["request"], json!(format!("00000000-0000-4000-8000-{number:012}")));
         assert!((1000..=20_000).contains(&answer["milliseconds"].as_u64().unwrap_or_default()), "{answer}");
-        assert_eq!(function.log().iter().filter(|line| line.ends_with("saw \"tell\"")).count(), number);
+        assert_eq!(function.log().iter().filter(|line| line.ends_with("saw \"report\"")).count(), number);
     }
 }
 
@@ -54,9 +54,9 @@ async fn an_answer_to_another_event_is_refused() {
 #[tokio::test]
 async fn a_function_past_its_deadline_is_killed() {
     let mut function = function().await;
-    assert!(matches!(function.invoke(r#"{"do": "tell"}"#, PATIENCE).await, Invocation::Answer(_)));
+    assert!(matches!(function.invoke(r#"{"do": "report"}"#, PATIENCE).await, Invocation::Answer(_)));
     assert_eq!(function.invoke(r#"{"do": "sleep"}"#, Duration::from_millis(200)).await, Invocation::TimedOut);
-    assert_eq!(function.invoke(r#"{"do": "tell"}"#, PATIENCE).await, Invocation::Exited(None));
+    assert_eq!(function.invoke(r#"{"do": "report"}"#, PATIENCE).await, Invocation::Exited(None));
 }
 
 #[tokio::test]

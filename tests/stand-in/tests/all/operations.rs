@@ -6,7 +6,7 @@ use crate::support::{
 use serde_json::{Value, json};
 use stand_in::{Assignment, Organization, Settings, StandIn};
 
-/// A sound request of each operation, and the member of its answer to look at.
+/// Returns a sound request of each operation, and the member of its answer to look at.
 fn sound_requests(stand_in: &StandIn) -> Vec<(&'static str, Value, &'static str)> {
     let creations = stand_in.creations();
     let request_id = creations.first().map(|creation| creation.request_id.clone());
@@ -253,7 +253,7 @@ async fn a_body_that_is_not_json_is_refused_and_recorded() {
     assert_eq!(stand_in.calls()["ListInstances"], 1);
 }
 
-/// All pages of a list, and how many there were.
+/// Returns all pages of a list, and how many there were.
 async fn pages(stand_in: &StandIn, operation: &str, body: &Value, member: &str) -> (Vec<Value>, usize) {
     let (mut items, mut count, mut body) = (Vec::new(), 0, body.clone());
     loop {

@@ -73,7 +73,7 @@ async fn described(client: &Client, request_id: &str) -> Option<AccountAssignmen
     request.send().await.ok().and_then(|answer| answer.account_assignment_creation_status)
 }
 
-/// How many assignments each of the three lists shows for the account.
+/// Returns how many assignments each of the three lists shows for the account.
 async fn listed(client: &Client, account: &str) -> [usize; 3] {
     let assignments = client
         .list_account_assignments()

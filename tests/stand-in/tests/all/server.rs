@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The bytes of the answer to one HTTP request, as far as they come.
+/// Returns the bytes of the answer to one HTTP request, as far as they come.
 async fn exchange(url: &str, request: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.expect("a connection");
     let length = body.len();

@@ -12,7 +12,7 @@ pub const READ_ONLY: &str = "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1
 pub const AUDITORS: &str = "1234567890-0d1f7b52-6a3c-4e0b-9d28-5c41f0a7e911";
 pub const CLASS_7: &str = "111122223333";
 
-/// The sample organization, with no quota that a test would meet by chance.
+/// Returns the sample organization, without quotas that a test would meet by chance.
 pub fn stand_in() -> StandIn {
     stand_in_with(Settings {
         requests_per_second: 1000,
@@ -61,7 +61,7 @@ pub fn authorization(target: &str) -> String {
     format!("AWS4-HMAC-SHA256 Credential=AKID/20260101/{scope}/aws4_request, SignedHeaders=host, Signature=0")
 }
 
-/// The status and the answer of one operation.
+/// Returns the status and the answer of one operation.
 pub async fn call(stand_in: &StandIn, operation: &str, body: &Value) -> (u16, Value) {
     let target = target(operation);
     send(stand_in, &target, &authorization(&target), body.to_string()).await
