@@ -1,7 +1,7 @@
 """Baselines of the benchmark: the job as a plain Python function with boto3 does it.
 
 `sequential` creates one assignment after another; `pool` does the same on ten threads. Both ask every two seconds
-whether a creation has ended. Neither looks at what is there already, tries again what was refused, or minds a
+whether a creation has ended. Neither looks at what is there already, tries again what was refused, or keeps to a
 deadline; a throttled call is repeated by boto3, ten times at most: with its default of three attempts, reading the
 names of twenty permission sets fails at the quota of twenty requests a second.
 """

@@ -2,7 +2,8 @@
 //! stand-in for AWS. Writes the figures and the plot into docs. `make bench` builds everything and runs this.
 //!
 //! Times are ratios of one run: to the floor (the least Lambda function in Rust with the same SDK clients) or to the
-//! least time that quotas and latency allow. A slow figure is no failure. A function that did not do its job is one.
+//! least time that quotas and latency allow. A slow figure is not a failure. A function that did not do its job is a
+//! failure.
 
 #![forbid(unsafe_code)]
 

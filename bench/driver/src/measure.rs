@@ -71,11 +71,11 @@ pub type Times = BTreeMap<(Program, Wire), Runs>;
 pub struct Figures {
     /// How long an answer of the stand-in takes.
     pub latency: Runs,
-    /// To the first request for work.
+    /// Until the first request for work.
     pub init: Times,
-    /// To the first answer, the four grants being there.
+    /// Until the first answer, if the four grants are there.
     pub first_nothing_to_do: Times,
-    /// To the first answer, none of the four grants being there and each taking a second.
+    /// Until the first answer, if none of the four grants is there and each takes a second.
     pub first_everything_to_do: Times,
     /// Peak resident bytes, by program and number of rows.
     pub memory: BTreeMap<(Program, usize), u64>,
@@ -219,7 +219,7 @@ async fn warm(tls: &Tls) -> Result<Times, Failure> {
     Ok(warm)
 }
 
-/// Calls for sixty new grants, and for the same event again.
+/// Counts calls for sixty new grants, and for the same event again.
 async fn calls(tls: &Tls) -> Result<(BTreeMap<String, u64>, BTreeMap<String, u64>), Failure> {
     say("calls");
     let world = World::new(SIXTY, SECOND, Wire::Tls, tls).await?;
@@ -252,7 +252,7 @@ async fn makespans_of_the_function(tls: &Tls) -> Result<Vec<Makespan>, Failure> 
     Ok(makespans)
 }
 
-/// Once each, and all at once: they sleep, two seconds at a time.
+/// Measures each once, and all at the same time: they mostly sleep, two seconds at a time.
 async fn makespans_of_python(tls: &Tls) -> Result<Vec<Makespan>, Failure> {
     say("makespans of Python, some two minutes");
     let mut makespans = Vec::new();
@@ -268,7 +268,8 @@ async fn makespans_of_python(tls: &Tls) -> Result<Vec<Makespan>, Failure> {
     Ok(makespans)
 }
 
-/// One creation after the other takes at least two seconds each, or four if provisioning takes three.
+/// Whether a figure is left out. One creation after the other takes at least two seconds each, or four if provisioning
+/// takes three.
 pub fn is_left_out(cell: &Makespan) -> bool {
     let each = 2.0 * (cell.provisioning.as_secs_f64() / 2.0).ceil();
     cell.program == Program::Sequential && cell.shape.grants() as f64 * each > 150.0
@@ -284,7 +285,8 @@ async fn makespan(cell: &mut Makespan, tls: &Tls) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Of the floor, the function and Python. Quotas are lifted: the time does not count, only what a process holds.
+/// Measures the memory of the floor, the function and Python. Quotas are lifted: the time does not count, only what a
+/// process holds.
 async fn memory(tls: &Tls) -> Result<BTreeMap<(Program, usize), u64>, Failure> {
     let mut wanted = Vec::new();
     for shape in [FOUR, FIVE_HUNDRED] {

@@ -83,7 +83,7 @@ impl Process {
         self.function.age()
     }
 
-    /// Has the account's grants created. Every answer but `ready` is a failure of the benchmark.
+    /// Creates the account's grants. Every answer but `ready` is a failure of the benchmark.
     pub async fn ensure(&mut self) -> Result<Value, Failure> {
         let event = json!({ "accountId": ACCOUNT }).to_string();
         match self.function.invoke(&event, TIMEOUT).await {

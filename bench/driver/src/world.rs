@@ -128,12 +128,12 @@ pub struct World {
 }
 
 impl World {
-    /// With the quotas of Identity Center.
+    /// Returns a world with the quotas of Identity Center.
     pub async fn new(shape: Shape, provisioning: Duration, wire: Wire, tls: &Tls) -> Result<World, Failure> {
         World::with(shape, provisioning, (OUTSTANDING, REQUESTS_PER_SECOND), wire, tls).await
     }
 
-    /// With quotas for creations in progress and for requests a second.
+    /// Returns a world with quotas for creations in progress and for requests a second.
     pub async fn with(
         shape: Shape,
         provisioning: Duration,

@@ -1,7 +1,7 @@
 //! User time of the plan for many rows and accounts, a JSON line for each size.
 //!
 //! Every kind of condition occurs in the rows. An account matches few of them, as in an organization: matching rows
-//! cost more, since each makes a grant.
+//! cost more, because each makes a grant.
 
 use std::{fs, hint::black_box, time::Duration};
 
@@ -14,7 +14,7 @@ use assigner_core::{
 use serde_json::{Value, json};
 
 const SIZES: [(usize, usize); 4] = [(10, 10_000), (100, 10_000), (1_000, 10_000), (1_000, 1_000)];
-/// Clock ticks of /proc/self/stat are hundredths of a second: so long a run is exact to a fiftieth.
+/// How long a run is. Clock ticks of /proc/self/stat are hundredths of a second, so it is exact to a fiftieth.
 const LONG_ENOUGH: Duration = Duration::from_millis(500);
 
 fn main() {
@@ -79,7 +79,7 @@ fn account_id(n: usize) -> String {
     format!("{:012}", 100_000_000_000 + n)
 }
 
-/// User time of this process so far.
+/// Returns the user time of this process so far.
 fn user_time() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").expect("/proc/self/stat");
     // The fields after the program's name, which is in brackets; the fourteenth of all is the user time.
