@@ -19,7 +19,7 @@ pub fn start() {
     if settings::logs_json() { lines.json().init() } else { lines.init() }
 }
 
-/// The line of an invocation: the result as it is answered, or the error.
+/// Returns the line of an invocation: the result as it is answered, or the error.
 pub fn line(request_id: &str, answer: &Result<Answer, Error>) -> Value {
     let level = if answer.is_ok() { "INFO" } else { "ERROR" };
     let mut line = json!({

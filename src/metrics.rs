@@ -45,7 +45,8 @@ impl Figures {
         }
     }
 
-    /// One line, or why it could not be written. `level` and `now` are for Lambda, which drops lines without them.
+    /// Returns one line, or why it could not be written. `level` and `now` are for Lambda, which drops lines without
+    /// them.
     pub fn line(&self, function_name: &str, level: &str, now: SystemTime) -> Result<String, String> {
         let mut line = Vec::new();
         let timestamp = clock::rfc3339(now);

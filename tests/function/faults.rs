@@ -556,7 +556,7 @@ async fn a_creation_that_can_never_be_described_holds_up_nothing() {
 
 /// An emulator of others says IN_PROGRESS in the list until somebody describes the creation.
 #[tokio::test(start_paused = true)]
-async fn a_list_that_says_in_progress_for_ever_is_not_believed_for_ever() {
+async fn a_list_that_always_says_in_progress_is_not_believed_forever() {
     let settings = Settings { history_in_progress: true, ..Settings::default() };
     let world = World::with(rows_for(12), with_permission_sets(12), settings, &[]).await;
     let start = Instant::now();
@@ -566,7 +566,7 @@ async fn a_list_that_says_in_progress_for_ever_is_not_believed_for_ever() {
 
 /// AWS may refuse a second creation in an account while one is under way.
 #[tokio::test(start_paused = true)]
-async fn where_one_creation_at_a_time_is_allowed_a_grant_costs_little_more() {
+async fn if_one_creation_at_a_time_is_allowed_a_grant_costs_little_more() {
     let settings = Settings { one_creation_an_account: true, ..Settings::default() };
     let world = World::with(rows_for(20), with_permission_sets(20), settings, &[]).await;
     let report = world.ensure(CLASS_7).await.unwrap();

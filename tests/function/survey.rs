@@ -336,7 +336,7 @@ async fn a_vended_account_does_not_wait_behind_a_backfill() {
     assert!(behind <= 1.3 * alone, "{behind} s next to a backfill, {alone} s alone");
 }
 
-/// An error of one service about one thing.
+/// Returns an error of one service about one thing.
 fn error(operation: &str, code: &str, about: &str) -> Fault {
     let kind = FaultKind::Error { code: code.into(), status: 400, message: "no".into() };
     Fault::on(operation, kind).about(about)

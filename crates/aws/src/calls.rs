@@ -70,7 +70,7 @@ impl Recent {
         self.count = (self.count + 1).min(u64::BITS);
     }
 
-    /// How likely it is that an attempt fails, as far as calls other than this one, which has failed, show.
+    /// Returns how likely it is that an attempt fails, as other calls show. This call has failed and does not count.
     fn chance(&self) -> f64 {
         let failures = f64::from(self.failed.count_ones().saturating_sub(1));
         let all = f64::from(self.count.saturating_sub(1));
@@ -157,7 +157,7 @@ impl Calls {
         }
     }
 
-    /// Every item of a list. `send` asks for the page of a token; `split` takes a page apart.
+    /// Returns every item of a list. `send` asks for the page of a token; `split` takes a page apart.
     ///
     /// # Errors
     /// Also if a page names a token that was asked for already: the list would never end, and stopping there would
@@ -202,7 +202,7 @@ impl Calls {
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// For how long the service has answered nothing, counted from `began` at the earliest.
+    /// Returns for how long the service has answered nothing, counted from `began` at the earliest.
     fn silent_since(&self, began: Instant) -> Duration {
         let answered = *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         answered.map_or(began, |answered| answered.max(began)).elapsed()

@@ -121,12 +121,12 @@ impl Tally {
         self.throttles.load(Ordering::Relaxed)
     }
 
-    /// What went wrong last, for whoever ran out of time meanwhile.
+    /// Returns what went wrong last, for a caller that ran out of time.
     pub fn last_failure(&self) -> Option<CallError> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Before an invocation, whose failures are its own.
+    /// Forgets the last failure. An invocation starts with this, because earlier failures are not its own.
     pub fn forget_failure(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -200,13 +200,14 @@ pub enum FailureReason {
     Passing,
     /// It passes when something arrives, minutes later. Tried again until the deadline.
     Arriving(Remedy),
-    /// Trying again is no use.
+    /// Trying again is useless.
     Final(Remedy),
 }
 
 impl FailureReason {
-    /// The texts are AWS's, vary, and can be missing. A reason is final only if it says for certain that trying again is
-    /// no use; what is known to pass is looked for first, since such texts also name a status.
+    /// Returns what a reason means. The texts are AWS's, vary, and can be missing. A reason is final only if it says
+    /// for certain that trying again is useless. What is known to pass is looked for first, because such texts also
+    /// name a status.
     pub fn of(reason: Option<&str>) -> FailureReason {
         const PASSING: &[&str] = &[
             "propagat",
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_reason_is_final_only_if_trying_again_is_no_use() {
+    fn a_failure_reason_is_final_only_if_trying_again_is_useless() {
         use FailureReason::*;
         let cases = [
             (None, Passing),

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// RFC 3339, UTC, to the second.
+/// Returns the moment in RFC 3339, UTC, to the second.
 pub fn rfc3339(moment: SystemTime) -> String {
     let moment = OffsetDateTime::from(moment);
     // A moment of this era can be written.

@@ -76,7 +76,7 @@ struct Known {
 }
 
 impl Reader<'_> {
-    /// What the tables ask for: their names, and the assignments of their principals.
+    /// Reads what the tables ask for: their names, and the assignments of their principals.
     ///
     /// # Errors
     /// If something cannot be read without which a survey would be wrong.
@@ -93,7 +93,7 @@ impl Reader<'_> {
         Ok(self.facts(known, accounts, read, method))
     }
 
-    /// What people want to see: every name and every assignment.
+    /// Reads what people want to see: every name and every assignment.
     ///
     /// # Errors
     /// If something that a plan needs cannot be read.

@@ -88,7 +88,7 @@ impl Settings {
     }
 }
 
-/// The least severe level that is logged, as Lambda sets it.
+/// Returns the least severe level that is logged, as Lambda sets it.
 #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
 pub fn log_level() -> String {
     let set = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().filter(|level| !level.is_empty());

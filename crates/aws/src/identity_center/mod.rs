@@ -142,7 +142,7 @@ impl IdentityCenter {
         Ok(())
     }
 
-    /// The ARN of the instance that was found.
+    /// Returns the ARN of the instance that was found.
     pub fn instance_arn(&self) -> Option<String> {
         self.read().as_ref().map(|(instance, _)| instance.arn.clone())
     }
@@ -179,7 +179,7 @@ impl IdentityCenter {
         Ok(self.list_instances().await?.into_iter().map(|instance| instance.arn).collect())
     }
 
-    /// The id of the identity store behind the instance that was found.
+    /// Returns the id of the identity store behind the instance that was found.
     pub fn identity_store(&self) -> Option<String> {
         self.read().as_ref().map(|(instance, _)| instance.identity_store.clone())
     }
@@ -189,7 +189,7 @@ impl IdentityCenter {
         self.sso.config().region().map(ToString::to_string)
     }
 
-    /// For calls that come after [`Self::find_instance`].
+    /// Returns the instance, for calls that come after [`Self::find_instance`].
     fn found(&self, operation: &'static str) -> Result<Arc<Instance>, CallError> {
         self.read().as_ref().map(|(instance, _)| instance.clone()).ok_or_else(|| CallError {
             operation,
@@ -205,7 +205,7 @@ fn known<T>(error: CallError) -> Result<Option<T>, CallError> {
     if error.cause == Cause::NotFound { Ok(None) } else { Err(error) }
 }
 
-/// The organization's instance, or what leaves a doubt and what to do.
+/// Returns the organization's instance, or what leaves a doubt and what to do.
 fn choose(
     found: Vec<Instance>,
     wanted: Option<&str>,
@@ -303,7 +303,7 @@ mod tests {
         assert!(choose(&[], None).unwrap_err().contains("no Identity Center instance"));
         assert!(choose(&[&one, &two], None).unwrap_err().contains(&two.arn));
         assert!(choose(&[&one], Some(&two.arn)).unwrap_err().contains(&one.arn));
-        // Beside an account instance, and beside one that is being deleted.
+        // Next to an account instance, and next to one that is being deleted.
         let organizations = Instance { owner: Some("123456789012".into()), ..instance(3) };
         let of_account = Instance { owner: Some("111122223333".into()), ..instance(4) };
         let gone = Instance { is_active: false, ..organizations.clone() };
@@ -314,7 +314,7 @@ mod tests {
         // A copy in this Region, and the instance itself.
         let primary = |region: &str| Instance { primary_region: Some(region.into()), ..instance(6) };
         assert_eq!(choose(&[&primary("eu-west-1")], None), Ok(primary("eu-west-1")));
-        let told = choose(&[&primary("us-east-1")], None).unwrap_err();
-        assert!(told.contains("IDENTITY_CENTER_REGION to us-east-1"), "{told}");
+        let doubt = choose(&[&primary("us-east-1")], None).unwrap_err();
+        assert!(doubt.contains("IDENTITY_CENTER_REGION to us-east-1"), "{doubt}");
     }
 }

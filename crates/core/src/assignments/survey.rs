@@ -129,7 +129,7 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
     }
 }
 
-/// What does not exist, and what could not be read.
+/// Returns what does not exist, and what could not be read.
 fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
     let (_, obstacles) = facts::wanted(table, &facts.names);
     let (mut unresolved, mut unread) = (BTreeSet::new(), BTreeSet::new());
@@ -146,7 +146,7 @@ fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
     (first(unresolved), first(unread))
 }
 
-/// As many as there is room for, and how many more there are.
+/// Returns as many as there is room for, and how many more there are.
 fn first(reasons: BTreeSet<String>) -> Vec<String> {
     let more = reasons.len().saturating_sub(MOST_LISTED);
     let more = (more > 0).then(|| format!("and {more} more"));

@@ -91,7 +91,7 @@ pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
     faults.or(Table { rows })
 }
 
-/// The faults of a table that is too large to be read.
+/// Returns the faults of a table that is too large to be read.
 pub fn too_large<R: RowKind>() -> Vec<Fault> {
     let mut faults = Faults::default();
     let remedy = format!("use fewer or shorter rows: {}", R::FEWER);

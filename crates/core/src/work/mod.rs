@@ -511,7 +511,7 @@ impl Work {
         others > 0
     }
 
-    /// Something of a group went well.
+    /// Notes that something of a group went well.
     fn went_well(&mut self, group: usize) {
         let most = self.bounds.max_outstanding;
         if let Some(places) = self.places.get_mut(group) {
