@@ -1,11 +1,11 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template programs moto browser pictures tools deny bench
+.PHONY: demo test format lint unit doc template programs moto browser stack pictures tools deny bench
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-test: format lint unit doc template moto browser
+test: format lint unit doc template moto browser stack
 
 format:
 	cargo fmt --all --check
@@ -47,6 +47,17 @@ moto: .venv/.installed programs
 browser: .venv/.installed programs
 	command -v chromium && command -v pdftotext || tests/browser/install
 	.venv/bin/python -m pytest -q tests/browser
+
+# ministack pins other versions of what the AWS SAM CLI and moto need, so it has an environment of its own.
+.venv-stack/.installed: tests/stack/requirements.txt
+	python3 -m venv --clear .venv-stack
+	.venv-stack/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/stack/requirements.txt
+	.venv-stack/bin/pip check
+	touch $@
+
+# The templates, deployed by `sam deploy` onto ministack, and every trigger of them driven to its effect.
+stack: .venv/.installed .venv-stack/.installed programs
+	.venv/bin/python -m pytest -q tests/stack
 
 # The pictures of the documents, from what the command prints and the browser shows today.
 pictures:

@@ -1,0 +1,57 @@
+"""The stacks that the tests drive. All are on one ministack, each in an account or a Region of its own, because every
+rule of an account and Region sees every event there."""
+
+import aws as local
+import pytest
+
+
+@pytest.fixture(scope="session")
+def template():
+    """template.yaml as `sam build` has built it."""
+    return or_fail(local.build)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory):
+    aws = local.Aws(tmp_path_factory.mktemp("aws"))
+    try:
+        yield or_fail(aws.start)
+    finally:
+        aws.stop()
+
+
+def or_fail(start):
+    try:
+        return start()
+    except local.NotThere as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+def aws(servers):
+    """The servers, with nobody assigned to anything; what a failed test's servers said is printed."""
+    servers.control("reset", {})
+    servers.control("organization", local.ORGANIZATION, "PUT")
+    begin = servers.server_log().stat().st_size
+    yield servers
+    with servers.server_log().open("rb") as log:
+        log.seek(begin)
+        print(log.read().decode(errors="replace"))
+
+
+@pytest.fixture(scope="session")
+def deployed(servers, template):
+    """The stack with no parameter given, in the management account."""
+    return servers.deploy(template, "account-assigner")
+
+
+@pytest.fixture
+def stack(aws, deployed):
+    """That stack, with empty queues."""
+    empty(deployed)
+    return deployed
+
+
+def empty(stack):
+    for queue in ("UndeliveredEventsQueueUrl", "FailedInvocationsQueueUrl"):
+        stack.client("sqs").purge_queue(QueueUrl=stack.outputs[queue])
