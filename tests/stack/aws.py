@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,6 +139,48 @@ class Stack:
         """Every line of the function's log."""
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=self.outputs[group])
         return [event["message"] for page in pages for event in page["events"]]
+
+    def watch(self, pattern):
+        """A rule of somebody else, and its queue: a function that gives what has come, in order."""
+        name = f"watch-{uuid.uuid4()}"
+        queue = self.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:{self.region}:{self.account}:{name}"
+        self.client("events").put_rule(Name=name, EventPattern=json.dumps(pattern))
+        self.client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        seen = []
+
+        def come():
+            answer = self.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+            seen.extend(json.loads(message["Body"]) for message in answer.get("Messages", []))
+            return seen
+
+        return come
+
+    def results(self):
+        """What the function answered to events from now on, as somebody who waits for accounts sees it."""
+        come = self.watch(
+            {
+                "source": ["lambda"],
+                "detail-type": ["Lambda Function Invocation Result - Success"],
+                "resources": [f"{self.outputs['FunctionArn']}:$LATEST"],
+            }
+        )
+        return lambda number=1: [
+            event["detail"]["responsePayload"]
+            for event in eventually(come, lambda seen: len(seen) >= number, f"result {number} of the function")
+        ]
+
+    def start_backfill(self, request=None):
+        """Starts the state machine by hand; gives the execution once it has ended."""
+        machine = self.client("stepfunctions")
+        arn = machine.start_execution(
+            stateMachineArn=self.outputs["BackfillArn"], input=json.dumps(request or {})
+        )["executionArn"]
+        return eventually(
+            lambda: machine.describe_execution(executionArn=arn),
+            lambda execution: execution["status"] != "RUNNING",
+            "the end of the backfill",
+        )
 
     def executions(self):
         """Every execution of the backfill, in the order they began."""

@@ -23,6 +23,7 @@ import uuid
 # Before ministack, which reads it when it is imported.
 os.environ["AUTH"] = "true"
 
+import yaml
 from ministack import app
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
@@ -270,6 +271,38 @@ def announce(config, settings, event, result):
 lambda_svc.invoke_async_with_retry = invoke_asynchronously
 
 
+# ------------------------------------------------------------------------------------------- the functions
+
+environment_of = lambda_svc._provided_worker_env
+write_log = lambda_svc._emit_lambda_logs
+
+
+def environment_with_log_format(config, code, port):
+    """ministack does not tell the program what LoggingConfig says."""
+    logging_config = config.get("LoggingConfig") or {}
+    said = {
+        "AWS_LAMBDA_LOG_FORMAT": logging_config.get("LogFormat"),
+        "AWS_LAMBDA_LOG_LEVEL": logging_config.get("ApplicationLogLevel"),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(config.get("Timeout", 3)),
+    }
+    return environment_of(config, code, port) | {name: value for name, value in said.items() if value}
+
+
+def write_log_as(function, *rest, **more):
+    """ministack writes the log whatever the role may."""
+    config = function.get("config") or function
+    account, region = lambda_svc._account_region_from_function_config(config)
+    group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+    stream = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:any"
+    actions = ("logs:CreateLogStream", "logs:PutLogEvents")
+    if all(role_may(config["Role"], "lambda.amazonaws.com", action, stream) for action in actions):
+        write_log(function, *rest, **more)
+
+
+lambda_svc._provided_worker_env = environment_with_log_format
+lambda_svc._emit_lambda_logs = write_log_as
+
+
 # ----------------------------------------------------------------------------------- Step Functions and Pipes
 
 call_lambda = stepfunctions._call_lambda
@@ -351,6 +384,13 @@ pipes._start_state_machine_from_records = start_from_checked_records
 # ------------------------------------------------------------------------------------------- CloudFormation
 
 metric_alarm = provisioners._cw_metric_alarm_record
+definition_of = provisioners._sfn_definition
+
+
+def definition_from_yaml(properties):
+    """ministack reads a definition as JSON only, and would fail each execution of backfill.asl.yaml. What is YAML is
+    read as CloudFormation reads it, once the substitutions are in the text."""
+    return json.dumps(yaml.safe_load(definition_of(properties)))
 
 
 def alarm_with_metric_math(name, properties):
@@ -368,6 +408,7 @@ def alarm_with_metric_math(name, properties):
     return metric_alarm(name, properties)
 
 
+provisioners._sfn_definition = definition_from_yaml
 provisioners._cw_metric_alarm_record = alarm_with_metric_math
 
 

@@ -1,14 +1,173 @@
-"""What starts the function, each from the event on the bus to the assignments that stand in Identity Center."""
+"""What starts the function, each from the event on the bus to the assignments that stand in Identity Center, and what
+becomes of an event that cannot be served."""
 
-from aws import eventually
+import json
+
+import pytest
+from aws import eventually, sample
 
 CLASS_7 = {
     ("class-7", "ReadOnlyAccess", "auditors"),
     ("class-7", "PowerUserAccess", "students"),
     ("class-7", "SupportUser", "teachers"),
 }
+PAYMENTS = {("payments", "ReadOnlyAccess", "auditors"), ("payments", "AdministratorAccess", "platform-admins")}
 
 
-def test_a_created_account_gets_its_assignments(aws, stack):
+def stand(aws, wanted):
+    assert eventually(aws.assignments, lambda found: found == wanted, f"exactly {sorted(wanted)}") == wanted
+
+
+def always(kind, operation="CreateAccountAssignment"):
+    return [{"operation": operation, "kind": kind}]
+
+
+@pytest.mark.parametrize(
+    ("event", "wanted"),
+    [("create-succeeded", CLASS_7), ("update-succeeded", PAYMENTS), ("move-account", CLASS_7)],
+)
+def test_an_account_that_was_created_updated_or_moved_gets_its_assignments(aws, stack, event, wanted):
+    stack.put_event(event)
+    stand(aws, wanted)
+
+
+def test_another_rule_sees_what_an_account_got_and_the_log_has_it(aws, stack):
+    results = stack.results()
     stack.put_event("create-succeeded")
-    eventually(aws.assignments, lambda found: found == CLASS_7, "the assignments of class-7")
+    result = results()[0]
+    assert (result["outcome"], result["account"]["id"]) == ("ready", "111122223333")
+    assert result["counts"]["created"] == 3
+    assert {(grant["permissionSet"]["name"], grant["principal"]["name"]) for grant in result["grants"]} == {
+        (permission_set, principal) for _, permission_set, principal in CLASS_7
+    }
+    # One line in JSON, as LoggingConfig has it.
+    logged = [json.loads(line)["result"] for line in stack.log() if '"result"' in line]
+    assert result["grants"][0]["requestId"] in [grant.get("requestId") for one in logged for grant in one["grants"]]
+
+
+@pytest.mark.parametrize("event", ["create-failed", "update-failed"])
+def test_a_vending_that_failed_gives_nobody_anything_and_is_counted(aws, stack, event):
+    results = stack.results()
+    stack.put_event(event)
+    result = results()[0]
+    assert result["outcome"] == "ignored"
+    assert "FAILED" in result["reason"]
+    assert aws.creations() == []
+    # What FailedVendingsAlarm looks at.
+    assert any('"FailedVendings":1' in line for line in stack.log())
+
+
+def test_an_event_that_comes_twice_changes_nothing_the_second_time(aws, stack):
+    results = stack.results()
+    stack.put_event("create-succeeded")
+    stack.put_event("create-succeeded")
+    first, second = results(2)
+    assert (first["counts"]["created"], first["counts"]["present"]) == (3, 0)
+    assert (second["counts"]["created"], second["counts"]["present"]) == (0, 3)
+    assert len(aws.creations()) == 3
+    stand(aws, CLASS_7)
+
+
+def test_events_at_once_wait_in_line_and_none_is_lost(aws, stack):
+    # One at a time: ReservedConcurrency is 1.
+    results = stack.results()
+    for _ in range(3):
+        stack.put_event("create-succeeded")
+        stack.put_event("update-succeeded")
+    assert [result["outcome"] for result in results(6)] == ["ready"] * 6
+    stand(aws, CLASS_7 | PAYMENTS)
+    assert len(aws.creations()) == len(CLASS_7 | PAYMENTS)
+
+
+def test_what_fails_at_first_is_tried_again_until_it_is_there(aws, stack):
+    aws.control("faults", [{"operation": "CreateAccountAssignment", "kind": "AccessDenied", "count": 1}])
+    results = stack.results()
+    stack.put_event("create-succeeded")
+    assert results()[0]["outcome"] == "ready"
+    stand(aws, CLASS_7)
+    assert stack.messages("FailedInvocationsQueueUrl") == []
+
+
+def test_an_event_that_fails_at_every_attempt_ends_in_the_queue_with_its_result(aws, stack):
+    aws.control("faults", always({"FailedStatus": {"reason": "Received a 404 status error: not found"}}))
+    stack.put_event("create-succeeded")
+    message = eventually(lambda: stack.messages("FailedInvocationsQueueUrl"), what="the failed event")[0]
+    # So that it can be sent again.
+    assert message["requestPayload"]["detail"] == sample("create-succeeded")["detail"]
+    assert message["responsePayload"]["errorType"] == "AssignmentsIncomplete"
+    sentence, _, result = message["responsePayload"]["errorMessage"].partition("{")
+    assert "3" in sentence
+    result = json.loads("{" + result)
+    assert result["counts"]["failed"] == 3
+    assert all("404" in grant["reason"] for grant in result["grants"])
+    # Three attempts, each of all three assignments.
+    assert len(aws.creations()) == 9
+    assert aws.assignments() == set()
+
+
+@pytest.mark.parametrize("event", ["create-succeeded", "move-account"])
+def test_an_event_that_the_function_may_not_be_given_ends_in_the_other_queue(aws, stack, event):
+    functions, name = stack.client("lambda"), stack.outputs["FunctionName"]
+    statements = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
+    assert len(statements) == 2
+    for statement in statements:
+        functions.remove_permission(FunctionName=name, StatementId=statement["Sid"])
+    try:
+        stack.put_event(event)
+        kept = eventually(lambda: stack.messages("UndeliveredEventsQueueUrl"), what="the undelivered event")[0]
+    finally:
+        for statement in statements:
+            functions.add_permission(
+                FunctionName=name,
+                StatementId=statement["Sid"],
+                Action=statement["Action"],
+                Principal=statement["Principal"]["Service"],
+                SourceArn=statement["Condition"]["ArnLike"]["AWS:SourceArn"],
+            )
+    assert kept["detail"] == sample(event)["detail"]
+    # The message is all that is needed to do it by hand.
+    assert stack.invoke(kept)["outcome"] == "ready"
+    stand(aws, CLASS_7)
+
+
+def test_by_hand_a_dry_run_says_what_would_be_made_and_then_it_is_made(aws, stack):
+    planned = stack.invoke(sample("dry-run"))
+    assert (planned["outcome"], planned["counts"]["planned"]) == ("planned", 3)
+    assert aws.creations() == []
+    ready = stack.invoke(sample("minimal"))
+    assert (ready["outcome"], ready["counts"]["created"]) == ("ready", 3)
+    stand(aws, CLASS_7)
+
+
+def test_the_management_account_gets_nothing_and_its_role_could_give_it_nothing(aws, stack):
+    answer = stack.invoke(sample("create-management-account"))
+    assert answer["outcome"] == "ignored"
+    assert aws.creations() == []
+    arn = f"arn:aws:iam::{stack.account}:role/{stack.resources()['AccountAssignerRole']}"
+
+    def decision(account):
+        simulated = stack.client("iam").simulate_principal_policy(
+            PolicySourceArn=arn,
+            ActionNames=["sso:CreateAccountAssignment"],
+            ResourceArns=[f"arn:aws:sso:::account/{account}"],
+        )
+        return [result["EvalDecision"] for result in simulated["EvaluationResults"]]
+
+    assert decision("123456789012") == ["explicitDeny"]
+    assert decision("111122223333") == ["allowed"]
+
+
+def test_a_role_that_may_not_do_one_thing_fails_the_invocation_and_names_it(aws, stack):
+    # So the other tests show that the roles may do all that is needed.
+    roles, role = stack.client("iam"), stack.resources()["AccountAssignerRole"]
+    deny = {"Effect": "Deny", "Action": "sso:CreateAccountAssignment", "Resource": "*"}
+    roles.put_role_policy(
+        RoleName=role, PolicyName="deny", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    )
+    try:
+        answer = stack.invoke(sample("minimal"))
+    finally:
+        roles.delete_role_policy(RoleName=role, PolicyName="deny")
+    assert answer["errorType"] == "AssignmentsIncomplete"
+    assert "sso:CreateAccountAssignment" in answer["errorMessage"]
+    assert aws.assignments() == set()
