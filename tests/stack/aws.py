@@ -22,8 +22,10 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 ORGANIZATION = json.loads((REPOSITORY / "tests/stand-in/organization.json").read_text())
 MANAGEMENT = ORGANIZATION["managementAccountId"]
 REGION = ORGANIZATION["region"]
+# What makes a Region of the same account the home of another stack, with Identity Center where it is.
+ELSEWHERE = {"IdentityCenterRegion": REGION}
 # Nothing here depends on speed: an effect that has not come by then does not come.
-DEADLINE = 60
+DEADLINE = float(os.environ.get("STACK_DEADLINE", 60))
 
 
 class NotThere(Exception):
@@ -208,6 +210,7 @@ class Aws:
     directory: Path
     url: str = ""
     stand_in: str = ""
+    gate: str = ""
     processes: list = field(default_factory=list)
 
     def start(self, organization=ORGANIZATION, port=0, stand_in_port=0):
@@ -233,6 +236,7 @@ class Aws:
         if not python.is_file():
             raise NotThere(f"there is no {python}: run `make .venv-stack/.installed`")
         gate, port = free_port(), port or free_port()
+        self.gate = f"http://127.0.0.1:{gate}"
         self.url = f"http://127.0.0.1:{port}"
         temporary = self.directory / "tmp"
         temporary.mkdir(exist_ok=True)
@@ -250,9 +254,9 @@ class Aws:
             # The functions inherit all of these. Identity Center and Organizations are the stand-in, behind a gate
             # that asks the roles; everything else is ministack.
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ENDPOINT_URL_SSO_ADMIN": f"http://127.0.0.1:{gate}",
-            "AWS_ENDPOINT_URL_IDENTITYSTORE": f"http://127.0.0.1:{gate}",
-            "AWS_ENDPOINT_URL_ORGANIZATIONS": f"http://127.0.0.1:{gate}",
+            "AWS_ENDPOINT_URL_SSO_ADMIN": self.gate,
+            "AWS_ENDPOINT_URL_IDENTITYSTORE": self.gate,
+            "AWS_ENDPOINT_URL_ORGANIZATIONS": self.gate,
             "STACK_STAND_IN": self.stand_in,
             "STACK_GATE_PORT": str(gate),
             "STACK_ORGANIZATION_ID": organization["id"],
@@ -280,6 +284,11 @@ class Aws:
 
         eventually(answers, what="ministack's first answer")
         return self
+
+    def idle(self):
+        """Whether no event and no execution is under way."""
+        with urllib.request.urlopen(self.gate, timeout=10) as answer:
+            return answer.read() == b"0"
 
     def server_log(self):
         return self.directory / "ministack.log"

@@ -3,6 +3,7 @@ rule of an account and Region sees every event there."""
 
 import aws as local
 import pytest
+from aws import ELSEWHERE, MANAGEMENT, ORGANIZATION
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +31,7 @@ def or_fail(start):
 @pytest.fixture
 def aws(servers):
     """The servers, with nobody assigned to anything; what a failed test's servers said is printed."""
+    local.eventually(servers.idle, what="the end of what an earlier test began")
     servers.control("reset", {})
     servers.control("organization", local.ORGANIZATION, "PUT")
     begin = servers.server_log().stat().st_size
@@ -55,3 +57,23 @@ def stack(aws, deployed):
 def empty(stack):
     for queue in ("UndeliveredEventsQueueUrl", "FailedInvocationsQueueUrl"):
         stack.client("sqs").purge_queue(QueueUrl=stack.outputs[queue])
+
+
+@pytest.fixture(scope="session")
+def with_every_place(servers, template):
+    """A stack that is told everything it could find out, and writes to somebody. Its schedule is stopped, or it would
+    give what it finds missing in the middle of another test."""
+    stack = servers.deploy(
+        template,
+        "with-every-place",
+        "eu-central-1",
+        IdentityCenterInstanceArn=ORGANIZATION["instanceArn"],
+        IdentityStoreId=ORGANIZATION["identityStoreId"],
+        OrganizationId=ORGANIZATION["id"],
+        ManagementAccountId=MANAGEMENT,
+        AlarmEmail="oncall@example.com",
+        Schedule="'rate(1 minute)'",
+        **ELSEWHERE,
+    )
+    stack.client("events").disable_rule(Name=stack.resources()["ScheduleRule"])
+    return stack

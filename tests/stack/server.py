@@ -8,6 +8,7 @@ What one of its services does inside another one it does not check, so each part
 evaluator. A denied step is logged with the word DENIED and does not happen.
 """
 
+import contextlib
 import contextvars
 import http.server
 import json
@@ -174,7 +175,7 @@ def dispatch_to_any_event_bus(spec, event, rule, event_path, target_input_payloa
         set_request_account_id(spec.account_id)
         set_request_region(spec.region)
         name = spec.resource.partition("/")[2]
-        policy = eventbridge._event_bus_policies.get(name) or {}
+        policy = bus_policy(name)
         asks = context("events:PutEvents", str(spec), f"arn:aws:iam::{sender}:root")
         if sender != spec.account_id and iam.evaluate_resource_policy(policy, asks).decision != "Allow":
             log.error("DENIED: %s puts no events on %s", sender, spec)
@@ -182,6 +183,19 @@ def dispatch_to_any_event_bus(spec, event, rule, event_path, target_input_payloa
         eventbridge._dispatch_event({**event, "EventBusName": name})
 
     contextvars.copy_context().run(deliver)
+
+
+def bus_policy(name):
+    """ministack keeps an account as its bare number, where AWS makes a principal of it."""
+    statements = (eventbridge._event_bus_policies.get(name) or {}).get("Statement", [])
+    return {
+        "Statement": [
+            {**statement, "Principal": {"AWS": f"arn:aws:iam::{statement['Principal']}:root"}}
+            if re.fullmatch(r"\d{12}", str(statement["Principal"]))
+            else statement
+            for statement in statements
+        ]
+    }
 
 
 eventbridge._put_events = put_events_of_aws
@@ -194,6 +208,19 @@ eventbridge._SCHEDULER_TICK_INTERVAL = 1
 
 # --------------------------------------------------------------------------------- asynchronous invocation
 
+under_way = []
+"""A token for each event and each execution that is not at its end. The gate says how many: see `Gate.do_GET`."""
+
+
+@contextlib.contextmanager
+def counted():
+    token = object()
+    under_way.append(token)
+    try:
+        yield
+    finally:
+        under_way.remove(token)
+
 
 def invoke_asynchronously(function, event):
     """As Lambda does it: what is throttled waits, what failed is retried, and the end goes to a destination.
@@ -202,7 +229,7 @@ def invoke_asynchronously(function, event):
     minute and then two before it retries; here it is LAMBDA_ASYNC_RETRY_BASE_SECONDS, and twice that.
     """
 
-    def run():
+    def serve():
         config = function.get("config") or function
         account, region = lambda_svc._account_region_from_function_config(config)
         set_request_account_id(account)
@@ -221,6 +248,14 @@ def invoke_asynchronously(function, event):
                 break
             time.sleep(lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS * 2 ** (attempts - 1))
         keep_failed(config, settings, event, result)
+
+    stack = contextlib.ExitStack()
+    # From now on, and not from when the thread begins.
+    stack.enter_context(counted())
+
+    def run():
+        with stack:
+            serve()
 
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
 
@@ -316,7 +351,8 @@ machine = contextvars.ContextVar("the state machine of this execution")
 def run_execution_of(execution_arn):
     execution = stepfunctions._executions.get(execution_arn)
     machine.set(stepfunctions._state_machines.get(execution["stateMachineArn"]))
-    run_execution(execution_arn)
+    with counted():
+        run_execution(execution_arn)
 
 
 def call_lambda_as(function, event):
@@ -408,6 +444,29 @@ def alarm_with_metric_math(name, properties):
     return metric_alarm(name, properties)
 
 
+function_handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+create_function, update_function = function_handlers["create"], function_handlers["update"]
+
+
+def create_reserving(logical_id, properties, stack):
+    """ministack leaves out ReservedConcurrentExecutions."""
+    name, attributes = create_function(logical_id, properties, stack)
+    reserve(name, properties)
+    return name, attributes
+
+
+def update_reserving(name, before, after, *rest, **more):
+    answer = update_function(name, before, after, *rest, **more)
+    reserve(answer[0] if isinstance(answer, tuple) else name, after)
+    return answer
+
+
+def reserve(name, properties):
+    reserved = properties.get("ReservedConcurrentExecutions")
+    lambda_svc._functions[name]["concurrency"] = None if reserved is None else int(reserved)
+
+
+function_handlers.update(create=create_reserving, update=update_reserving)
 provisioners._sfn_definition = definition_from_yaml
 provisioners._cw_metric_alarm_record = alarm_with_metric_math
 
@@ -457,10 +516,17 @@ class Gate(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
+    def do_GET(self):
+        """How much is under way, for tests that must not begin in the middle of something."""
+        self.reply(200, str(len(under_way)).encode())
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         denied = self.denied(body)
         status, content = (400, denied) if denied else self.ask(body)
+        self.reply(status, content)
+
+    def reply(self, status, content):
         self.send_response(status)
         self.send_header("content-type", "application/x-amz-json-1.1")
         self.send_header("content-length", str(len(content)))

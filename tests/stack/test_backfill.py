@@ -6,12 +6,11 @@ import subprocess
 import uuid
 
 import pytest
-from aws import ORGANIZATION, REGION, eventually, program, sample
+from aws import ELSEWHERE, ORGANIZATION, eventually, program, sample
 from test_vending import CLASS_7, PAYMENTS, stand
 
 OTHERS = {(account, "ReadOnlyAccess", "auditors") for account in ("log-archive", "audit", "vault")}
 EVERYBODY = CLASS_7 | PAYMENTS | OTHERS
-ELSEWHERE = {"IdentityCenterRegion": REGION, "Schedule": '""', "ReservedConcurrency": 0, "BackfillConcurrency": 3}
 EDUCATION = {"ou": "ou-ab12-55555555"}
 
 
@@ -75,11 +74,14 @@ def test_an_event_that_may_not_start_it_ends_in_the_queue(aws, stack):
 # ------------------------------------------------------------------------ with the table in DynamoDB
 
 
+WITH_TABLE = {"Schedule": '""', "ReservedConcurrency": 0, "BackfillConcurrency": 3, **ELSEWHERE}
+
+
 @pytest.fixture(scope="session")
 def with_table(servers, template):
     """A stack whose table is edited without a deployment, and for which nothing is reserved. Identity Center is in
     another Region."""
-    return servers.deploy(template, "with-table", "eu-north-1", TableSource="dynamodb", **ELSEWHERE)
+    return servers.deploy(template, "with-table", "eu-north-1", TableSource="dynamodb", **WITH_TABLE)
 
 
 @pytest.fixture
@@ -138,7 +140,7 @@ def test_an_edit_of_the_table_gives_forty_accounts_what_it_says(aws, with_table,
     push(assignctl, tmp_path, [AUDITORS, ADMINS])
     assert output(with_table.ended(before + 2)[-1])["outcome"] == "complete"
     assert len(aws.assignments()) == 90
-    push(assignctl, tmp_path, [ADMINS])
+    push(assignctl, tmp_path, [AUDITORS])
     assert output(with_table.ended(before + 3)[-1])["outcome"] == "complete"
     assert len(aws.assignments()) == 90
 
@@ -163,11 +165,22 @@ def test_a_name_that_does_not_exist_fails_the_backfill_and_is_named(aws, with_ta
 
 
 def test_with_nothing_reserved_and_no_schedule_there_is_neither(with_table):
-    functions = with_table.client("lambda")
-    for name in ("FunctionName", "BackfillFunctionName"):
-        answer = functions.get_function_concurrency(FunctionName=with_table.outputs[name])
-        assert "ReservedConcurrentExecutions" not in answer
+    assert reserved(with_table) == [None, None]
     assert "ScheduleRule" not in with_table.resources()
+
+
+def test_by_default_each_function_has_one_execution_reserved_and_the_schedule_is_daily(stack):
+    assert reserved(stack) == [1, 1]
+    rule = stack.client("events").describe_rule(Name=stack.resources()["ScheduleRule"])
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 day)", "ENABLED")
+
+
+def reserved(stack):
+    answers = [
+        stack.client("lambda").get_function_concurrency(FunctionName=stack.outputs[name])
+        for name in ("FunctionName", "BackfillFunctionName")
+    ]
+    return [answer.get("ReservedConcurrentExecutions") for answer in answers]
 
 
 def test_the_table_outlives_a_change_of_TableSource_and_the_stack(aws, template, assignctl, with_table, tmp_path):
@@ -176,7 +189,7 @@ def test_the_table_outlives_a_change_of_TableSource_and_the_stack(aws, template,
     with pytest.raises(dynamodb.exceptions.ClientError, match="protect"):
         dynamodb.delete_table(TableName=table)
 
-    changed = aws.deploy(template, "with-table", with_table.region, TableSource="embedded", **ELSEWHERE)
+    changed = aws.deploy(template, "with-table", with_table.region, TableSource="embedded", **WITH_TABLE)
     assert "AssignmentsTableName" not in changed.outputs
     assert changed.invoke(sample("minimal"))["outcome"] == "ready"
     assert {grant for grant in aws.assignments() if grant[0] == "class-7"} == CLASS_7

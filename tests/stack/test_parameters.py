@@ -3,30 +3,11 @@
 import json
 
 import pytest
-from aws import MANAGEMENT, ORGANIZATION, REGION, REPOSITORY, eventually, sample
+from aws import ELSEWHERE, MANAGEMENT, REPOSITORY, eventually, sample
 from test_backfill import EVERYBODY, output
 from test_vending import CLASS_7, stand
 
-# What makes a Region of the same account the home of another stack, with Identity Center where it is.
-ELSEWHERE = {"IdentityCenterRegion": REGION}
 DELEGATED = "333344445555"
-
-
-@pytest.fixture(scope="session")
-def with_every_place(servers, template):
-    """A stack that is told everything it could find out, checks everything each minute, and writes to somebody."""
-    return servers.deploy(
-        template,
-        "with-every-place",
-        "eu-central-1",
-        IdentityCenterInstanceArn=ORGANIZATION["instanceArn"],
-        IdentityStoreId=ORGANIZATION["identityStoreId"],
-        OrganizationId=ORGANIZATION["id"],
-        ManagementAccountId=MANAGEMENT,
-        AlarmEmail="oncall@example.com",
-        Schedule="'rate(1 minute)'",
-        **ELSEWHERE,
-    )
 
 
 @pytest.fixture(scope="session")
@@ -73,17 +54,6 @@ def test_told_every_place_its_narrow_roles_are_enough(aws, with_every_place):
     with_every_place.put_event("create-succeeded")
     stand(aws, CLASS_7)
     assert output(with_every_place.start_backfill())["outcome"] == "complete"
-    assert aws.assignments() == EVERYBODY
-    # It was told, and did not look.
-    assert "ListInstances" not in aws.control("calls")
-
-
-def test_the_schedule_starts_the_backfill(aws, with_every_place):
-    before = len(with_every_place.executions())
-    # A rate cannot be shorter than a minute.
-    found = eventually(with_every_place.executions, lambda found: len(found) > before, "the next minute", seconds=120)
-    assert [execution["input"] for execution in found[before:]] == ["{}"]
-    assert output(with_every_place.ended(before + 1)[-1])["outcome"] == "complete"
     assert aws.assignments() == EVERYBODY
 
 
