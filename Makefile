@@ -1,6 +1,7 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template programs moto browser stack pictures tools deny bench
+.PHONY: demo test format lint unit doc template programs moto browser stack stack-demo docker pictures \
+	tools deny bench
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
@@ -58,6 +59,14 @@ browser: .venv/.installed programs
 # The templates, deployed by `sam deploy` onto ministack, and every trigger of them driven to its effect.
 stack: .venv/.installed .venv-stack/.installed programs
 	.venv/bin/python -m pytest -q tests/stack
+
+# The same, left running, to be tried by hand: it says what to try.
+stack-demo: .venv/.installed .venv-stack/.installed programs
+	@.venv/bin/python tests/stack/demo.py serve
+
+# In Lambda's own image by `sam local invoke`, and by `cargo lambda watch`. Needs Docker, so it is not part of `make test`.
+docker: .venv/.installed programs
+	tests/docker/run
 
 # The pictures of the documents, from what the command prints and the browser shows today.
 pictures:
