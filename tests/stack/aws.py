@@ -175,9 +175,9 @@ class Stack:
     def start_backfill(self, request=None):
         """Starts the state machine by hand; gives the execution once it has ended."""
         machine = self.client("stepfunctions")
-        arn = machine.start_execution(
-            stateMachineArn=self.outputs["BackfillArn"], input=json.dumps(request or {})
-        )["executionArn"]
+        arn = machine.start_execution(stateMachineArn=self.outputs["BackfillArn"], input=json.dumps(request or {}))[
+            "executionArn"
+        ]
         return eventually(
             lambda: machine.describe_execution(executionArn=arn),
             lambda execution: execution["status"] != "RUNNING",

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import aws as local
-from aws import MANAGEMENT, ORGANIZATION, REGION, REPOSITORY, TARGET, eventually, program
+from aws import ORGANIZATION, REPOSITORY, TARGET, eventually, program
 
 STACK = "account-assigner"
 DIRECTORY = TARGET / "stack/demo"
@@ -103,7 +103,9 @@ def assignctl(stack, *words, quiet=False):
 def event(stack, name):
     file = Path(name) if Path(name).is_file() else REPOSITORY / f"events/{name.removesuffix('.json')}.json"
     if not file.is_file():
-        known = sorted(file.stem for file in (REPOSITORY / "events").glob("*.json") if "detail-type" in file.read_text())
+        known = sorted(
+            file.stem for file in (REPOSITORY / "events").glob("*.json") if "detail-type" in file.read_text()
+        )
         sys.exit(f"there is no event {name}; events/ has {', '.join(known)}")
     sent = json.loads(file.read_text())
     if "detail-type" not in sent:
@@ -144,8 +146,11 @@ def results(stack):
 def grants(stack):
     accounts = {found["id"]: found["name"] for found in stack.aws.control("organization")["accounts"]}
     rows = [
-        (accounts.get(found["account"], found["account"]), NAMES.get(found["permissionSet"], found["permissionSet"]),
-         NAMES.get(found["principalId"], found["principalId"]))
+        (
+            accounts.get(found["account"], found["account"]),
+            NAMES.get(found["permissionSet"], found["permissionSet"]),
+            NAMES.get(found["principalId"], found["principalId"]),
+        )
         for found in stack.aws.control("assignments")
     ]
     for account, permission_set, principal in sorted(rows):
@@ -173,7 +178,10 @@ def edit(stack):
 
 
 def queue(stack):
-    for title, name in [("failed at every attempt", "FailedInvocationsQueueUrl"), ("never delivered", "UndeliveredEventsQueueUrl")]:
+    for title, name in [
+        ("failed at every attempt", "FailedInvocationsQueueUrl"),
+        ("never delivered", "UndeliveredEventsQueueUrl"),
+    ]:
         messages = stack.messages(name)
         print(f"{len(messages)} {title}")
         for message in messages:
@@ -200,7 +208,15 @@ def log(stack):
 def main():
     parser = argparse.ArgumentParser(prog="tests/stack/try")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    simple = {"grants": grants, "backfill": backfill, "edit": edit, "queue": queue, "break": refuse, "repair": repair, "log": log}
+    simple = {
+        "grants": grants,
+        "backfill": backfill,
+        "edit": edit,
+        "queue": queue,
+        "break": refuse,
+        "repair": repair,
+        "log": log,
+    }
     for name in [*simple, "table", "serve"]:
         verbs.add_parser(name)
     verbs.add_parser("event").add_argument("event")

@@ -28,7 +28,8 @@ import yaml
 from ministack import app
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
-from ministack.services import eventbridge, iam as iam_service, lambda_svc, pipes, sqs, stepfunctions, sts
+from ministack.services import eventbridge, lambda_svc, pipes, sqs, stepfunctions, sts
+from ministack.services import iam as iam_service
 from ministack.services.cloudformation import provisioners
 
 log = logging.getLogger("stack")
@@ -234,7 +235,8 @@ def invoke_asynchronously(function, event):
         account, region = lambda_svc._account_region_from_function_config(config)
         set_request_account_id(account)
         set_request_region(region)
-        settings = function.get("event_invoke_config") or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
+        settings = function.get("event_invoke_config") or {}
+        settings = settings or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
         attempts, until = 0, time.time() + settings.get("MaximumEventAgeInSeconds", 21600)
         while time.time() < until:
             result = lambda_svc._execute_function(function, event)
@@ -508,7 +510,11 @@ def resources_of(service, operation, request):
     raise NotImplementedError(f"{service}:{operation}: say here which resources IAM asks for")
 
 
-SERVICES = {"SWBExternalService": "sso", "AWSIdentityStore": "identitystore", "AWSOrganizationsV20161128": "organizations"}
+SERVICES = {
+    "SWBExternalService": "sso",
+    "AWSIdentityStore": "identitystore",
+    "AWSOrganizationsV20161128": "organizations",
+}
 
 
 class Gate(http.server.BaseHTTPRequestHandler):

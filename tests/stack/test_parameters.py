@@ -139,11 +139,7 @@ SEEN_BY = {
 
 def patterns(stack):
     rules = {rule["Name"]: rule for rule in stack.client("events").list_rules(NamePrefix=f"{stack.name}-")["Rules"]}
-    return {
-        logical: rules[physical]
-        for logical, physical in stack.resources().items()
-        if physical in rules
-    }
+    return {logical: rules[physical] for logical, physical in stack.resources().items() if physical in rules}
 
 
 def matching(stack, event):

@@ -10,7 +10,8 @@ def test_the_schedule_starts_the_backfill(aws, with_every_place):
     events.enable_rule(Name=rule)
     try:
         # No rate is shorter than a minute.
-        eventually(with_every_place.executions, lambda found: len(found) > before, "the next minute", seconds=DEADLINE + 60)
+        patience = DEADLINE + 60
+        eventually(with_every_place.executions, lambda found: len(found) > before, "the next minute", patience)
     finally:
         events.disable_rule(Name=rule)
     execution = with_every_place.ended(before + 1)[-1]
