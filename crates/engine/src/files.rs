@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use assigner_core::reading::{Utf16, utf8};
+
 /// A snapshot of 100,000 accounts has some 100 MB.
 pub const LARGEST_SNAPSHOT: usize = 1024 * 1024 * 1024;
 /// EventBridge and Lambda take far less.
@@ -21,9 +23,12 @@ pub enum Unread {
     NotAFile,
     #[error("it has more than {0} bytes")]
     TooLarge(usize),
+    #[error(transparent)]
+    Utf16(#[from] Utf16),
 }
 
-/// Returns the bytes of a file, or its first `most` bytes and one more if it is longer.
+/// Returns the text of a file without its byte order mark, or its first `most` bytes and one more if it is longer.
+/// Text that is UTF-16 is returned as it is.
 ///
 /// # Errors
 /// If it cannot be read, or is not a regular file.
@@ -33,17 +38,27 @@ pub fn first(path: &Path, most: usize) -> Result<Vec<u8>, Unread> {
         return Err(Unread::NotAFile);
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    // The mark, of three bytes, does not count.
+    File::open(path)?.take(most as u64 + 4).read_to_end(&mut bytes)?;
+    if let Ok(text) = utf8(&bytes) {
+        let mark = bytes.len() - text.len();
+        bytes.drain(..mark);
+    }
+    bytes.truncate(most + 1);
     Ok(bytes)
 }
 
-/// Returns the bytes of a file of at most `most` bytes.
+/// Returns the text of a file of at most `most` bytes, without its byte order mark.
 ///
 /// # Errors
-/// If it cannot be read, is not a regular file, or is longer.
+/// If it cannot be read, is not a regular file, is longer, or is UTF-16.
 pub fn whole(path: &Path, most: usize) -> Result<Vec<u8>, Unread> {
     let bytes = first(path, most)?;
-    if bytes.len() > most { Err(Unread::TooLarge(most)) } else { Ok(bytes) }
+    if bytes.len() > most {
+        return Err(Unread::TooLarge(most));
+    }
+    utf8(&bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -59,5 +74,20 @@ mod tests {
         assert_eq!(first(&manifest, 10).unwrap().len(), 11, "one more, so that it is seen to be too long");
         assert!(matches!(first(manifest.parent().unwrap(), 10), Err(Unread::NotAFile)));
         assert!(matches!(first(&manifest.join("no"), 10), Err(Unread::Io(_))));
+    }
+
+    #[test]
+    fn a_byte_order_mark_does_not_count_and_utf_16_is_named() {
+        let file = std::env::temp_dir().join(format!("account-assigner-{}.json", std::process::id()));
+        std::fs::write(&file, "\u{feff}abc").unwrap();
+        assert_eq!(whole(&file, 3).unwrap(), b"abc");
+        assert!(matches!(whole(&file, 2), Err(Unread::TooLarge(2))));
+        assert_eq!(first(&file, 1).unwrap(), b"ab");
+        std::fs::write(&file, "\u{feff}abcdefghi").unwrap();
+        assert_eq!(first(&file, 3).unwrap(), b"abcd", "what is too long is seen to be");
+        std::fs::write(&file, b"{\0}\0").unwrap();
+        assert!(matches!(whole(&file, 9), Err(Unread::Utf16(_))));
+        assert_eq!(first(&file, 9).unwrap(), b"{\0}\0");
+        std::fs::remove_file(&file).unwrap();
     }
 }

@@ -157,10 +157,17 @@ table.json is refused, with 1 fault
 
 "#
     ]]);
-    for text in ["", "[]", "null", "{}", "\u{feff}{}", "{ \"assignments\": [", &"[".repeat(100_000)] {
+    for text in ["", "[]", "null", "{}", "\u{feff}{}", "{\0}\0", "{ \"assignments\": [", &"[".repeat(100_000)]
+    {
         let refused = check(text, &[]).code(2);
         assert!(refused.get_output().stderr.is_empty(), "{text:.20}");
     }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_fault_and_moves_no_place() {
+    let answer = |text: &str| check(text, &[]).success().get_output().stdout.clone();
+    assert_eq!(answer(&format!("\u{feff}{DOUBTFUL}")), answer(DOUBTFUL));
 }
 
 #[test]

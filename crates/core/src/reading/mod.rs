@@ -3,9 +3,11 @@
 //! A derived deserializer stops at the first fault. This reader goes on, so that a person corrects a table in one
 //! round. Each kind of row says which fields it has and what their values must be.
 
+mod encoding;
 mod fault;
 mod json;
 
+pub use encoding::{Utf16, utf8};
 pub use fault::{Fault, Faults, Part, RowRef, Wrong, longer, quote};
 pub use json::Json;
 

@@ -7,7 +7,7 @@ use std::{collections::HashMap, fmt, path::PathBuf};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::reading::{Fault, Faults, Fields, Json, RowRef};
+use crate::reading::{Fault, Faults, Fields, Json, RowRef, utf8};
 
 /// The largest table, in bytes of JSON. It is read whole into memory, and must stay small next to the function's.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -71,6 +71,10 @@ pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
         return Err(too_large::<R>());
     }
     let mut faults = Faults::default();
+    let Ok(text) = utf8(text) else {
+        faults.add("", "is UTF-16", "save it as UTF-8");
+        return faults.or(Table::default());
+    };
     let document: Json = match serde_json::from_slice(text) {
         Ok(document) => document,
         Err(error) => {

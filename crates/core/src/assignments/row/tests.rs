@@ -208,7 +208,9 @@ fn a_document_that_is_not_a_table_is_refused_with_one_clear_fault() {
         (r#"{ "assignments": {} }"#, "assignments: is an object"),
         (r#"{ "assignments": [], "assignments": [] }"#, "is given twice"),
         (r#"{ "assignments": [], "$schema": 1 }"#, "$schema: is a number"),
-        ("\u{feff}{}", "not JSON"),
+        ("\u{feff}{}", "assignments: is missing"),
+        ("\u{feff}\u{feff}{}", "not JSON"),
+        ("{\0}\0", "table: is UTF-16; save it as UTF-8"),
     ];
     for (text, expected) in cases {
         let listed = faults(text);
