@@ -166,6 +166,19 @@ impl Ledger {
             .filter(move |assignment| self.is_visible(assignment, now, staleness))
     }
 
+    /// Returns what a read sees of one permission set, by account.
+    pub(crate) fn of_permission_set(
+        &self,
+        permission_set: &str,
+        now: Instant,
+        staleness: Duration,
+    ) -> impl Iterator<Item = &Assignment> {
+        self.provisioned
+            .keys()
+            .filter(move |assignment| assignment.permission_set == permission_set)
+            .filter(move |assignment| self.is_visible(assignment, now, staleness))
+    }
+
     /// Returns what a read sees of one principal.
     pub(crate) fn of_principal(
         &self,

@@ -1,6 +1,6 @@
 //! Permission sets and their names.
 
-use assigner_core::cause::CallError;
+use assigner_core::{cause::CallError, ids::AccountId};
 
 use super::{IdentityCenter, known};
 use crate::calls::Patience;
@@ -28,5 +28,18 @@ impl IdentityCenter {
             Ok(answer) => Ok(answer.permission_set.and_then(|set| set.name)),
             Err(error) => known(error),
         }
+    }
+
+    /// Returns the accounts that the permission set is provisioned to: those in which somebody has it, or had it.
+    pub async fn accounts_of_permission_set(&self, arn: &str) -> Result<Vec<AccountId>, CallError> {
+        const OPERATION: &str = "sso:ListAccountsForProvisionedPermissionSet";
+        let instance = self.found(OPERATION)?;
+        let call = self.sso.list_accounts_for_provisioned_permission_set().instance_arn(&instance.arn);
+        let call = call.permission_set_arn(arn).max_results(100);
+        let page = |token| call.clone().set_next_token(token).send();
+        let found = self.calls.list(OPERATION, Patience::OfOne, page, |page| {
+            (page.account_ids.unwrap_or_default(), page.next_token)
+        });
+        Ok(found.await?.iter().filter_map(|id| AccountId::parse(id)).collect())
     }
 }

@@ -29,6 +29,11 @@ pub(crate) static SERVICE: Service = Service {
         Operation::paged("ListAccountAssignmentCreationStatus", 100, list_account_assignment_creation_status),
         Operation::paged("ListAccountAssignments", 100, list_account_assignments),
         Operation::paged("ListAccountAssignmentsForPrincipal", 100, list_account_assignments_for_principal),
+        Operation::paged(
+            "ListAccountsForProvisionedPermissionSet",
+            100,
+            list_accounts_for_provisioned_permission_set,
+        ),
         Operation::paged("ListInstances", 100, list_instances),
         Operation::paged("ListPermissionSets", 100, list_permission_sets),
         Operation::paged(
@@ -251,13 +256,34 @@ fn account_assignment(assignment: &Assignment) -> Value {
     })
 }
 
+#[derive(PartialEq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum ProvisioningStatus {
+    LatestPermissionSetProvisioned,
+    LatestPermissionSetNotProvisioned,
+}
+
+fn list_accounts_for_provisioned_permission_set(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        permission_set_arn: PermissionSetArn,
+        provisioning_status: Option<ProvisioningStatus>,
+    });
+    require_instance(state, request, &members.instance_arn)?;
+    require_permission_set(state, request, &members.permission_set_arn)?;
+    let outdated_only =
+        members.provisioning_status == Some(ProvisioningStatus::LatestPermissionSetNotProvisioned);
+    let mut accounts: Vec<&str> = state
+        .ledger
+        .of_permission_set(&members.permission_set_arn, request.at, request.staleness)
+        .filter(|_| !outdated_only)
+        .map(|assignment| assignment.account.as_str())
+        .collect();
+    accounts.dedup();
+    request.page("AccountIds", accounts, Value::from)
+}
+
 fn list_permission_sets_provisioned_to_account(state: &mut State, request: &Request) -> Answer {
-    #[derive(PartialEq, Deserialize)]
-    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-    enum ProvisioningStatus {
-        LatestPermissionSetProvisioned,
-        LatestPermissionSetNotProvisioned,
-    }
     let members = members!(request {
         instance_arn: InstanceArn,
         account_id: AccountId,

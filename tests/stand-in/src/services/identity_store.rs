@@ -1,6 +1,6 @@
 //! The operations of the Identity Store: names to ids by exact match, and lists without filters.
 
-use crate::identifier::IdentityStoreId;
+use crate::identifier::{IdentityStoreId, PrincipalId};
 use crate::services::{
     Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members, usual_error,
 };
@@ -16,6 +16,8 @@ pub(crate) static SERVICE: Service = Service {
     requests_per_second: |settings| Some(settings.identity_store_requests_per_second),
     error: usual_error,
     operations: &[
+        Operation::single("DescribeGroup", describe_group),
+        Operation::single("DescribeUser", describe_user),
         Operation::single("GetGroupId", get_group_id),
         Operation::single("GetUserId", get_user_id),
         Operation::paged("ListGroups", 100, list_groups),
@@ -59,6 +61,26 @@ fn get_user_id(state: &mut State, request: &Request) -> Answer {
         request.missing(format_args!("a user with the {attribute_path} {attribute_value:?}"))
     })?;
     Ok(json!({ "UserId": user.id, "IdentityStoreId": state.world.organization.identity_store_id }))
+}
+
+fn describe_group(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { identity_store_id: IdentityStoreId, group_id: PrincipalId });
+    require_store(state, request, &members.identity_store_id)?;
+    let id = &*members.group_id;
+    let group = state.world.organization.groups.iter().find(|group| group.id == id);
+    let group = group.ok_or_else(|| request.missing(format_args!("a group with the id {id}")))?;
+    let store = &state.world.organization.identity_store_id;
+    Ok(json!({ "GroupId": group.id, "DisplayName": group.name, "IdentityStoreId": store }))
+}
+
+fn describe_user(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { identity_store_id: IdentityStoreId, user_id: PrincipalId });
+    require_store(state, request, &members.identity_store_id)?;
+    let id = &*members.user_id;
+    let user = state.world.organization.users.iter().find(|user| user.id == id);
+    let user = user.ok_or_else(|| request.missing(format_args!("a user with the id {id}")))?;
+    let store = &state.world.organization.identity_store_id;
+    Ok(json!({ "UserId": user.id, "UserName": user.name, "IdentityStoreId": store }))
 }
 
 fn list_groups(state: &mut State, request: &Request) -> Answer {

@@ -14,6 +14,7 @@ fn sound_requests(stand_in: &StandIn) -> Vec<(&'static str, Value, &'static str)
         let attribute = json!({ "AttributePath": path, "AttributeValue": value });
         json!({ "IdentityStoreId": "d-1234567890", "AlternateIdentifier": { "UniqueAttribute": attribute } })
     };
+    let on_call = &stand_in.organization().users[0].id;
     let instance = json!({ "InstanceArn": INSTANCE });
     let with = |members: Value| {
         let mut body = instance.clone();
@@ -48,6 +49,13 @@ fn sound_requests(stand_in: &StandIn) -> Vec<(&'static str, Value, &'static str)
             "/AccountAssignments/0/PermissionSetArn",
         ),
         (
+            "ListAccountsForProvisionedPermissionSet",
+            with(
+                json!({ "PermissionSetArn": READ_ONLY, "ProvisioningStatus": "LATEST_PERMISSION_SET_PROVISIONED" }),
+            ),
+            "/AccountIds/0",
+        ),
+        (
             "ListPermissionSetsProvisionedToAccount",
             with(
                 json!({ "AccountId": "333344445555", "ProvisioningStatus": "LATEST_PERMISSION_SET_PROVISIONED" }),
@@ -73,6 +81,8 @@ fn sound_requests(stand_in: &StandIn) -> Vec<(&'static str, Value, &'static str)
         ("GetGroupId", unique("displayName", "auditors"), "/GroupId"),
         ("GetUserId", unique("userName", "oncall@example.com"), "/UserId"),
         ("GetUserId", unique("emails.value", "oncall@example.com"), "/UserId"),
+        ("DescribeGroup", json!({ "IdentityStoreId": "d-1234567890", "GroupId": AUDITORS }), "/DisplayName"),
+        ("DescribeUser", json!({ "IdentityStoreId": "d-1234567890", "UserId": on_call }), "/UserName"),
         ("ListGroups", json!({ "IdentityStoreId": "d-1234567890" }), "/Groups/3/DisplayName"),
         ("ListUsers", json!({ "IdentityStoreId": "d-1234567890" }), "/Users/0/UserName"),
     ]
@@ -119,6 +129,9 @@ async fn a_permission_set_is_listed_once_for_all_its_principals() {
     let body = json!({ "InstanceArn": INSTANCE, "AccountId": "333344445555" });
     let (_, answer) = call(&stand_in, "ListPermissionSetsProvisionedToAccount", &body).await;
     assert_eq!(answer, json!({ "PermissionSets": [READ_ONLY] }));
+    let body = json!({ "InstanceArn": INSTANCE, "PermissionSetArn": READ_ONLY });
+    let (_, answer) = call(&stand_in, "ListAccountsForProvisionedPermissionSet", &body).await;
+    assert_eq!(answer, json!({ "AccountIds": ["333344445555"] }));
     assert_eq!(stand_in.assignments().len(), 2);
 }
 
