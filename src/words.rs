@@ -11,15 +11,18 @@ pub fn remedy(remedy: Remedy) -> &'static str {
             "wait until the other change to the same account is done, then invoke again"
         }
         Remedy::WaitForService => "wait for the service to recover, then invoke again",
-        Remedy::AllowAction => "give the function's role this action; template.yaml lists what it needs",
+        Remedy::AllowAction => {
+            "give the function's role this action; template.yaml lists what it needs, and in a delegated administrator's \
+             account needs the parameter ManagementAccountId"
+        }
         Remedy::AllowCreation => {
             "give the function's role sso:CreateAccountAssignment, as template.yaml does; a delegated administrator can \
              never assign a permission set that is provisioned in the management account"
         }
         Remedy::SignIn => "give the function a role, or the credentials that it runs with",
         Remedy::AllowKey => {
-            "let the function's role use the KMS key of the Identity Center instance (kms:Decrypt), and check that \
-             the key is enabled"
+            "give the stack the KMS key of the Identity Center instance by its parameter IdentityCenterKmsKeyArn, which \
+             allows kms:Decrypt, and check that the key is enabled and that its own policy lets the function's role use it"
         }
         Remedy::TryLater => {
             "invoke again later; if it fails for hours, open a support case with the request id"

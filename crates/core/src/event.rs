@@ -8,6 +8,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::form
 
 use crate::ids::{self, AccountId};
 
+mod baseline;
+
 /// What a payload asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -36,8 +38,8 @@ pub struct Ensure {
     pub vended_at: Option<OffsetDateTime>,
 }
 
-const EXPECTED: &str = "expected an EventBridge event from aws.controltower (CreateManagedAccount or \
-     UpdateManagedAccount) or aws.organizations (MoveAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or \
+const EXPECTED: &str = "expected an EventBridge event from aws.controltower (CreateManagedAccount, \
+     UpdateManagedAccount, EnableBaseline, UpdateEnabledBaseline or ResetEnabledBaseline) or aws.organizations (MoveAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or \
      false>}, or {\"survey\": true, \"ou\": \"<ou-... or r-...>\"}";
 
 /// Longest text of an event's own that is repeated in an answer, in characters.
@@ -105,8 +107,15 @@ fn survey(fields: &Map<String, Value>) -> Result<Request, String> {
         Some(Value::String(id)) if ids::is_organizational_unit_id(id) || ids::is_root_id(id) => {
             Some(id.clone())
         }
+        // The events of a baseline have no id.
+        Some(Value::String(arn)) if ids::is_organizational_unit_arn(arn) => {
+            ids::organizational_unit_of_arn(arn).map(str::to_owned)
+        }
         Some(other) => {
-            faults.push(format!("ou must be the id of an OU or root, got {}", quote(other)));
+            faults.push(format!(
+                "ou must be the id of an OU or root, or the ARN of an OU, got {}",
+                quote(other)
+            ));
             None
         }
     };
@@ -165,26 +174,25 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
         "CreateManagedAccount" => "createManagedAccountStatus",
         "UpdateManagedAccount" => "updateManagedAccountStatus",
         other => {
+            if let Some(key) = baseline::key(other) {
+                let (place, status) = status_of(name, key, detail)?;
+                return baseline::read(name, &place, status, event);
+            }
             return Ok(ignore(format!(
                 "{} is not an event that vends or updates an account",
                 shorten(other)
             )));
         }
     };
-    let place = format!("detail.serviceEventDetails.{key}");
-    let status = match detail.get("serviceEventDetails").and_then(|details| details.get(key)) {
-        Some(Value::Object(status)) => status,
-        other => {
-            return Err(format!(
-                "expected {place} in a {name} event; it is {}",
-                other.map_or("missing", kind)
-            ));
-        }
-    };
+    let (place, status) = status_of(name, key, detail)?;
     let account = status.get("account").and_then(|account| account.get("accountId"));
     match status.get("state") {
         Some(Value::String(state)) if state == "SUCCEEDED" => {}
-        Some(Value::String(state)) => return Ok(not_succeeded(name, state, account, status)),
+        Some(Value::String(state)) => {
+            let account = account.and_then(Value::as_str).and_then(AccountId::parse);
+            let what = account.map_or("an account without an id".to_owned(), |id| format!("account {id}"));
+            return Ok(not_succeeded(name, state, &what, status, true));
+        }
         other => {
             return Err(format!(
                 "expected {place}.state to be SUCCEEDED or FAILED; it is {}",
@@ -199,13 +207,36 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
             account.map_or("nothing".into(), quote)
         ));
     };
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).and_then(timestamp);
     Ok(Request::Ensure(Ensure {
         account,
         dry_run: false,
-        management: event.get("account").and_then(Value::as_str).and_then(AccountId::parse),
-        vended_at: text(status.get("completedTimestamp")).or_else(|| text(event.get("time"))),
+        management: management(event),
+        vended_at: completed(status, event),
     }))
+}
+
+/// Returns where a lifecycle event of this name has its details, and the details.
+fn status_of<'a>(
+    name: &str,
+    key: &str,
+    detail: &'a Map<String, Value>,
+) -> Result<(String, &'a Map<String, Value>), String> {
+    let place = format!("detail.serviceEventDetails.{key}");
+    match detail.get("serviceEventDetails").and_then(|details| details.get(key)) {
+        Some(Value::Object(status)) => Ok((place, status)),
+        other => Err(format!("expected {place} in a {name} event; it is {}", other.map_or("missing", kind))),
+    }
+}
+
+/// Returns the account that delivered the event.
+fn management(event: &Map<String, Value>) -> Option<AccountId> {
+    event.get("account").and_then(Value::as_str).and_then(AccountId::parse)
+}
+
+/// Returns when Control Tower was done.
+fn completed(status: &Map<String, Value>, event: &Map<String, Value>) -> Option<OffsetDateTime> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).and_then(timestamp);
+    text(status.get("completedTimestamp")).or_else(|| text(event.get("time")))
 }
 
 /// Reads CloudTrail's record of a call to AWS Organizations. Control Tower's automatic enrollment follows MoveAccount
@@ -220,6 +251,11 @@ fn moved_account(name: &str, detail: &Map<String, Value>) -> Result<Request, Str
             quote(code)
         )));
     }
+    if moved_by_control_tower(detail) {
+        return Ok(ignore(
+            "Control Tower itself moved this account; its own event follows when its work is done".to_owned(),
+        ));
+    }
     let account = detail.get("requestParameters").and_then(|parameters| parameters.get("accountId"));
     let Some(account) = account.and_then(Value::as_str).and_then(AccountId::parse) else {
         return Err(format!(
@@ -230,18 +266,32 @@ fn moved_account(name: &str, detail: &Map<String, Value>) -> Result<Request, Str
     Ok(Request::Ensure(Ensure { account, dry_run: false, management: None, vended_at: None }))
 }
 
-fn not_succeeded(name: &str, state: &str, account: Option<&Value>, status: &Map<String, Value>) -> Request {
-    let account = account
-        .and_then(Value::as_str)
-        .and_then(AccountId::parse)
-        .map_or("an account without an id".to_owned(), |id| format!("account {id}"));
+/// Returns whether Control Tower made the call, as it does while it vends, enrolls or updates an account. CloudTrail
+/// writes a service that acts for somebody into these fields; no caller can set them. The rules of the templates look at
+/// the first two as well, so that such an event seldom comes.
+fn moved_by_control_tower(detail: &Map<String, Value>) -> bool {
+    const SERVICE: &str = "controltower.amazonaws.com";
+    let identity = |name: &str| detail.get("userIdentity").and_then(|identity| identity.get(name));
+    let role = identity("arn").and_then(Value::as_str).unwrap_or_default();
+    identity("invokedBy").and_then(Value::as_str) == Some(SERVICE)
+        || detail.get("sourceIPAddress").and_then(Value::as_str) == Some(SERVICE)
+        || role.contains(":assumed-role/AWSControlTowerAdmin/")
+}
+
+fn not_succeeded(
+    name: &str,
+    state: &str,
+    what: &str,
+    status: &Map<String, Value>,
+    of_account: bool,
+) -> Request {
     let said = match status.get("message").and_then(Value::as_str) {
         Some(message) if !message.is_empty() => format!("; Control Tower says: {}", shorten(message)),
         _ => String::new(),
     };
     Request::Ignore {
-        reason: format!("{name} of {account} ended in state {}, not SUCCEEDED{said}", shorten(state)),
-        failed_vending: state == "FAILED",
+        reason: format!("{name} of {what} ended in state {}, not SUCCEEDED{said}", shorten(state)),
+        failed_vending: of_account && state == "FAILED",
     }
 }
 

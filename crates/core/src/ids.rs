@@ -16,6 +16,10 @@ pub const PRINCIPAL_ID: &str =
     r"^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$";
 pub const ORGANIZATIONAL_UNIT_ID: &str = r"^ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}$";
 pub const ROOT_ID: &str = r"^r-[0-9a-z]{4,32}$";
+/// What Organizations calls an account or an OU outside its own API, for example in events of Control Tower.
+pub const ACCOUNT_ARN: &str =
+    r"^arn:aws(-[a-z]{1,5}){0,3}:organizations::\d{12}:account/o-[a-z0-9]{10,32}/\d{12}$";
+pub const ORGANIZATIONAL_UNIT_ARN: &str = r"^arn:aws(-[a-z]{1,5}){0,3}:organizations::\d{12}:ou/o-[a-z0-9]{10,32}/ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}$";
 pub const DYNAMODB_TABLE_NAME: &str = r"^[a-zA-Z0-9_.-]{3,255}$";
 pub const REGION: &str = r"^[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}$";
 
@@ -39,8 +43,24 @@ shapes! {
     is_principal_id: PRINCIPAL_ID;
     is_organizational_unit_id: ORGANIZATIONAL_UNIT_ID;
     is_root_id: ROOT_ID;
+    is_account_arn: ACCOUNT_ARN;
+    is_organizational_unit_arn: ORGANIZATIONAL_UNIT_ARN;
     is_dynamodb_table_name: DYNAMODB_TABLE_NAME;
     is_region: REGION;
+}
+
+/// Returns the account that an ARN of Organizations names.
+pub fn account_of_arn(arn: &str) -> Option<AccountId> {
+    is_account_arn(arn).then(|| last_part(arn)).and_then(AccountId::parse)
+}
+
+/// Returns the OU that an ARN of Organizations names, by its id.
+pub fn organizational_unit_of_arn(arn: &str) -> Option<&str> {
+    is_organizational_unit_arn(arn).then(|| last_part(arn))
+}
+
+fn last_part(arn: &str) -> &str {
+    arn.rsplit_once('/').map_or(arn, |(_, last)| last)
 }
 
 /// Twelve digits.
@@ -108,6 +128,16 @@ mod tests {
             (is_principal_id, "5F2A0E1B-1111-2222-3333-444455556666", "5f2a0e1b-1111-2222-3333-44445555666"),
             (is_organizational_unit_id, "ou-ab12-33333333", "ou-ab12-3333"),
             (is_root_id, "r-ab12", "r-ab1"),
+            (
+                is_account_arn,
+                "arn:aws:organizations::123456789012:account/o-a1b2c3d4e5/111122223333",
+                "arn:aws:organizations::123456789012:account/o-a1b2c3d4e5/111122223333/x",
+            ),
+            (
+                is_organizational_unit_arn,
+                "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-33333333",
+                "arn:aws:organizations::123456789012:root/o-a1b2c3d4e5/r-ab12",
+            ),
             (is_dynamodb_table_name, "assignments", "a b"),
             (is_region, "eu-west-1", "eu-west"),
             (is_region, "us-gov-east-1", "EU-WEST-1"),

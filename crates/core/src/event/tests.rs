@@ -117,6 +117,11 @@ fn what_asks_for_nothing_is_ignored_with_a_reason() {
         ("create-api-call", "only starts the work", false),
         ("register-ou", "RegisterOrganizationalUnit", false),
         ("update-landing-zone", "UpdateLandingZone", false),
+        ("enable-baseline-failed", "account 111122223333 ended in state FAILED", true),
+        ("enable-baseline-ou", "the OU ou-ab12-55555555", false),
+        ("reset-baseline-ou", "a rule starts the backfill", false),
+        ("update-baseline-ou", "UpdateEnabledBaseline", false),
+        ("move-by-control-tower", "Control Tower itself", false),
     ];
     for (name, expected, expected_failed) in cases {
         match parse(&sample(name)) {
@@ -133,9 +138,6 @@ fn what_asks_for_nothing_is_ignored_with_a_reason() {
         "EnableGuardrail",
         "DisableGuardrail",
         "SetupLandingZone",
-        "EnableBaseline",
-        "UpdateEnabledBaseline",
-        "ResetEnabledBaseline",
         "DisableBaseline",
         "SomethingNewOf2027",
     ];
@@ -206,6 +208,171 @@ fn a_moved_account_asks_for_the_account_unless_the_call_was_refused() {
     assert!(parse(&without).unwrap_err().contains("requestParameters.accountId"));
 }
 
+/// The three events of a baseline, each with the place of its details.
+const BASELINES: [(&str, &str); 3] = [
+    ("EnableBaseline", "enableBaselineStatus"),
+    ("ResetEnabledBaseline", "resetEnabledBaselineStatus"),
+    ("UpdateEnabledBaseline", "updateEnabledBaselineStatus"),
+];
+
+/// Returns the event of a baseline under another name, with these details.
+fn baseline(name: &str, key: &str, edit: impl Fn(&mut Value)) -> Value {
+    let mut event = sample("enable-baseline-account");
+    event["detail"]["eventName"] = json!(name);
+    let details = &mut event["detail"]["serviceEventDetails"];
+    let mut status = details["enableBaselineStatus"].take();
+    edit(&mut status);
+    *details = json!({ key: status });
+    event
+}
+
+#[test]
+fn a_baseline_on_an_account_asks_for_the_account() {
+    let seen = ensure(&sample("enable-baseline-account"));
+    assert_eq!(
+        (seen.account.as_str(), seen.management.as_ref().map(AccountId::as_str), seen.dry_run),
+        ("111122223333", Some("123456789012"), false)
+    );
+    assert_eq!(seen.vended_at, Some(datetime!(2026-11-02 09:30:18 UTC)));
+    let targets = [
+        "arn:aws:organizations::123456789012:account/o-a1b2c3d4e5/444455556666",
+        "arn:aws-us-gov:organizations::123456789012:account/o-a1b2c3d4e5/444455556666",
+        "arn:aws-eusc:organizations::123456789012:account/o-a1b2c3d4e5/444455556666",
+        "444455556666",
+    ];
+    for (name, key) in BASELINES {
+        for target in targets {
+            let event = baseline(name, key, |status| {
+                status["enabledBaselineDetails"]["targetIdentifier"] = json!(target);
+            });
+            assert_eq!(ensure(&event).account.as_str(), "444455556666", "{name} {target}");
+        }
+        // As every other event of Control Tower has it.
+        let flat = baseline(name, key, |status| {
+            *status = json!({"targetIdentifier": targets[0], "state": "SUCCEEDED"});
+        });
+        assert_eq!(ensure(&flat).account.as_str(), "444455556666", "{name}");
+    }
+}
+
+#[test]
+fn a_baseline_asks_for_nothing_unless_it_succeeded_on_an_account() {
+    let ou = "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-55555555";
+    let account = "arn:aws:organizations::123456789012:account/o-a1b2c3d4e5/111122223333";
+    let cases = [
+        (ou, "SUCCEEDED", "a rule starts the backfill", false),
+        (ou, "FAILED", "the OU ou-ab12-55555555 ended in state FAILED", false),
+        (account, "FAILED", "account 111122223333 ended in state FAILED", true),
+        (account, "UNDER_CHANGE", "UNDER_CHANGE", false),
+        ("Not Available", "FAILED", "something without an id", true),
+    ];
+    for (name, key) in BASELINES {
+        for (target, state, expected, expected_failed) in cases {
+            let event = baseline(name, key, |status| {
+                status["enabledBaselineDetails"]["targetIdentifier"] = json!(target);
+                status["enabledBaselineDetails"]["statusSummary"]["status"] = json!(state);
+            });
+            match parse(&event) {
+                Ok(Request::Ignore { reason, failed_vending }) => {
+                    assert!(reason.contains(expected) && reason.contains(name), "{reason}");
+                    assert_eq!(failed_vending, expected_failed, "{reason}");
+                }
+                other => panic!("{name} {target} {state}: {other:?}"),
+            }
+        }
+    }
+    // The call that starts the work has the same name.
+    let mut call = sample("enable-baseline-account");
+    call["detail-type"] = json!("AWS API Call via CloudTrail");
+    call["detail"]["eventType"] = json!("AwsApiCall");
+    assert!(matches!(parse(&call), Ok(Request::Ignore { failed_vending: false, .. })));
+}
+
+#[test]
+fn a_baseline_on_what_nobody_can_find_is_refused_with_what_to_do() {
+    type Edit = fn(&mut Value);
+    let cases: [(Edit, &str); 10] = [
+        (
+            |status| status["enabledBaselineDetails"]["targetIdentifier"] = json!("Not Available"),
+            "Not Available",
+        ),
+        (|status| status["enabledBaselineDetails"]["targetIdentifier"] = json!(["x"]), "got a list"),
+        (|status| status["enabledBaselineDetails"]["targetIdentifier"] = Value::Null, "got null"),
+        (
+            |status| {
+                drop(status["enabledBaselineDetails"].as_object_mut().unwrap().remove("targetIdentifier"))
+            },
+            "got nothing",
+        ),
+        (
+            |status| {
+                status["enabledBaselineDetails"]["targetIdentifier"] =
+                    json!("arn:aws:organizations::123456789012:root/o-a1b2c3d4e5/r-ab12");
+            },
+            "root/o-a1b2c3d4e5/r-ab12",
+        ),
+        // The rules do not know an OU in these forms, so nothing has started the backfill.
+        (
+            |status| status["enabledBaselineDetails"]["targetIdentifier"] = json!("ou-ab12-55555555"),
+            "ou-ab12-55555555",
+        ),
+        (
+            |status| {
+                *status = json!({
+                    "targetIdentifier": "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-55555555",
+                    "state": "SUCCEEDED",
+                });
+            },
+            "{\"ou\": \"ou-ab12-55555555\"}",
+        ),
+        (|status| status["enabledBaselineDetails"]["statusSummary"] = Value::Null, "it is missing"),
+        (|status| status["enabledBaselineDetails"]["statusSummary"]["status"] = json!([1]), "it is a list"),
+        (|status| *status = json!("done"), "it is a string"),
+    ];
+    for (name, key) in BASELINES {
+        for (edit, came) in cases {
+            let message = parse(&baseline(name, key, edit)).expect_err(came);
+            assert!(
+                message.contains("expected") && message.contains(name) && message.contains(came),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_account_that_control_tower_moves_is_left_to_its_own_event() {
+    let service = json!("controltower.amazonaws.com");
+    let marks = [
+        ("/detail/userIdentity/invokedBy", service.clone()),
+        ("/detail/sourceIPAddress", service),
+        (
+            "/detail/userIdentity/arn",
+            json!("arn:aws:sts::123456789012:assumed-role/AWSControlTowerAdmin/AssumeAdminRole"),
+        ),
+    ];
+    for (place, mark) in marks {
+        let event = with("move-account", place, Some(mark));
+        assert!(matches!(parse(&event), Ok(Request::Ignore { failed_vending: false, .. })), "{place}");
+    }
+    // Others of the same fields are people and their tools, and a move that says nothing counts as theirs.
+    let others = [
+        ("/detail/userIdentity/invokedBy", Some(json!("cloudformation.amazonaws.com"))),
+        ("/detail/userIdentity/invokedBy", Some(json!(7))),
+        ("/detail/sourceIPAddress", Some(json!("192.0.2.1"))),
+        (
+            "/detail/userIdentity/arn",
+            Some(json!("arn:aws:sts::123456789012:assumed-role/Admin/AWSControlTowerAdmin")),
+        ),
+        ("/detail/userIdentity", Some(Value::Null)),
+        ("/detail/userIdentity", None),
+    ];
+    for (place, value) in others {
+        let event = with("move-account", place, value);
+        assert_eq!(ensure(&event).account.as_str(), "111122223333", "{place}");
+    }
+}
+
 #[test]
 fn a_survey_is_of_the_whole_organization_or_of_an_ou() {
     let below = |payload: Value| match parse(&payload) {
@@ -215,7 +382,13 @@ fn a_survey_is_of_the_whole_organization_or_of_an_ou() {
     assert_eq!(below(sample("survey")), None);
     assert_eq!(below(json!({"survey": true, "ou": null})), None);
     assert_eq!(below(json!({"survey": true, "ou": "r-ab12"})).as_deref(), Some("r-ab12"));
-    assert_eq!(below(json!({"survey": true, "ou": "ou-ab12-55555555"})).as_deref(), Some("ou-ab12-55555555"));
+    let arns = [
+        "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-55555555",
+        "arn:aws-cn:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-55555555",
+    ];
+    for ou in ["ou-ab12-55555555"].iter().chain(&arns) {
+        assert_eq!(below(json!({"survey": true, "ou": ou})).as_deref(), Some("ou-ab12-55555555"));
+    }
 }
 
 #[test]
@@ -239,6 +412,10 @@ fn anything_else_is_refused_with_what_was_expected_and_what_came() {
         (json!({"accountId": "1", "dryRun": 1, "note": 1}), "dryRun must be"),
         (json!({"survey": false}), "survey must be true, got false"),
         (json!({"survey": true, "ou": "Education"}), "ou must be the id"),
+        (
+            json!({"survey": true, "ou": "arn:aws:organizations::123456789012:account/o-a1b2c3d4e5/111122223333"}),
+            "ou must be the id",
+        ),
         (json!({"survey": true, "accountId": "111122223333"}), "accountId is not a field"),
         (json!({"source": "aws.ec2", "detail": {}}), "aws.ec2"),
         (json!({"source": "aws.controltower"}), "detail is missing"),
