@@ -406,8 +406,9 @@ fn condition(before: Option<&Attributes>, fields: &[&str]) -> Condition {
 fn json(value: AttributeValue) -> Json {
     match value {
         AttributeValue::S(text) => Json::Text(text),
-        AttributeValue::N(_) => Json::Number,
-        AttributeValue::Bool(_) => Json::Bool,
+        // DynamoDB takes nothing but numbers here.
+        AttributeValue::N(digits) => digits.parse().map_or(Json::Binary, Json::Number),
+        AttributeValue::Bool(value) => Json::Bool(value),
         AttributeValue::Null(_) => Json::Null,
         AttributeValue::L(items) => Json::List(items.into_iter().map(json).collect()),
         AttributeValue::Ss(texts) => Json::List(texts.into_iter().map(Json::Text).collect()),

@@ -48,6 +48,11 @@ impl Status {
     }
 }
 
+/// Returns seconds, rounded to the millisecond.
+pub fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// A status, and how it came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {

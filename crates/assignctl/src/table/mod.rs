@@ -54,7 +54,8 @@ type Rows = BTreeMap<String, Value>;
 fn rows<R: RowKind>(table: &Table<R>) -> Rows {
     // Strings, lists and objects cannot fail to be written.
     let value = |row| serde_json::to_value(row).unwrap_or_default();
-    table.rows.iter().map(|row| (row.id().to_owned(), value(row))).collect()
+    let rest = table.rest_item().map(|rest| (R::REST_ITEM.to_owned(), rest));
+    table.rows.iter().map(|row| (row.id().to_owned(), value(row))).chain(rest).collect()
 }
 
 /// Reads a table in a file.
@@ -63,12 +64,12 @@ async fn of_file<R: RowKind>(session: &Session, path: &Path) -> Result<Table<R>,
     Ok(session.source(&TableLocation::File(path.to_owned())).await.load().await?)
 }
 
-struct Remote<R> {
+struct Remote<R: RowKind> {
     items: Vec<Item>,
     table: Result<Table<R>, Vec<Fault>>,
 }
 
-impl<R> Remote<R> {
+impl<R: RowKind> Remote<R> {
     /// Returns the items as rows, with sets of strings in the order of these other rows.
     fn rows(&self, like: &Rows) -> Rows {
         self.items.iter().map(|item| (item.id.clone(), item.row(like.get(&item.id)))).collect()

@@ -85,7 +85,7 @@ pub async fn run<R: RowKind>(
     Ok(Exit::Good)
 }
 
-fn refused<R>(session: &Session, remote: Remote<R>) -> Failure {
+fn refused<R: RowKind>(session: &Session, remote: Remote<R>) -> Failure {
     let faults = remote.table.err().unwrap_or_default();
     let error = Error::InvalidTable { table: session.table.to_string(), faults };
     let next = "correct these items in DynamoDB, or push a sound file over them".into();
@@ -93,7 +93,7 @@ fn refused<R>(session: &Session, remote: Remote<R>) -> Failure {
 }
 
 /// The file that is to be overwritten.
-struct Existing<R> {
+struct Existing<R: RowKind> {
     table: Table<R>,
     schema: Option<String>,
 }
@@ -132,9 +132,10 @@ async fn existing<R: RowKind>(session: &Session, file: &Path) -> Result<Option<E
 /// Returns the text of the file. Rows stay at their places in the existing file, and new ones come at the end, so that
 /// version control shows only what changed.
 fn text<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String {
-    struct Document<'a, R> {
+    struct Document<'a, R: RowKind> {
         schema: Option<&'a str>,
         rows: Vec<&'a R>,
+        rest: &'a R::Rest,
     }
     impl<R: RowKind> Serialize for Document<'_, R> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -143,6 +144,7 @@ fn text<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String 
                 document.serialize_entry("$schema", schema)?;
             }
             document.serialize_entry(R::LIST, &self.rows)?;
+            R::write_rest(self.rest, &mut document)?;
             document.end()
         }
     }
@@ -153,7 +155,7 @@ fn text<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String 
                 before.rows.iter().enumerate().map(|(index, row)| (row.id(), index)).collect();
             let mut rows: Vec<&R> = table.rows.iter().collect();
             rows.sort_by_key(|row| position.get(row.id()).copied().unwrap_or(usize::MAX));
-            serde_json::to_string_pretty(&Document { schema: schema.as_deref(), rows })
+            serde_json::to_string_pretty(&Document { schema: schema.as_deref(), rows, rest: &table.rest })
         }
     };
     // Strings, lists and objects cannot fail to be written.

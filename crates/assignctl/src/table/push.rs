@@ -92,7 +92,7 @@ pub async fn run<R: RowKind>(
     Ok(Exit::Good)
 }
 
-fn changes<R>(remote: &Remote<R>, present: &Rows, wanted: &Rows) -> Vec<Change> {
+fn changes<R: RowKind>(remote: &Remote<R>, present: &Rows, wanted: &Rows) -> Vec<Change> {
     let mut changes: Vec<Change> = wanted
         .iter()
         .filter(|(id, _)| !present.contains_key(*id))
@@ -134,7 +134,7 @@ fn refuse_large_items(changes: &[Change]) -> Result<(), Failure> {
 }
 
 /// Returns the rows that changed since the pull and would be overwritten.
-fn changed_since_the_pull<R>(
+fn changed_since_the_pull<R: RowKind>(
     session: &Session,
     changes: &[Change],
     remote: &Remote<R>,

@@ -281,10 +281,7 @@ fn plain(text: &str) -> String {
     text.replace(char::is_control, " ").replace('{', "(").replace('}', ")")
 }
 
-/// Returns seconds, rounded to the millisecond.
-pub fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
-}
+pub use crate::outcome::seconds;
 
 fn is_zero(count: &usize) -> bool {
     *count == 0

@@ -98,6 +98,7 @@ impl PrincipalId {
 }
 
 impl RowKind for Row {
+    type Rest = ();
     const LIST: &'static str = "assignments";
     const SCHEMA: &'static str = "./assignments.schema.json";
     const FIELDS: &'static [&'static str] =

@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     Null,
-    Bool,
-    Number,
+    Bool(bool),
+    Number(f64),
     /// Only DynamoDB has it; no field of a row does.
     Binary,
     Text(String),
@@ -20,8 +20,8 @@ impl Json {
     pub fn kind(&self) -> &'static str {
         match self {
             Json::Null => "null",
-            Json::Bool => "true or false",
-            Json::Number => "a number",
+            Json::Bool(_) => "true or false",
+            Json::Number(_) => "a number",
             Json::Binary => "binary",
             Json::Text(_) => "a string",
             Json::List(_) => "a list",
@@ -49,20 +49,20 @@ impl<'de> Visitor<'de> for AnyJson {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Number)
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value as f64))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Number)
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value as f64))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Number)
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Number(value))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Json, E> {

@@ -91,27 +91,38 @@ impl<'j> Fields<'j> {
         faults: &mut Faults,
         read: impl Fn(&str) -> Result<T, Wrong>,
     ) -> Vec<T> {
-        let Some(value) = self.take(name) else { return Vec::new() };
         let place = self.place(name);
-        let items = match value {
-            Json::List(items) if !items.is_empty() => items,
-            Json::List(_) => {
-                faults.add(&place, "is empty", "leave it out, or name at least one");
-                return Vec::new();
-            }
-            other => {
-                faults.add(&place, format!("is {}", other.kind()), "write a list of strings");
-                return Vec::new();
-            }
-        };
+        let value = self.take(name);
+        value.map_or_else(Vec::new, |value| strings(&place, value, faults, read))
+    }
+
+    /// Takes a list of strings that must be there, each read by `read`.
+    pub fn required_list<T>(
+        &mut self,
+        name: &str,
+        faults: &mut Faults,
+        read: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Vec<T> {
+        let place = self.place(name);
+        let value = self.required(name, faults);
+        value.map_or_else(Vec::new, |value| strings(&place, value, faults, read))
+    }
+
+    /// Takes a list of objects with these fields, each read by `read`. It is empty if the field is absent.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        known: &[&str],
+        faults: &mut Faults,
+        mut read: impl FnMut(Fields<'j>, &mut Faults) -> Option<T>,
+    ) -> Vec<T> {
+        let place = self.place(name);
+        let Some(value) = self.take(name) else { return Vec::new() };
+        let items = items(&place, value, "write a list of objects", faults);
         let mut read_items = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let place = format!("{place}[{index}]");
-            let Some(text) = faults.string(&place, item, "write a string") else { continue };
-            match read(text) {
-                Ok(item) => read_items.push(item),
-                Err((problem, remedy)) => faults.add(&place, problem, remedy),
-            }
+            let fields = Fields::open(&format!("{place}[{index}]"), item, known, faults);
+            read_items.extend(read(fields, faults));
         }
         read_items
     }
@@ -164,6 +175,41 @@ impl<'j> Fields<'j> {
         }
         read_pairs
     }
+}
+
+/// Returns the items of a list that has some.
+fn items<'j>(place: &str, value: &'j Json, right: &str, faults: &mut Faults) -> &'j [Json] {
+    match value {
+        Json::List(items) if !items.is_empty() => items,
+        Json::List(_) => {
+            faults.add(place, "is empty", "leave it out, or name at least one");
+            &[]
+        }
+        other => {
+            faults.add(place, format!("is {}", other.kind()), right);
+            &[]
+        }
+    }
+}
+
+/// Returns the strings of a list that has some, each read by `read`.
+pub fn strings<T>(
+    place: &str,
+    value: &Json,
+    faults: &mut Faults,
+    read: impl Fn(&str) -> Result<T, Wrong>,
+) -> Vec<T> {
+    let items = items(place, value, "write a list of strings", faults);
+    let mut read_items = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let place = format!("{place}[{index}]");
+        let Some(text) = faults.string(&place, item, "write a string") else { continue };
+        match read(text) {
+            Ok(item) => read_items.push(item),
+            Err((problem, remedy)) => faults.add(&place, problem, remedy),
+        }
+    }
+    read_items
 }
 
 impl Faults {

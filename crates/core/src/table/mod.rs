@@ -3,7 +3,14 @@
 //! A [`Table`] that exists is sound: it comes from [`parse`] or [`parse_items`] only. Nothing here reads a file or
 //! calls AWS.
 
-use std::{collections::HashMap, fmt, path::PathBuf};
+#[cfg(test)]
+pub(crate) mod schema;
+
+use std::{
+    collections::HashMap,
+    fmt::{self, Debug},
+    path::PathBuf,
+};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -25,8 +32,28 @@ pub trait RowKind: Sized + Serialize {
     /// What to do instead of writing more rows than [`MAX_ROWS`].
     const FEWER: &'static str;
 
+    /// What the document has besides rows; `()` for nothing.
+    type Rest: Clone + Debug + Default + PartialEq + Eq;
+    /// The fields of the document that [`Self::read_rest`] reads.
+    const REST: &'static [&'static str] = &[];
+    /// The id of the item that has the rest, if the table is in DynamoDB. No row can have it.
+    const REST_ITEM: &'static str = "$rest";
+
     /// Reads the row. Returns `None` if it has added a fault to `faults`.
     fn read(fields: Fields<'_>, faults: &mut Faults) -> Option<Self>;
+
+    /// Reads what the document has besides rows.
+    fn read_rest(_fields: &mut Fields<'_>, _faults: &mut Faults) -> Self::Rest {
+        Self::Rest::default()
+    }
+
+    /// Writes what [`Self::read_rest`] reads.
+    fn write_rest<M: SerializeMap>(_rest: &Self::Rest, _document: &mut M) -> Result<(), M::Error> {
+        Ok(())
+    }
+
+    /// Adds the faults that no row has alone.
+    fn compare(_rows: &[(RowRef, Self)], _faults: &mut Faults) {}
 
     /// Names the row in reports and faults; unique in the table.
     fn id(&self) -> &str;
@@ -34,14 +61,15 @@ pub trait RowKind: Sized + Serialize {
 
 /// A sound table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table<R> {
+pub struct Table<R: RowKind> {
     /// The order means nothing, except that reports keep it.
     pub rows: Vec<R>,
+    pub rest: R::Rest,
 }
 
-impl<R> Default for Table<R> {
+impl<R: RowKind> Default for Table<R> {
     fn default() -> Table<R> {
-        Table { rows: Vec::new() }
+        Table { rows: Vec::new(), rest: R::Rest::default() }
     }
 }
 
@@ -82,8 +110,10 @@ pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
             return faults.or(Table::default());
         }
     };
-    let mut fields = Fields::open("", &document, &["$schema", R::LIST], &mut faults);
+    let known: Vec<&str> = ["$schema", R::LIST].iter().chain(R::REST).copied().collect();
+    let mut fields = Fields::open("", &document, &known, &mut faults);
     fields.text("$schema", &mut faults);
+    let rest = R::read_rest(&mut fields, &mut faults);
     let rows = match fields.required(R::LIST, &mut faults) {
         Some(Json::List(items)) => rows(items, &mut faults),
         Some(other) => {
@@ -92,7 +122,7 @@ pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
         }
         None => Vec::new(),
     };
-    faults.or(Table { rows })
+    faults.or(Table { rows, rest })
 }
 
 /// Returns the faults of a table that is too large to be read.
@@ -106,9 +136,19 @@ pub fn too_large<R: RowKind>() -> Vec<Fault> {
 /// Reads a table given as one item a row. A scan has no order, so the rows are ordered by id.
 pub fn parse_items<R: RowKind>(mut items: Vec<Json>) -> Result<Table<R>, Vec<Fault>> {
     let mut faults = Faults::default();
+    let mut rest = R::Rest::default();
+    if !R::REST.is_empty() {
+        let is_rest = |item: &Json| written_id(item).as_deref() == Some(R::REST_ITEM);
+        if let Some(item) = items.iter().position(is_rest).map(|place| items.remove(place)) {
+            let known: Vec<&str> = ["id"].iter().chain(R::REST).copied().collect();
+            faults.in_row(Some(RowRef { number: 0, id: Some(R::REST_ITEM.to_owned()) }));
+            rest = R::read_rest(&mut Fields::open("", &item, &known, &mut faults), &mut faults);
+            faults.in_row(None);
+        }
+    }
     items.sort_by_cached_key(written_id);
     let rows = rows(&items, &mut faults);
-    faults.or(Table { rows })
+    faults.or(Table { rows, rest })
 }
 
 fn rows<R: RowKind>(items: &[Json], faults: &mut Faults) -> Vec<R> {
@@ -120,9 +160,10 @@ fn rows<R: RowKind>(items: &[Json], faults: &mut Faults) -> Vec<R> {
     let mut first: HashMap<String, usize> = HashMap::new();
     for (index, item) in items.iter().enumerate() {
         let number = index + 1;
-        faults.in_row(Some(RowRef { number, id: written_id(item) }));
+        let row = RowRef { number, id: written_id(item) };
+        faults.in_row(Some(row.clone()));
         let fields = Fields::open("", item, R::FIELDS, faults);
-        rows.extend(R::read(fields, faults));
+        rows.extend(R::read(fields, faults).map(|read| (row, read)));
         if let Some(id) = written_id(item) {
             match first.get(&id) {
                 Some(before) => faults.add(
@@ -134,8 +175,9 @@ fn rows<R: RowKind>(items: &[Json], faults: &mut Faults) -> Vec<R> {
             }
         }
     }
+    R::compare(&rows, faults);
     faults.in_row(None);
-    rows
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Returns the id as it is written, so that a row with other faults can still be named. It is cut if it is far too
@@ -167,12 +209,31 @@ pub fn read_id(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<String> {
     }
 }
 
+impl<R: RowKind> Table<R> {
+    /// Returns what the document has besides rows as the item that it is in DynamoDB; `None` if there is nothing.
+    pub fn rest_item(&self) -> Option<serde_json::Value> {
+        struct Item<'r, R: RowKind>(&'r R::Rest);
+        impl<R: RowKind> Serialize for Item<'_, R> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut item = serializer.serialize_map(None)?;
+                item.serialize_entry("id", R::REST_ITEM)?;
+                R::write_rest(self.0, &mut item)?;
+                item.end()
+            }
+        }
+        let is_there = self.rest != R::Rest::default();
+        // Strings, lists and objects cannot fail to be written.
+        is_there.then(|| serde_json::to_value(Item::<R>(&self.rest)).unwrap_or_default())
+    }
+}
+
 /// Writes what [`parse`] reads.
 impl<R: RowKind> Serialize for Table<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_map(Some(2))?;
+        let mut document = serializer.serialize_map(None)?;
         document.serialize_entry("$schema", R::SCHEMA)?;
         document.serialize_entry(R::LIST, &self.rows)?;
+        R::write_rest(&self.rest, &mut document)?;
         document.end()
     }
 }
