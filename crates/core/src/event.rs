@@ -127,7 +127,7 @@ fn survey(fields: &Map<String, Value>) -> Result<Request, String> {
     }
 }
 
-fn unknown(fields: &Map<String, Value>, known: &[&str]) -> Vec<String> {
+pub(crate) fn unknown(fields: &Map<String, Value>, known: &[&str]) -> Vec<String> {
     let names = fields.keys().filter(|name| !known.contains(&name.as_str()));
     names.map(|name| format!("{} is not a field of this request", shorten(name))).collect()
 }
@@ -307,7 +307,7 @@ fn timestamp(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).or_else(|_| OffsetDateTime::parse(text, NO_COLON)).ok()
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
@@ -319,7 +319,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// Returns a value as it came, if it is short enough to repeat.
-fn quote(value: &Value) -> String {
+pub(crate) fn quote(value: &Value) -> String {
     match value {
         Value::String(text) => format!("{:?}", shorten(text)),
         Value::Number(number) => format!("the number {number}"),
@@ -328,14 +328,14 @@ fn quote(value: &Value) -> String {
     }
 }
 
-fn names(fields: &Map<String, Value>) -> String {
+pub(crate) fn names(fields: &Map<String, Value>) -> String {
     let shown: Vec<_> = fields.keys().take(8).map(|name| shorten(name)).collect();
     let rest = fields.len() - shown.len();
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     format!("the fields {}{more}", shown.join(", "))
 }
 
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     let mut characters = text.chars();
     let mut short: String = characters.by_ref().take(QUOTE_LENGTH).collect();
     if characters.next().is_some() {

@@ -20,6 +20,13 @@ pub const ROOT_ID: &str = r"^r-[0-9a-z]{4,32}$";
 pub const ACCOUNT_ARN: &str =
     r"^arn:aws(-[a-z]{1,5}){0,3}:organizations::\d{12}:account/o-[a-z0-9]{10,32}/\d{12}$";
 pub const ORGANIZATIONAL_UNIT_ARN: &str = r"^arn:aws(-[a-z]{1,5}){0,3}:organizations::\d{12}:ou/o-[a-z0-9]{10,32}/ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}$";
+/// Of the Control Catalog, the same in every Region. AWS's model bounds neither length nor letters; 760 ids were counted.
+pub const GLOBAL_CONTROL_ID: &str = r"^[a-z0-9]{23,25}$";
+pub const GLOBAL_CONTROL_ARN: &str = r"^arn:aws(-[a-z]{1,5}){0,3}:controlcatalog:::control/[0-9a-zA-Z_-]+$";
+pub const REGIONAL_CONTROL_ARN: &str =
+    r"^arn:aws(-[a-z]{1,5}){0,3}:controltower:[a-z0-9-]+::control/[0-9a-zA-Z_-]+$";
+/// A name of AWS's guide, such as `AWS-GR_RESTRICT_ROOT_USER`, `CT.S3.PV.5` or `SH.EC2.1`.
+pub const CONTROL_NAME: &str = r"^(AWS-GR_[A-Z0-9_]+|[A-Z][A-Z0-9]*(\.[A-Za-z0-9-]+){1,4})$";
 pub const DYNAMODB_TABLE_NAME: &str = r"^[a-zA-Z0-9_.-]{3,255}$";
 pub const REGION: &str = r"^[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}$";
 
@@ -45,6 +52,10 @@ shapes! {
     is_root_id: ROOT_ID;
     is_account_arn: ACCOUNT_ARN;
     is_organizational_unit_arn: ORGANIZATIONAL_UNIT_ARN;
+    is_global_control_id: GLOBAL_CONTROL_ID;
+    is_global_control_arn: GLOBAL_CONTROL_ARN;
+    is_regional_control_arn: REGIONAL_CONTROL_ARN;
+    is_control_name: CONTROL_NAME;
     is_dynamodb_table_name: DYNAMODB_TABLE_NAME;
     is_region: REGION;
 }
@@ -59,8 +70,19 @@ pub fn organizational_unit_of_arn(arn: &str) -> Option<&str> {
     is_organizational_unit_arn(arn).then(|| last_part(arn))
 }
 
-fn last_part(arn: &str) -> &str {
-    arn.rsplit_once('/').map_or(arn, |(_, last)| last)
+/// Returns the id in a global ARN of a control.
+pub fn global_control(arn: &str) -> Option<&str> {
+    is_global_control_arn(arn).then(|| last_part(arn))
+}
+
+/// Returns the last part of a Regional ARN of a control.
+pub fn regional_control(arn: &str) -> Option<&str> {
+    is_regional_control_arn(arn).then(|| last_part(arn))
+}
+
+/// Returns what follows the last slash of an ARN.
+pub fn last_part(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 /// Twelve digits.
@@ -138,6 +160,20 @@ mod tests {
                 "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-33333333",
                 "arn:aws:organizations::123456789012:root/o-a1b2c3d4e5/r-ab12",
             ),
+            (is_global_control_id, "5kvme4m5d2b4d7if2fs5yg2ui", "5kvme4m5d2b4d7if2fs5yg"),
+            (
+                is_global_control_arn,
+                "arn:aws:controlcatalog:::control/5kvme4m5d2b4d7if2fs5yg2ui",
+                "arn:aws:controltower:eu-west-1::control/AWS-GR_A",
+            ),
+            (
+                is_regional_control_arn,
+                "arn:aws-us-gov:controltower:us-gov-west-1::control/WTDSMKDKDNLE",
+                "arn:aws:controlcatalog:::control/5kvme4m5d2b4d7if2fs5yg2ui",
+            ),
+            (is_control_name, "AWS-GR_RESTRICT_ROOT_USER", "AWS-GR_"),
+            (is_control_name, "CT.S3.PV.5", "CT"),
+            (is_control_name, "SH.EC2.1", "ct.s3.pv.5"),
             (is_dynamodb_table_name, "assignments", "a b"),
             (is_region, "eu-west-1", "eu-west"),
             (is_region, "us-gov-east-1", "EU-WEST-1"),

@@ -26,6 +26,9 @@
 //! | what the table wants next to what AWS has | [`assignments::compare`], summed up in [`assignments::survey`] |
 //! | which rows are doubtful | [`assignments::lint`] |
 //! | what a failed call means and what has to be done | [`cause`]; its words in `words.rs` of each shell |
+//! | which controls an OU shall have, and every fault of the table | [`controls::row`], [`controls::apart`], [`controls::wish`] |
+//! | what has to be done about each OU and control | [`controls::plan`], and what may be sent now in [`controls::step`] |
+//! | which payload means what to `control-keeper`, and its answer | [`controls::event`], [`controls::report`] |
 //! | what is asked of AWS next, and when; polls, retries, adoption | [`work`], driven by `engine::drive` |
 //! | what became of a grant, and the function's answer | [`outcome`], [`assignments::report`] |
 //! | shapes of identifiers | [`ids`] |
@@ -47,13 +50,14 @@
 //!
 //! # What the house never does
 //!
-//! Delete an assignment, touch the management account, take an account's place or name from an event, say `ready`
+//! Delete an assignment, disable a control, touch the management account, take an account's place or name from an event, say `ready`
 //! while something is missing, or run past its deadline.
 
 #![forbid(unsafe_code)]
 
 pub mod assignments;
 pub mod cause;
+pub mod controls;
 pub mod event;
 pub mod ids;
 pub mod organization;

@@ -1,0 +1,492 @@
+//! What has to be done about each OU and control: pure. The plan decides from facts, and asks for those that it lacks.
+//!
+//! It never wants a control disabled, and never aims at a root or an account. OUs of earlier waves are judged first,
+//! because those of later waves wait for them.
+
+mod gates;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::OffsetDateTime;
+
+use super::{
+    catalogue::{Catalogue, Control, Mechanism},
+    facts::{Drift, Enabled, Enablement, Facts, Fate, Operation, OperationKind, RETRY_AFTER},
+    guide,
+    parameters::Parameters,
+    row::Waves,
+    tree::{Place, Tree},
+    wish::{Wish, Wishes},
+};
+use crate::ids;
+
+/// How a plan is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// What AWS can reset is reset if it drifted.
+    pub repair: bool,
+    /// What failed is tried again at once.
+    pub retry_now: bool,
+    /// The most policies of a kind that AWS takes on an OU.
+    pub quotas: Quotas,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    pub service_control_policies: usize,
+    pub resource_control_policies: usize,
+    pub declarative_policies: usize,
+}
+
+impl Quotas {
+    pub fn of(&self, mechanism: Mechanism) -> Option<usize> {
+        match mechanism {
+            Mechanism::ServiceControlPolicy => Some(self.service_control_policies),
+            Mechanism::ResourceControlPolicy => Some(self.resource_control_policies),
+            Mechanism::DeclarativePolicy => Some(self.declarative_policies),
+            Mechanism::ConfigRule | Mechanism::Hook | Mechanism::SecurityHub | Mechanism::Other => None,
+        }
+    }
+}
+
+/// One OU and one control.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub unit: Place,
+    /// Indices of the rows that want it.
+    pub rows: Vec<usize>,
+    /// The guide's name, or the last part of the ARN.
+    pub name: String,
+    /// As it is enabled, or as it would be.
+    pub arn: String,
+    pub verdict: Verdict,
+}
+
+/// How it is with a control on an OU.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It is there as it is wanted. `operation` was the last one.
+    Present {
+        operation: Option<String>,
+    },
+    Inherited {
+        from: Place,
+        reason: Option<String>,
+    },
+    Due(Action),
+    /// An operation is under way, anyone's.
+    UnderWay {
+        operation: Option<String>,
+        since: Option<OffsetDateTime>,
+        reason: &'static str,
+    },
+    /// Nothing can be sent now, and it passes by itself.
+    Held {
+        reason: String,
+        action: Option<Kind>,
+    },
+    /// For an earlier wave. `until`: since when it may go on, if that is certain.
+    Waiting {
+        until: Option<OffsetDateTime>,
+        reason: String,
+        action: Kind,
+    },
+    Drifted {
+        reason: String,
+        remedy: &'static str,
+    },
+    Failed {
+        message: String,
+        operation: Option<String>,
+        since: Option<OffsetDateTime>,
+        remedy: &'static str,
+    },
+    /// AWS would refuse it.
+    Blocked {
+        reason: String,
+        remedy: String,
+    },
+    Extra {
+        reason: Option<String>,
+    },
+    /// A fact is missing; see [`Plan::needs`].
+    Unknown,
+}
+
+impl Verdict {
+    /// Whether AWS has the control there, as it is wanted.
+    fn is_in_place(&self) -> bool {
+        matches!(self, Verdict::Present { .. })
+    }
+}
+
+/// A write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    Enable { control: String, target: String, parameters: Parameters },
+    Update { enabled: String, parameters: Parameters },
+    Reset { enabled: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Enable,
+    Update,
+    Reset,
+}
+
+impl Action {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Action::Enable { .. } => Kind::Enable,
+            Action::Update { .. } => Kind::Update,
+            Action::Reset { .. } => Kind::Reset,
+        }
+    }
+}
+
+/// A fact that the plan lacks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// Which control a Regional ARN means.
+    Control(String),
+    /// The parameters of an enabled control, by its ARN, after its last operation.
+    Parameters(String, Option<String>),
+    /// What became of an operation.
+    Operation(String),
+    /// Whether Control Tower governs the OU with this id.
+    Registered(String),
+    /// How many policies are attached to the OU with this id.
+    Attached(String, Mechanism),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// In the order of the tree, then of the rows.
+    pub items: Vec<Item>,
+    /// OUs that were only reached, and that AWS excludes.
+    pub notes: Vec<String>,
+    /// If any is left, the verdicts that depend on it are [`Verdict::Unknown`].
+    pub needs: BTreeSet<Need>,
+}
+
+struct Planner<'p> {
+    catalogue: &'p Catalogue,
+    tree: &'p Tree,
+    facts: &'p Facts,
+    rules: Rules,
+    waves: &'p Waves,
+    /// The best enabled control of each OU and control: one that succeeded before one that did not.
+    enabled: BTreeMap<(Place, &'p str), &'p Enabled>,
+    under_way: BTreeMap<(Place, &'p str), &'p Operation>,
+    /// The OUs and controls that are wanted.
+    wanted: BTreeSet<(Place, &'p str)>,
+    plan: Plan,
+}
+
+/// Returns the plan for the whole organization.
+pub fn plan<'p>(
+    wishes: &'p Wishes<'_>,
+    waves: &'p Waves,
+    catalogue: &'p Catalogue,
+    tree: &'p Tree,
+    facts: &'p Facts,
+    rules: Rules,
+) -> Plan {
+    let mut planner = Planner {
+        catalogue,
+        tree,
+        facts,
+        rules,
+        waves,
+        enabled: BTreeMap::new(),
+        under_way: BTreeMap::new(),
+        wanted: wishes.own.keys().copied().collect(),
+        plan: Plan::default(),
+    };
+    planner.index();
+    if planner.plan.needs.is_empty() {
+        planner.judge(wishes);
+        planner.inherited(wishes);
+        planner.extra(wishes);
+    }
+    let mut plan = planner.plan;
+    plan.items.sort_by(|one, other| {
+        let key =
+            |item: &Item| (item.unit, item.rows.first().copied().unwrap_or(usize::MAX), item.name.clone());
+        key(one).cmp(&key(other))
+    });
+    plan
+}
+
+impl<'p> Planner<'p> {
+    fn index(&mut self) {
+        for enabled in &self.facts.enabled {
+            if self.catalogue.must_ask(&enabled.control) {
+                self.plan.needs.insert(Need::Control(enabled.control.clone()));
+            }
+            let Some(place) = self.tree.place(enabled.unit()) else { continue };
+            let key = (place, self.catalogue.identity(&enabled.control));
+            let rank = |enabled: &Enabled| match enabled.status {
+                Enablement::UnderChange => 2,
+                Enablement::Succeeded => 1,
+                Enablement::Failed => 0,
+            };
+            match self.enabled.get(&key) {
+                Some(before) if rank(before) >= rank(enabled) => {}
+                _ => _ = self.enabled.insert(key, enabled),
+            }
+        }
+        for operation in &self.facts.under_way {
+            if self.catalogue.must_ask(&operation.control) {
+                self.plan.needs.insert(Need::Control(operation.control.clone()));
+            }
+            let Some(place) = self.tree.place(operation.unit()) else { continue };
+            self.under_way.insert((place, self.catalogue.identity(&operation.control)), operation);
+        }
+    }
+
+    fn judge(&mut self, wishes: &Wishes<'_>) {
+        let wave = |place: Place| gates::wave(self.waves, self.tree, place);
+        let mut ordered: Vec<(usize, &(Place, &str), &Wish<'_>)> =
+            wishes.own.iter().map(|(key, wish)| (wave(key.0), key, wish)).collect();
+        ordered.sort_by_key(|(wave, key, _)| (*wave, **key));
+        // By control: the OUs of each wave, with their verdicts.
+        let mut earlier: BTreeMap<&str, Vec<gates::Earlier>> = BTreeMap::new();
+        for (wave, (place, id), wish) in ordered {
+            let before: Vec<_> = earlier
+                .get(id)
+                .map(|all| all.iter().filter(|one| one.wave < wave).cloned().collect())
+                .unwrap_or_default();
+            let Some(verdict) = self.verdict(*place, wish, &before) else { continue };
+            earlier.entry(id).or_default().push(gates::Earlier {
+                wave,
+                place: *place,
+                is_in_place: verdict.is_in_place(),
+                operation: match &verdict {
+                    Verdict::Present { operation } => operation.clone(),
+                    _ => None,
+                },
+            });
+            let enabled = self.enabled.get(&(*place, *id));
+            self.plan.items.push(Item {
+                unit: *place,
+                rows: wish.rows.clone(),
+                name: wish.control.name().to_owned(),
+                arn: enabled.map_or(&wish.control.arn, |enabled| &enabled.control).clone(),
+                verdict,
+            });
+        }
+    }
+
+    /// Returns how it is with a wish; `None` if the OU was only reached and AWS excludes it, which is noted.
+    fn verdict(&mut self, place: Place, wish: &Wish<'_>, earlier: &[gates::Earlier]) -> Option<Verdict> {
+        let key = (place, wish.control.id());
+        if let Some(operation) = self.under_way.get(&key) {
+            return Some(Verdict::UnderWay {
+                operation: Some(operation.id.clone()),
+                since: operation.started,
+                reason: operation.kind.words(),
+            });
+        }
+        let action = match self.enabled.get(&key).copied() {
+            Some(enabled) if enabled.status == Enablement::UnderChange => {
+                return Some(Verdict::UnderWay {
+                    operation: enabled.last_operation.clone(),
+                    since: None,
+                    reason: OperationKind::Other.words(),
+                });
+            }
+            Some(enabled) => self.listed(wish, enabled),
+            None => self.absent(place, wish),
+        };
+        match action {
+            Ok(action) => self.gated(place, wish, action, earlier),
+            Err(verdict) => Some(verdict),
+        }
+    }
+
+    /// Returns what to do about a control that is listed; an error if nothing is to be done.
+    fn listed(&mut self, wish: &Wish<'_>, enabled: &Enabled) -> Result<Action, Verdict> {
+        let control = wish.control;
+        let last = enabled.last_operation.as_deref();
+        let fate = last.and_then(|last| self.facts.fate(last));
+        let failure = match (&fate, enabled.status) {
+            (Some(Fate::Known(operation)), _) if self.has_failed(operation) => Some(operation.clone()),
+            (Some(Fate::Known(operation)), Enablement::Failed) => Some(operation.clone()),
+            (None, Enablement::Failed) => match last {
+                Some(last) => {
+                    self.plan.needs.insert(Need::Operation(last.to_owned()));
+                    return Err(Verdict::Unknown);
+                }
+                None => None,
+            },
+            _ => None,
+        };
+        if let Some(operation) = &failure
+            && let Some(verdict) = self.too_early(operation)
+        {
+            return Err(verdict);
+        }
+        let is_repair = enabled.status == Enablement::Failed;
+        if is_repair && !control.takes_parameters() {
+            return Ok(self.enable(wish, &enabled.control, &enabled.target));
+        }
+        let present = if control.takes_parameters() && !is_repair {
+            let asked = (enabled.arn.clone(), enabled.last_operation.clone());
+            match self.facts.parameters.get(&asked) {
+                Some(parameters) => parameters.clone(),
+                None => {
+                    self.plan.needs.insert(Need::Parameters(asked.0, asked.1));
+                    return Err(Verdict::Unknown);
+                }
+            }
+        } else {
+            Parameters::default()
+        };
+        let differs = !present.is_like(&wish.parameters);
+        match enabled.drift {
+            Drift::None => {}
+            drift => return self.drifted(enabled, control, drift, differs),
+        }
+        if is_repair || differs {
+            let parameters = wish.parameters.instead_of(&present);
+            return Ok(Action::Update { enabled: enabled.arn.clone(), parameters });
+        }
+        Err(Verdict::Present { operation: enabled.last_operation.clone() })
+    }
+
+    fn drifted(
+        &self,
+        enabled: &Enabled,
+        control: &Control,
+        drift: Drift,
+        differs: bool,
+    ) -> Result<Action, Verdict> {
+        let also = if differs { ", and its parameters are not those of the table" } else { "" };
+        let is_policy_of_scp = control.mechanism() == Mechanism::ServiceControlPolicy;
+        let (reason, remedy) = match drift {
+            Drift::Inheritance => (
+                "accounts of this OU do not have what the OU has",
+                "AWS cannot reset this: register the OU again in Control Tower, or move the account back",
+            ),
+            _ if is_policy_of_scp => (
+                "its policy was changed or detached",
+                "AWS cannot reset a service control policy: register the OU again in Control Tower, or update the landing \
+                 zone",
+            ),
+            _ if self.rules.repair => return Ok(Action::Reset { enabled: enabled.arn.clone() }),
+            _ => (
+                "something else has changed what it consists of",
+                "set REPAIR to true, or reset the control in Control Tower",
+            ),
+        };
+        Err(Verdict::Drifted { reason: format!("{reason}{also}"), remedy })
+    }
+
+    fn absent(&self, place: Place, wish: &Wish<'_>) -> Result<Action, Verdict> {
+        let is_it = |operation: &&Operation| {
+            self.tree.place(operation.unit()) == Some(place)
+                && self.catalogue.identity(&operation.control) == wish.control.id()
+        };
+        let latest = self.facts.failed.iter().filter(is_it).max_by_key(|operation| operation.ended);
+        if let Some(operation) = latest.filter(|operation| operation.kind == OperationKind::Enable)
+            && let Some(verdict) = self.too_early(operation)
+        {
+            return Err(verdict);
+        }
+        Ok(self.enable(wish, &wish.control.arn, &self.tree.units()[place].arn))
+    }
+
+    fn enable(&self, wish: &Wish<'_>, control: &str, target: &str) -> Action {
+        Action::Enable {
+            control: control.to_owned(),
+            target: target.to_owned(),
+            parameters: Parameters(
+                wish.parameters.given().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            ),
+        }
+    }
+
+    fn has_failed(&self, operation: &Operation) -> bool {
+        operation.status == super::facts::OperationStatus::Failed
+    }
+
+    /// Returns the verdict of a control whose last operation failed, if it is too early to try again.
+    fn too_early(&self, operation: &Operation) -> Option<Verdict> {
+        let is_over = operation.ended.is_none_or(|ended| self.facts.now - ended > RETRY_AFTER);
+        if self.rules.retry_now || is_over {
+            return None;
+        }
+        Some(Verdict::Failed {
+            message: operation.message.clone().unwrap_or_else(|| "AWS gave no reason".to_owned()),
+            operation: Some(operation.id.clone()),
+            since: operation.ended,
+            remedy: "do what AWS says; it is tried again an hour after it failed",
+        })
+    }
+
+    /// Adds what OUs have from above, unless they have it of their own as well.
+    fn inherited(&mut self, wishes: &Wishes<'_>) {
+        for ((place, id), one) in &wishes.inherited {
+            if self.is_enabled(*place, id).is_some() {
+                continue;
+            }
+            let above = self
+                .plan
+                .items
+                .iter()
+                .find(|item| item.unit == one.from && self.catalogue.identity(&item.arn) == *id);
+            let held = above.is_some_and(|item| self.is_enabled(item.unit, id).is_some());
+            let Some(above) = above else { continue };
+            let reason = (!held).then(|| format!("once it is enabled on {}", self.tree.path(one.from)));
+            let item = Item {
+                unit: *place,
+                rows: one.rows.clone(),
+                name: one.control.name().to_owned(),
+                arn: above.arn.clone(),
+                verdict: Verdict::Inherited { from: one.from, reason },
+            };
+            self.plan.items.push(item);
+        }
+    }
+
+    /// Adds what is enabled and no row wants. Mandatory controls are Control Tower's own.
+    fn extra(&mut self, wishes: &Wishes<'_>) {
+        let enabled: Vec<(Place, &str, &Enabled)> =
+            self.enabled.iter().map(|((place, id), enabled)| (*place, *id, *enabled)).collect();
+        for (place, id, enabled) in enabled {
+            let last = ids::last_part(&enabled.control);
+            let control = self.catalogue.find(id);
+            let is_forbidden = guide::forbidden(last).is_some()
+                || control.is_some_and(|control| control.forbidden().is_some());
+            if self.is_wanted(place, id) || is_forbidden || enabled.status != Enablement::Succeeded {
+                continue;
+            }
+            let above = wishes.inherited.get(&(place, id));
+            self.plan.items.push(Item {
+                unit: place,
+                rows: Vec::new(),
+                name: control.map_or(last, Control::name).to_owned(),
+                arn: enabled.arn.clone(),
+                verdict: Verdict::Extra {
+                    reason: above.map(|above| {
+                        format!("the OU inherits it from {} as well", self.tree.path(above.from))
+                    }),
+                },
+            });
+        }
+    }
+
+    fn is_wanted(&self, place: Place, id: &str) -> bool {
+        self.wanted.contains(&(place, id))
+    }
+
+    fn is_enabled(&self, place: Place, id: &str) -> Option<&'p Enabled> {
+        let enabled = self.enabled.get(&(place, id)).copied();
+        enabled.filter(|enabled| enabled.status == Enablement::Succeeded)
+    }
+}
+
+#[cfg(test)]
+mod tests;
