@@ -1,7 +1,7 @@
 //! The control endpoints under `/stand-in/`: plain JSON for people with curl and for tests in other
 //! languages. Never signed, and no part of AWS.
 
-use crate::{Assignment, Call, Creation, Fault, Organization, StandIn};
+use crate::{Assignment, Call, Creation, EnabledControl, Fault, Organization, StandIn};
 use axum::extract::{Json, State};
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get, post};
@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Reply = Result<StatusCode, (StatusCode, Json<Value>)>;
 
-pub(crate) fn routes() -> [(&'static str, MethodRouter<StandIn>); 7] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<StandIn>); 8] {
     [
         ("/stand-in/assignments", get(assignments)),
         ("/stand-in/calls", get(calls)),
         ("/stand-in/history", get(history)),
         ("/stand-in/creations", get(creations)),
+        ("/stand-in/controls", get(controls)),
         ("/stand-in/faults", post(set_faults)),
         ("/stand-in/reset", post(reset)),
         ("/stand-in/organization", get(organization).put(put_organization)),
@@ -36,6 +37,10 @@ async fn history(State(stand_in): State<StandIn>) -> Json<Vec<Call>> {
 
 async fn creations(State(stand_in): State<StandIn>) -> Json<Vec<Creation>> {
     Json(stand_in.creations())
+}
+
+async fn controls(State(stand_in): State<StandIn>) -> Json<Vec<EnabledControl>> {
+    Json(stand_in.enabled_controls())
 }
 
 async fn set_faults(State(stand_in): State<StandIn>, Json(faults): Json<Vec<Fault>>) -> Reply {

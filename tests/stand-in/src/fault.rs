@@ -66,9 +66,16 @@ pub enum FaultKind {
     },
     /// AccessDeniedException with the reason that a customer-managed KMS key gives.
     KmsDenied,
+    /// A throttle that says with `Retry-After` how many seconds to wait.
+    ThrottleFor {
+        seconds: u64,
+    },
 }
 
 pub(crate) const CREATE: &str = "CreateAccountAssignment";
+/// The operations on controls: each starts work that can fail later.
+const CONTROL_OPERATIONS: [&str; 4] =
+    ["EnableControl", "DisableControl", "UpdateEnabledControl", "ResetEnabledControl"];
 
 impl Fault {
     pub fn on(operation: &str, kind: FaultKind) -> Fault {
@@ -93,7 +100,10 @@ impl Fault {
         let creation = matches!(self.kind, FaultKind::FailedStatus { .. } | FaultKind::Stuck);
         if self.operation != "*" && !services::knows(&self.operation) {
             Err(format!("no operation is named {:?}", self.operation))
-        } else if creation && !self.names(CREATE) {
+        } else if creation
+            && !self.names(CREATE)
+            && !CONTROL_OPERATIONS.iter().any(|operation| self.names(operation))
+        {
             Err(format!("{:?} is a fault of {CREATE}, not of {}", self.kind, self.operation))
         } else if !(0.0..=1.0).contains(&self.probability) {
             Err(format!("the probability {} of {:?} must be from 0 to 1", self.probability, self.kind))
@@ -209,6 +219,27 @@ impl Faults {
     }
 }
 
+impl Faults {
+    /// Draws what becomes of an accepted operation on a control. `described` is its control, its target and its enabled
+    /// control.
+    pub(crate) fn of_operation(&mut self, operation: &str, described: &str, rng: &mut Rng) -> Fate {
+        let mut fate = Fate::default();
+        let later =
+            |fault: &&mut Fault| matches!(fault.kind, FaultKind::FailedStatus { .. } | FaultKind::Stuck);
+        for fault in self.0.iter_mut().filter(later) {
+            if !fault.fires(operation, described, rng) {
+                continue;
+            }
+            match &fault.kind {
+                FaultKind::FailedStatus { reason } => fate.failure = Some(reason.clone()),
+                FaultKind::Stuck => fate.stuck = true,
+                _ => {}
+            }
+        }
+        fate
+    }
+}
+
 fn refusal(kind: &FaultKind, service: &Service) -> Option<Refusal> {
     Some(match kind {
         FaultKind::Throttle => service.refuse(Problem::Throttled, "Rate exceeded"),
@@ -223,6 +254,9 @@ fn refusal(kind: &FaultKind, service: &Service) -> Option<Refusal> {
         }
         FaultKind::AccessDenied => {
             service.refuse(Problem::AccessDenied, "User is not authorized to perform this operation")
+        }
+        FaultKind::ThrottleFor { seconds } => {
+            service.refuse(Problem::Throttled, "Rate exceeded").retry_after(*seconds)
         }
         FaultKind::QuotaExceeded => {
             Refusal::new(400, "ServiceQuotaExceededException", "A quota is exhausted")

@@ -54,6 +54,8 @@ macro_rules! arn {
 
 identifiers! {
     AccountId = "[0-9]{12}";
+    ControlArn = "arn:aws(?:[-a-z]*)?:(?:controlcatalog|controltower):[a-zA-Z0-9-]*::control/[0-9a-zA-Z_-]+";
+    ControlTowerArn = r"arn:aws[0-9a-zA-Z_\-:/]{13,2041}";
     ChildId = "[0-9]{12}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}";
     IdentityStoreId = "d-[0-9a-f]{10}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
     InstanceArn = arn!("instance/(?:sso)?ins-[a-zA-Z0-9-.]{16}");

@@ -1,5 +1,5 @@
-//! A stand-in for the AWS services that account assignments need: IAM Identity Center, its Identity
-//! Store, and AWS Organizations. For tests and development only; it must never reach a deployment.
+//! A stand-in for the AWS services that account assignments and controls need: IAM Identity Center, its Identity
+//! Store, AWS Organizations, AWS Control Tower and its Control Catalog. For tests and development only; it must never reach a deployment.
 //!
 //! It is stricter than AWS if AWS is unclear: identifiers must match their documented patterns, unknown
 //! members are refused, quotas hold to the request, and nothing is assigned at once. It never verifies a
@@ -10,6 +10,7 @@
 //! wire (HTTP, in process) ─► state ─► services::find        which operation a request names
 //! control (/stand-in/...) ─► state    fault                 what goes wrong with it, on order
 //!                                     services/*            what the operation does ─► ledger (assignments)
+//!                                                                                   ─► enablement (controls)
 //!                                                                                   ─► world (organization)
 //! ```
 //! `lambda` is apart from the rest: the Lambda runtime API for one function process. It is not a service that a
@@ -18,16 +19,20 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod enablement;
 mod fault;
 mod identifier;
 pub mod lambda;
+mod landing_zone;
 mod ledger;
 mod services;
 mod state;
 mod wire;
 mod world;
 
+pub use enablement::{EnabledControl, EnablementStatus, OperationType, Parameters};
 pub use fault::{Fault, FaultKind};
+pub use landing_zone::{Control, LandingZone, LandingZoneStatus};
 pub use ledger::{Assignment, Creation, CreationStatus};
 pub use state::Call;
 pub use world::{Account, AccountState, Group, Organization, OrganizationalUnit, PermissionSet, User};
@@ -74,6 +79,18 @@ pub struct Settings {
     pub history_in_progress: bool,
     /// Whether a creation is refused while another one in the same account is under way.
     pub one_creation_an_account: bool,
+    /// How long an operation on a control takes once it runs.
+    pub control_operation: Duration,
+    /// How many of them run at once. The others wait.
+    pub control_operations_running: usize,
+    /// How many may be in progress, those that wait included.
+    pub control_operations: usize,
+    /// Whether an operation on a control is refused while another one on the same OU is in progress.
+    pub one_control_operation_a_unit: bool,
+    /// The quota of Control Tower, if it has one.
+    pub control_tower_requests_per_second: Option<usize>,
+    /// Whether ListEnabledControls takes a request without a target.
+    pub unscoped_lists: bool,
 }
 
 impl Default for Settings {
@@ -91,6 +108,12 @@ impl Default for Settings {
             history_oldest_first: false,
             history_in_progress: false,
             one_creation_an_account: false,
+            control_operation: Duration::from_secs(60),
+            control_operations_running: 10,
+            control_operations: 100,
+            one_control_operation_a_unit: true,
+            control_tower_requests_per_second: None,
+            unscoped_lists: true,
         }
     }
 }
@@ -104,7 +127,8 @@ impl StandIn {
     }
 
     pub fn router(&self) -> Router {
-        let router = Router::new().route("/", post(wire::aws_json));
+        let router =
+            Router::new().route("/", post(wire::aws_json)).route("/{operation}", post(wire::rest_json));
         let router =
             control::routes().into_iter().fold(router, |router, (path, method)| router.route(path, method));
         router.layer(DefaultBodyLimit::disable()).with_state(self.clone())
@@ -172,6 +196,45 @@ impl StandIn {
             .collect()
     }
 
+    /// Returns the controls that are listed as enabled, ordered by ARN.
+    pub fn enabled_controls(&self) -> Vec<EnabledControl> {
+        self.settled().enablement.enabled().cloned().collect()
+    }
+
+    /// Enables a control at once, as if by hand in the console.
+    pub fn put_enabled_control(&self, control: &str, target: &str, parameters: Parameters) -> String {
+        let mut state = self.settled();
+        let id: String = state.uuid().replace('-', "").chars().take(16).collect();
+        let organization = &state.world.organization;
+        let (region, account) = (&organization.region, &organization.management_account_id);
+        let arn = format!("arn:aws:controltower:{region}:{account}:enabledcontrol/{}", id.to_uppercase());
+        let found = organization.landing_zone.control(control);
+        let control_id = found.map_or(control, |control| &control.id).to_owned();
+        // Enabled so long ago that the operation is forgotten.
+        let last_operation = state.uuid();
+        state.enablement.put(EnabledControl {
+            arn: arn.clone(),
+            control: control.to_owned(),
+            control_id,
+            target: target.to_owned(),
+            parameters,
+            status: EnablementStatus::Succeeded,
+            drifted: false,
+            last_operation,
+        });
+        arn
+    }
+
+    /// Changes the enabled controls, as something else than Control Tower would.
+    pub fn edit_enabled_controls(&self, change: impl FnOnce(&mut BTreeMap<String, EnabledControl>)) {
+        self.settled().enablement.edit(change);
+    }
+
+    /// Returns the most control operations that were in progress at once.
+    pub fn peak_control_operations(&self) -> usize {
+        self.state().enablement.peak()
+    }
+
     /// Clears the history, the counts and the peaks.
     pub fn forget_calls(&self) {
         self.settled().forget_calls();
@@ -213,6 +276,7 @@ impl StandIn {
     fn reset(&self) {
         self.state().faults = Faults::default();
         self.state().ledger = Ledger::default();
+        self.state().enablement = enablement::Enablement::default();
         self.forget_calls();
     }
 
@@ -222,7 +286,9 @@ impl StandIn {
 
     fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
-        state.ledger.settle(Instant::now());
+        let now = Instant::now();
+        state.ledger.settle(now);
+        state.enablement.settle(now);
         state
     }
 }

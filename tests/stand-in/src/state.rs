@@ -2,10 +2,13 @@
 //! operation. Never waits: it returns how long the answer should take.
 
 use crate::Settings;
+use crate::enablement::Enablement;
 use crate::fault::{Disturbance, Failure, Faults};
 use crate::ledger::Ledger;
 use crate::services::{self, Problem, Refusal, Request, Service};
 use crate::world::World;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use axum::http::HeaderMap;
 use fastrand::Rng;
 use serde::Serialize;
@@ -40,6 +43,7 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) settings: Settings,
     pub(crate) ledger: Ledger,
+    pub(crate) enablement: Enablement,
     pub(crate) faults: Faults,
     pub(crate) rng: Rng,
     pub(crate) calls: BTreeMap<String, u64>,
@@ -55,6 +59,7 @@ impl State {
         State {
             world,
             ledger: Ledger::default(),
+            enablement: Enablement::default(),
             faults: Faults::default(),
             rng: Rng::with_seed(settings.seed),
             settings,
@@ -67,14 +72,45 @@ impl State {
     }
 
     pub(crate) fn receive(&mut self, headers: &HeaderMap, body: &[u8]) -> Exchange {
+        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        self.exchange(services::find(target), target, headers, serde_json::from_slice(body))
+    }
+
+    /// Receives a request whose path names the operation. `query` has what AWS puts there: the paging of some services.
+    pub(crate) fn receive_at(
+        &mut self,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Exchange {
+        let body = if body.is_empty() { b"{}" } else { body };
+        let body = serde_json::from_slice::<Value>(body).map(|body| paged(body, query));
+        let mut exchange = self.exchange(services::at(path), path, headers, body);
+        // Control Tower writes members in small letters, and ends a list with an empty token.
+        let is_list = path.starts_with("/list-") && query_of(path).is_none();
+        if let (Ok(answer), true) = (&mut exchange.outcome, is_list)
+            && let Some(members) = answer.as_object_mut()
+        {
+            let token = members.remove("NextToken").unwrap_or_else(|| Value::from(""));
+            members.insert("nextToken".to_owned(), token);
+        }
+        exchange
+    }
+
+    fn exchange(
+        &mut self,
+        operation: Result<(&'static Service, &'static services::Operation), Refusal>,
+        target: &str,
+        headers: &HeaderMap,
+        body: Result<Value, serde_json::Error>,
+    ) -> Exchange {
         let at = Instant::now();
         self.ledger.settle(at);
-        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let body = serde_json::from_slice::<Value>(body);
+        self.enablement.settle(at);
         let request = body.as_ref().ok().cloned().unwrap_or_default();
 
         let mut delay = self.settings.latency;
-        let operation = services::find(target);
         let name = operation.as_ref().map_or(target, |(_, operation)| operation.name).to_owned();
         let outcome = operation.map_err(Failure::from).and_then(|(service, operation)| {
             self.admit(service, headers, at)?;
@@ -120,6 +156,7 @@ impl State {
         self.history.clear();
         self.paces.values_mut().for_each(|pace| pace.peak = 0);
         self.ledger.forget_peak();
+        self.enablement.forget_peak();
     }
 
     pub(crate) fn since_start(&self, instant: Instant) -> Duration {
@@ -133,10 +170,43 @@ impl State {
         millis as f64 / 1000.0
     }
 
+    /// Returns a timestamp as Control Tower writes it.
+    pub(crate) fn iso8601(&self, instant: Instant) -> String {
+        let time = self.started_at + self.since_start(instant);
+        let time = DateTime::from(time);
+        time.fmt(Format::DateTime).unwrap_or_default()
+    }
+
     pub(crate) fn uuid(&mut self) -> String {
         let digits = format!("{:032x}", self.rng.u128(..));
         [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
     }
+}
+
+/// The lists whose paging is in the query.
+fn query_of(path: &str) -> Option<()> {
+    ["/list-controls", "/list-control-mappings"].contains(&path).then_some(())
+}
+
+/// Returns the members with the paging as the other services write it.
+fn paged(mut body: Value, query: &str) -> Value {
+    let Some(members) = body.as_object_mut() else { return body };
+    for (small, name) in [("nextToken", "NextToken"), ("maxResults", "MaxResults")] {
+        if let Some(value) = members.remove(small) {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match key {
+            "nextToken" => _ = members.insert("NextToken".to_owned(), value.into()),
+            "maxResults" => {
+                let number: Value = value.parse::<u64>().map_or_else(|_| value.into(), Value::from);
+                members.insert("MaxResults".to_owned(), number);
+            }
+            _ => {}
+        }
+    }
+    body
 }
 
 /// Requests in the last second: those admitted, which the quota counts, and all that came.

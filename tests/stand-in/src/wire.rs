@@ -14,8 +14,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use futures_util::stream;
 use std::io;
 use std::time::Duration;
@@ -27,19 +27,33 @@ pub(crate) async fn aws_json(State(stand_in): State<StandIn>, headers: HeaderMap
     exchange.into_response()
 }
 
+pub(crate) async fn rest_json(
+    State(stand_in): State<StandIn>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let exchange = stand_in.state().receive_at(uri.path(), query, &headers, &body);
+    tokio::time::sleep(exchange.delay).await;
+    exchange.into_response()
+}
+
 impl IntoResponse for Exchange {
     fn into_response(self) -> Response {
-        let (status, body) = match self.outcome {
-            Ok(answer) => (StatusCode::OK, answer),
+        let (status, body, retry_after) = match self.outcome {
+            Ok(answer) => (StatusCode::OK, answer, None),
             Err(Failure::Refused(refusal)) => (
                 StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
                 refusal.body(),
+                refusal.retry_after,
             ),
             Err(Failure::Cut) => return cut_connection(),
         };
         let headers =
             [(CONTENT_TYPE.as_str(), "application/x-amz-json-1.1"), ("x-amzn-requestid", &self.request_id)];
-        (status, headers, body.to_string()).into_response()
+        let retry_after = retry_after.map(|seconds| [("retry-after", seconds.to_string())]);
+        (status, headers, retry_after.map(AppendHeaders), body.to_string()).into_response()
     }
 }
 

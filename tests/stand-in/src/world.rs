@@ -5,6 +5,7 @@ use crate::identifier::{
     AccountId, IdentityStoreId, InstanceArn, OrganizationId, OrganizationalUnitId, PermissionSetArn,
     PermissionSetName, PrincipalId, Region, RootId,
 };
+use crate::landing_zone::LandingZone;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,6 +24,8 @@ pub struct Organization {
     pub users: Vec<User>,
     pub organizational_units: Vec<OrganizationalUnit>,
     pub accounts: Vec<Account>,
+    #[serde(default)]
+    pub landing_zone: LandingZone,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 //!
 //! A new service is a file with a `SERVICE`, its `mod` here, and its line in [`ALL`].
 
+pub(crate) mod control_catalog;
+pub(crate) mod control_tower;
 pub(crate) mod identity_center;
 mod identity_store;
 mod organizations;
@@ -15,13 +17,15 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 pub(crate) static ALL: &[&Service] = &[
     // A line each: two changes that add a service then add different lines.
+    &control_catalog::SERVICE,
+    &control_tower::SERVICE,
     &identity_center::SERVICE,
     &identity_store::SERVICE,
     &organizations::SERVICE,
 ];
 
 pub(crate) struct Service {
-    /// The part before the dot in `X-Amz-Target`.
+    /// The part before the dot in `X-Amz-Target`; `/` for a service whose operations have paths.
     target_prefix: &'static str,
     /// Its name in the credential scope of a signature. No two services share one.
     pub(crate) signing_name: &'static str,
@@ -47,6 +51,28 @@ pub(crate) fn find(target: &str) -> Result<(&'static Service, &'static Operation
     service
         .and_then(|&service| Some((service, service.operations.iter().find(|one| one.name == name)?)))
         .ok_or_else(|| Refusal::new(404, "UnknownOperationException", format!("no operation {target:?}")))
+}
+
+/// Returns the service and the operation that a path names, such as `/enable-control`.
+pub(crate) fn at(path: &str) -> Result<(&'static Service, &'static Operation), Refusal> {
+    let services = ALL.iter().filter(|service| service.target_prefix == "/");
+    services
+        .flat_map(|&service| service.operations.iter().map(move |operation| (service, operation)))
+        .find(|(_, operation)| path_of(operation.name) == path)
+        .ok_or_else(|| Refusal::new(404, "UnknownOperationException", format!("no operation {path:?}")))
+}
+
+/// Returns the path of an operation: its name in small letters, with a dash before each word.
+fn path_of(name: &str) -> String {
+    let name = name.replace("LandingZone", "Landingzone");
+    let mut path = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            path.push(if path.is_empty() { '/' } else { '-' });
+        }
+        path.push(letter.to_ascii_lowercase());
+    }
+    path
 }
 
 /// Whether any service has an operation of this name.

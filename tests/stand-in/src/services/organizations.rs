@@ -1,6 +1,7 @@
 //! The operations of AWS Organizations that read. Never changes the organization.
 
 use crate::identifier::{AccountId, ChildId, OrganizationalUnitId, ParentId, TaggableResourceId};
+use crate::services::control_tower;
 use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members};
 use crate::state::State;
 use crate::world::{Account, OrganizationalUnit, World};
@@ -15,10 +16,12 @@ pub(crate) static SERVICE: Service = Service {
     operations: &[
         Operation::single("DescribeAccount", describe_account),
         Operation::single("DescribeOrganization", describe_organization),
+        Operation::single("DescribePolicy", describe_policy),
         Operation::single("DescribeOrganizationalUnit", describe_organizational_unit),
         Operation::paged("ListAccounts", 20, list_accounts),
         Operation::paged("ListOrganizationalUnitsForParent", 20, list_organizational_units_for_parent),
         Operation::paged("ListParents", 20, list_parents),
+        Operation::paged("ListPoliciesForTarget", 20, list_policies_for_target),
         Operation::paged("ListRoots", 20, list_roots),
         Operation::paged("ListTagsForResource", 20, list_tags_for_resource),
     ],
@@ -134,6 +137,68 @@ fn list_tags_for_resource(state: &mut State, request: &Request) -> Answer {
     }
     let tags = account.into_iter().flat_map(|account| &account.tags);
     request.page("Tags", tags, |(key, value)| json!({ "Key": key, "Value": value }))
+}
+
+/// Lists the policies that are attached to an OU: AWS's own, those of others, and Control Tower's.
+fn list_policies_for_target(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { target_id: OrganizationalUnitId, filter: String });
+    let (unit, kind) = (&*members.target_id, members.filter.as_str());
+    if state.world.unit(unit).is_none() {
+        return Err(not_found("TargetNotFoundException", unit));
+    }
+    let described = |(id, name): (String, String)| json!({ "Id": id, "Name": name, "Type": kind, "AwsManaged": id.contains("Full") });
+    request.page(
+        "Policies",
+        policies(state, unit, kind).into_iter().map(|(id, name, _)| (id, name)),
+        described,
+    )
+}
+
+/// Describes a policy of Control Tower's, with a statement for each control.
+fn describe_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { policy_id: String });
+    let id = members.policy_id;
+    let kinds = ["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY", "DECLARATIVE_POLICY_EC2"];
+    let units: Vec<String> =
+        state.world.organization.organizational_units.iter().map(|unit| unit.id.clone()).collect();
+    let all = units.iter().flat_map(|unit| kinds.map(|kind| (kind, policies(state, unit, kind))));
+    let found = all.flat_map(|(kind, policies)| policies.into_iter().map(move |policy| (kind, policy)));
+    let found = found.into_iter().find(|(_, (found, ..))| *found == id);
+    let (kind, (_, name, statements)) = found.ok_or_else(|| not_found("PolicyNotFoundException", &id))?;
+    let statements: Vec<Value> = statements
+        .iter()
+        .map(|sid| json!({ "Sid": sid, "Effect": "Deny", "Action": "*", "Resource": "*" }))
+        .collect();
+    let content = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    Ok(json!({ "Policy": {
+        "PolicySummary": { "Id": id, "Name": name, "Type": kind },
+        "Content": content,
+    } }))
+}
+
+/// Returns the id, the name and the statements of each policy of a kind on an OU. Five statements of an SCP share a policy.
+fn policies(state: &State, unit: &str, kind: &str) -> Vec<(String, String, Vec<String>)> {
+    let target = arn(&state.world, "ou", unit);
+    let statements = control_tower::statements(state, &target, kind);
+    let of_others =
+        state.world.organization.landing_zone.policies.get(unit).and_then(|kinds| kinds.get(kind));
+    let own = match kind {
+        "SERVICE_CONTROL_POLICY" => Some("FullAWSAccess"),
+        "RESOURCE_CONTROL_POLICY" => Some("RCPFullAWSAccess"),
+        _ => None,
+    };
+    let number = |n: usize, kind: &str| {
+        format!("p-{:0>10}", format!("{kind}{n}{}", unit.replace(['o', 'u', '-'], "")))
+    };
+    let others = (0..of_others.copied().unwrap_or(0))
+        .map(|n| (number(n, &format!("x{}", kind[..1].to_lowercase())), format!("own-{n}"), Vec::new()));
+    let together = if kind == "SERVICE_CONTROL_POLICY" { 5 } else { 1 };
+    let guardrails = statements.chunks(together).enumerate().map(|(n, statements)| {
+        let sids = statements.iter().map(|id| format!("GR{}", id.to_uppercase())).collect();
+        (number(n, &format!("g{}", kind[..1].to_lowercase())), format!("aws-guardrails-{unit}-{n}"), sids)
+    });
+    let own = own.map(|name| (format!("p-{name}"), name.to_owned(), Vec::new()));
+    own.into_iter().chain(others).chain(guardrails).collect()
 }
 
 fn arn(world: &World, kind: &str, id: &str) -> String {

@@ -31,19 +31,26 @@ pub(crate) struct Refusal {
     pub(crate) code: String,
     message: String,
     reason: Option<&'static str>,
+    /// In seconds: the header `Retry-After`.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Refusal {
-        Refusal { status, code: code.into(), message: message.into(), reason: None }
+        Refusal { status, code: code.into(), message: message.into(), reason: None, retry_after: None }
     }
 
     pub(crate) fn because(self, reason: &'static str) -> Refusal {
         Refusal { reason: Some(reason), ..self }
     }
 
+    pub(crate) fn retry_after(self, seconds: u64) -> Refusal {
+        Refusal { retry_after: Some(seconds), ..self }
+    }
+
     pub(crate) fn body(&self) -> Value {
-        let mut body = json!({ "__type": self.code, "Message": self.message });
+        // AWS's services do not agree on how `message` is written.
+        let mut body = json!({ "__type": self.code, "Message": self.message, "message": self.message });
         if let Some(reason) = self.reason {
             body["Reason"] = json!(reason);
         }

@@ -45,6 +45,8 @@ pub fn target(operation: &str) -> String {
         | "ListAccounts"
         | "ListOrganizationalUnitsForParent"
         | "ListParents"
+        | "ListPoliciesForTarget"
+        | "DescribePolicy"
         | "ListRoots"
         | "ListTagsForResource" => "AWSOrganizationsV20161128",
         _ => "SWBExternalService",
@@ -59,6 +61,26 @@ pub fn authorization(target: &str) -> String {
         _ => "eu-west-1/sso",
     };
     format!("AWS4-HMAC-SHA256 Credential=AKID/20260101/{scope}/aws4_request, SignedHeaders=host, Signature=0")
+}
+
+/// Returns the status, the answer and the wish to be left alone, of an operation that has a path.
+pub async fn call_at(stand_in: &StandIn, path: &str, body: &Value) -> (u16, Value, Option<String>) {
+    let catalog = ["/get-control", "/list-controls", "/list-control-mappings"];
+    let name = path.split('?').next().unwrap_or_default();
+    let service = if catalog.contains(&name) { "controlcatalog" } else { "controltower" };
+    let scope = format!("eu-west-1/{service}");
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=AKID/20260101/{scope}/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    let request = Request::post(path)
+        .header(header::AUTHORIZATION, authorization)
+        .body(Body::from(body.to_string()))
+        .expect("a sound request");
+    let response = stand_in.router().oneshot(request).await.expect("a router always answers");
+    let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await.expect("a whole body");
+    (status, serde_json::from_slice(&body).expect("a JSON body"), retry_after)
 }
 
 /// Returns the status and the answer of one operation.
