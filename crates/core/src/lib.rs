@@ -62,6 +62,7 @@ pub mod event;
 pub mod ids;
 pub mod organization;
 pub mod outcome;
+pub mod permissions;
 pub mod reading;
 pub mod selector;
 pub mod table;

@@ -1,0 +1,28 @@
+//! Permission sets from real use. Pure: from what was used, and what the set allows today, to the least set.
+//!
+//! | rule | room |
+//! |---|---|
+//! | how a policy document is read, written and compared | [`policy`] |
+//! | what a pattern of actions or resources matches | [`policy::pattern`] |
+//! | how large a document is for AWS, and how one becomes several | [`policy::size`] |
+//! | the file of what was used, and the set as it was read | [`usage`] |
+//! | what the set allows today, its boundary included | [`today`] |
+//! | what is kept although nobody was seen to use it | [`keep`] |
+//! | the policy that is drafted, and the policy file | [`draft`] |
+//! | what no source can show | [`gaps`] |
+//! | what goes away, service by service | [`services`] |
+//!
+//! Nothing here widens: each statement that allows something comes from the set, or from a row of the keep file that
+//! the set allows.
+
+pub mod day;
+pub mod draft;
+pub mod gaps;
+pub mod keep;
+pub mod policy;
+pub mod services;
+pub mod today;
+pub mod usage;
+
+#[cfg(test)]
+mod tests;
