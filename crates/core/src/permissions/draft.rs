@@ -160,8 +160,13 @@ pub fn draft(
     for (lower, used) in &used {
         let pattern = Pattern::action(lower);
         // As in every account, not only where it was used: each kept action means what it means today.
-        let statements: BTreeSet<&Statement> =
-            ids.iter().filter_map(|account| today.allowing(&pattern, account).ok()).flatten().collect();
+        let most = if today.differs_by_account() { ids.len() } else { 1 };
+        let statements: BTreeSet<&Statement> = ids
+            .iter()
+            .take(most)
+            .filter_map(|account| today.allowing(&pattern, account).ok())
+            .flatten()
+            .collect();
         for statement in statements {
             wanted.add(&statement.resources, &statement.condition, &used.name);
         }
@@ -262,11 +267,17 @@ struct Used {
 fn sort_out(accounts: &[&Account], today: &Today) -> (BTreeMap<String, Used>, Vec<LeftOut>) {
     let mut used: BTreeMap<String, Used> = BTreeMap::new();
     let mut left_out: BTreeMap<(String, Reason), LeftOut> = BTreeMap::new();
+    // The same question comes from many accounts.
+    let mut verdicts: BTreeMap<(String, Option<&AccountId>), Result<(), Reason>> = BTreeMap::new();
     for account in accounts {
         for action in &account.actions {
             let lower = action.action.to_ascii_lowercase();
-            match today.allowing(&Pattern::action(&lower), &account.id) {
-                Ok(_) => {
+            let asked = (lower.clone(), today.differs_by_account().then_some(&account.id));
+            let verdict = verdicts
+                .entry(asked)
+                .or_insert_with(|| today.allowing(&Pattern::action(&lower), &account.id).map(drop));
+            match *verdict {
+                Ok(()) => {
                     let entry = used
                         .entry(lower)
                         .or_insert_with(|| Used { name: action.action.clone(), uses: BTreeMap::new() });
@@ -366,8 +377,8 @@ fn document(wanted: Wanted, today: &Today) -> Document {
     let mut denies: BTreeMap<Statement, Option<String>> = BTreeMap::new();
     for deny in &today.denies {
         if patterns.iter().any(|pattern| deny.touches(pattern)) {
-            let sid = denies.entry(Statement { sid: None, ..deny.clone() }).or_default();
-            *sid = sid.take().into_iter().chain(deny.sid.clone()).min();
+            let sid = denies.entry(Statement { sid: None, ..deny.statement.clone() }).or_default();
+            *sid = sid.take().into_iter().chain(deny.statement.sid.clone()).min();
         }
     }
     let mut sids: BTreeSet<String> = BTreeSet::new();

@@ -233,10 +233,11 @@ pub fn gaps(
     let allows = |action: &str| today.in_some(&Pattern::action(action), ids).is_ok();
     let mut gaps = Vec::new();
     if allows("iam:PassRole") {
+        let kept: Vec<Pattern> = kept.iter().map(|kept| Pattern::action(kept)).collect();
         let mut candidates: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (action, service) in PASSES_ROLE {
             let pattern = Pattern::action(action);
-            let is_kept = kept.iter().any(|kept| Pattern::action(kept).meets(&pattern));
+            let is_kept = kept.iter().any(|kept| kept.meets(&pattern));
             if is_kept && !passes_to(policy, service) {
                 candidates.entry(service).or_default().insert((*action).to_owned());
             }

@@ -5,6 +5,10 @@
 //! | how a policy document is read, written and compared | [`policy`] |
 //! | what a pattern of actions or resources matches | [`policy::pattern`] |
 //! | how large a document is for AWS, and how one becomes several | [`policy::size`] |
+//! | which roles of an account are those of a set | [`role`] |
+//! | what the sources of use say, as one list | [`sources`] |
+//! | which policy generation to ask for next, and what a failed one means | [`generation`] |
+//! | what of AWS's messages is not repeated | [`privacy`] |
 //! | the file of what was used, and the set as it was read | [`usage`] |
 //! | what the set allows today, its boundary included | [`today`] |
 //! | what is kept although nobody was seen to use it | [`keep`] |
@@ -18,9 +22,13 @@
 pub mod day;
 pub mod draft;
 pub mod gaps;
+pub mod generation;
 pub mod keep;
 pub mod policy;
+pub mod privacy;
+pub mod role;
 pub mod services;
+pub mod sources;
 pub mod today;
 pub mod usage;
 

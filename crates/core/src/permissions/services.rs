@@ -31,8 +31,8 @@ pub fn changes(accounts: &[&Account], today: &Today, kept: &BTreeSet<String>) ->
             .or_insert_with_key(|name| ServiceChange { service: name.clone(), ..ServiceChange::default() });
         change(service);
     };
-    for statement in &today.allows {
-        match &statement.actions {
+    for allow in &today.allows {
+        match &allow.statement.actions {
             Actions::These(patterns) => {
                 for pattern in patterns {
                     let name = prefix(pattern);

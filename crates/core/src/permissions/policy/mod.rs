@@ -85,23 +85,48 @@ impl Document {
 impl Statement {
     /// Whether it is about what `pattern` matches, whatever that is.
     pub fn is_about_all(&self, pattern: &Pattern) -> bool {
-        match &self.actions {
-            Actions::These(patterns) => patterns.iter().any(|own| Pattern::action(own).covers(pattern)),
-            Actions::AllBut(patterns) => !patterns.iter().any(|own| Pattern::action(own).meets(pattern)),
-        }
+        Compiled::new(self).is_about_all(pattern)
     }
 
     /// Whether it may be about some action that `pattern` matches.
     pub fn touches(&self, pattern: &Pattern) -> bool {
-        match &self.actions {
-            Actions::These(patterns) => patterns.iter().any(|own| Pattern::action(own).meets(pattern)),
-            Actions::AllBut(patterns) => !patterns.iter().any(|own| Pattern::action(own).covers(pattern)),
-        }
+        Compiled::new(self).touches(pattern)
     }
 
     /// Whether the two are certainly not about the same resource.
     pub fn is_apart_from(&self, other: &Statement) -> bool {
         !self.resources.meet(&other.resources)
+    }
+}
+
+/// A statement whose patterns of actions have been read, for many questions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    pub statement: Statement,
+    actions: Vec<Pattern>,
+}
+
+impl Compiled {
+    pub fn new(statement: &Statement) -> Compiled {
+        let (Actions::These(patterns) | Actions::AllBut(patterns)) = &statement.actions;
+        let actions = patterns.iter().map(|pattern| Pattern::action(pattern)).collect();
+        Compiled { statement: statement.clone(), actions }
+    }
+
+    /// Whether it is about what `pattern` matches, whatever that is.
+    pub fn is_about_all(&self, pattern: &Pattern) -> bool {
+        match &self.statement.actions {
+            Actions::These(_) => self.actions.iter().any(|own| own.covers(pattern)),
+            Actions::AllBut(_) => !self.actions.iter().any(|own| own.meets(pattern)),
+        }
+    }
+
+    /// Whether it may be about some action that `pattern` matches.
+    pub fn touches(&self, pattern: &Pattern) -> bool {
+        match &self.statement.actions {
+            Actions::These(_) => self.actions.iter().any(|own| own.meets(pattern)),
+            Actions::AllBut(_) => !self.actions.iter().any(|own| own.covers(pattern)),
+        }
     }
 }
 

@@ -54,6 +54,9 @@ impl Pattern {
 
     /// Whether it is certain that it matches everything that `inner` matches.
     pub fn covers(&self, inner: &Pattern) -> bool {
+        if self.differs_from(inner) {
+            return false;
+        }
         // `reachable[j]`: the outer tokens so far can match exactly the first `j` inner ones.
         let inner = &inner.0;
         let mut reachable = vec![false; inner.len() + 1];
@@ -73,6 +76,9 @@ impl Pattern {
 
     /// Whether some text may match both.
     pub fn meets(&self, other: &Pattern) -> bool {
+        if self.differs_from(other) {
+            return false;
+        }
         let (one, other) = (&self.0, &other.0);
         // `open[j]`: the tokens of one so far and the first `j` of the other can be the same text.
         let mut open = vec![false; other.len() + 1];
@@ -92,6 +98,15 @@ impl Pattern {
             open = next;
         }
         open[other.len()]
+    }
+
+    /// Whether the two begin with plain characters that are not the same. That answers most questions, and soon.
+    fn differs_from(&self, other: &Pattern) -> bool {
+        self.0.iter().zip(&other.0).find_map(|pair| match pair {
+            (Token::Character(one), Token::Character(other)) if one == other => None,
+            (Token::Character(_), Token::Character(_)) => Some(true),
+            _ => Some(false),
+        }) == Some(true)
     }
 
     /// Whether it matches one text only.

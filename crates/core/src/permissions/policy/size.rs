@@ -24,13 +24,14 @@ pub struct TooLarge;
 /// # Errors
 /// If a part that cannot be divided is larger than that.
 pub fn split(document: &Document, most: usize) -> Result<Vec<Document>, TooLarge> {
-    let mut documents: Vec<Document> = Vec::new();
+    let mut documents = vec![Document::default()];
     let mut rest: Vec<Statement> = document.statements.iter().rev().cloned().collect();
     while let Some(statement) = rest.pop() {
         if let Some(document) = documents.iter_mut().find(|document| fits(document, &statement, most)) {
             document.statements.push(statement);
             continue;
         }
+        // What does not fit as a whole is divided, beginning in the last one.
         let last = documents.last().cloned().unwrap_or_default();
         if let Some((part, others)) = divide(&statement, |part| fits(&last, part, most)) {
             match documents.last_mut() {
@@ -45,6 +46,7 @@ pub fn split(document: &Document, most: usize) -> Result<Vec<Document>, TooLarge
             rest.push(statement);
         }
     }
+    documents.retain(|document| !document.statements.is_empty());
     Ok(documents)
 }
 
@@ -144,6 +146,8 @@ mod tests {
         }
         assert_eq!(Actions::These(found), whole.statements[0].actions);
         assert_eq!(split(&whole, MANAGED), Ok(parts), "the same again");
+        assert_eq!(split(&whole, size(&whole)), Ok(vec![whole.clone()]), "what fits is not divided");
+        assert_eq!(split(&whole, size(&whole) - 1).unwrap().len(), 2);
     }
 
     #[test]
