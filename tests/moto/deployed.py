@@ -34,7 +34,7 @@ NO_VALUE = object()
 class Deployed:
     """A template as CloudFormation would read it, with these parameters."""
 
-    def __init__(self, parameters, template=TEMPLATE, region="eu-west-1"):
+    def __init__(self, parameters, template=TEMPLATE, region="eu-west-1", partition="aws"):
         self.conditions = template["Conditions"]
         defaults = {
             name: parameter["Default"] for name, parameter in template["Parameters"].items() if "Default" in parameter
@@ -42,7 +42,7 @@ class Deployed:
         self.names = {
             **{name: str(value) for name, value in (defaults | parameters).items()},
             "AWS::AccountId": ACCOUNT,
-            "AWS::Partition": "aws",
+            "AWS::Partition": partition,
             "AWS::Region": region,
             "AWS::StackName": STACK,
             "AWS::NoValue": NO_VALUE,
@@ -52,6 +52,13 @@ class Deployed:
             for name, resource in template["Resources"].items()
             if "Condition" not in resource or self.holds(resource["Condition"])
         }
+        self.refusals = [
+            assertion["AssertDescription"]
+            for rule in template.get("Rules", {}).values()
+            for assertion in rule["Assertions"]
+            if not self.holds(assertion["Assert"])
+        ]
+        """What the rules of the template say against these parameters here. CloudFormation then deploys nothing."""
         shared = self.value(template.get("Globals", {})).get("Function", {})
         for function in self.of_type("AWS::Serverless::Function").values():
             own = function["Properties"]
@@ -92,8 +99,16 @@ class Deployed:
                 return self.holds(self.conditions[name])
             case {"Fn::Not": [inner]}:
                 return not self.holds(inner)
+            case {"Fn::And": conditions}:
+                return all(self.holds(condition) for condition in conditions)
+            case {"Fn::Or": conditions}:
+                return any(self.holds(condition) for condition in conditions)
+            case {"Condition": name}:
+                return self.holds(name)
             case {"Fn::Equals": [one, other]}:
                 return str(self.value(one)) == str(self.value(other))
+            case {"Fn::Contains": [values, value]}:
+                return self.value(value) in self.value(values)
         raise NotImplementedError(f"{condition}: teach it to {__name__}")
 
     def of_type(self, type):

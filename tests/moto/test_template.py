@@ -3,7 +3,10 @@
 import itertools
 import json
 import re
+import tomllib
+from pathlib import Path
 
+import botocore
 import cfnlint.api
 import pytest
 import yaml
@@ -12,11 +15,13 @@ from deployed import ACCOUNT, MOVE_ACCOUNT, STACK, TEMPLATE, Deployed, Loader
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
 MANAGEMENT = "210987654321"
+KEY = "arn:aws:kms:eu-central-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 DEPLOYMENTS = {
     "with no parameter given": {},
     "with every place given": {
         "IdentityCenterInstanceArn": "arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
         "IdentityCenterRegion": "eu-central-1",
+        "IdentityCenterKmsKeyArn": KEY,
         "IdentityStoreId": "d-9067230f1a",
         "ManagementAccountId": MANAGEMENT,
         "OrganizationId": "o-a1b2c3d4e5",
@@ -71,6 +76,8 @@ def permissions(parameters):
         "organizations:DescribeOrganizationalUnit": [ou],
         "identitystore:GetGroupId": [store, "arn:aws:identitystore:::group/*"],
         "identitystore:GetUserId": [store, "arn:aws:identitystore:::user/*"],
+        # By way of two services: see `conditions`.
+        **({"kms:Decrypt": [KEY, KEY]} if "IdentityCenterKmsKeyArn" in parameters else {}),
         **({"dynamodb:Scan": ["AssignmentsTable.Arn"]} if table else {}),
     }
     roles = {
@@ -104,6 +111,25 @@ def permissions(parameters):
         },
     }
     return roles if table else {name: actions for name, actions in roles.items() if name != "TableChangesRole"}
+
+
+def conditions(parameters):
+    """What narrows a statement of a role: this, and nothing in any other statement."""
+    if "IdentityCenterKmsKeyArn" not in parameters:
+        return {}
+    management = parameters.get("ManagementAccountId", ACCOUNT)
+    instance = parameters.get("IdentityCenterInstanceArn", "arn:aws:sso:::instance/*")
+    store = f"arn:aws:identitystore::{management}:identitystore/{parameters.get('IdentityStoreId', '*')}"
+    return {
+        "DecryptByWayOfIdentityCenter": {
+            "StringLike": {"kms:ViaService": "sso.eu-central-1.*"},
+            "ArnLike": {"kms:EncryptionContext:aws:sso:instance-arn": instance},
+        },
+        "DecryptByWayOfTheIdentityStore": {
+            "StringLike": {"kms:ViaService": "identitystore.eu-central-1.*"},
+            "ArnLike": {"kms:EncryptionContext:aws:identitystore:identitystore-arn": store},
+        },
+    }
 
 
 def aliases(text):
@@ -153,6 +179,12 @@ def test_every_role_may_do_what_it_needs_and_nothing_else_whatever_parameters_ar
             role: sorted((action, resource) for action, resources in actions.items() for resource in resources)
             for role, actions in permissions(parameters).items()
         }, parameters
+        narrowed = {
+            statement["Sid"]: statement["Condition"]
+            for statement in deployed.statements("Allow")
+            if "Condition" in statement
+        }
+        assert narrowed == conditions(parameters), parameters
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -263,6 +295,8 @@ def passes(pattern, event):
                 matched = (event is not None) == exists
             case {"prefix": prefix}:
                 matched = isinstance(event, str) and event.startswith(prefix)
+            case {"anything-but": others}:
+                matched = event is not None and event not in others
             case _:
                 matched = event == wish
         if matched:
@@ -282,18 +316,26 @@ def sample(name):
         ("update-succeeded", ["VendingRule"]),
         ("update-failed", ["VendingRule"]),
         ("move-account", ["MoveAccountRule"]),
+        ("move-by-control-tower", []),
         ("register-ou", ["RegisterOrganizationalUnitRule"]),
+        ("enable-baseline-account", ["BaselineRule"]),
+        ("enable-baseline-failed", ["BaselineRule"]),
+        ("enable-baseline-ou", ["BaselineRule", "EnableBaselineRule"]),
+        ("reset-baseline-ou", ["BaselineRule", "ResetEnabledBaselineRule"]),
+        ("update-baseline-ou", ["BaselineRule", "UpdateEnabledBaselineRule"]),
         ("create-api-call", []),
         ("update-landing-zone", []),
     ],
 )
-def test_the_sample_events_pass_the_rules_as_they_should(deployed, event, rules):
+def test_the_sample_events_pass_the_rules_as_they_should(deployed, parameters, event, rules):
+    management = parameters.get("ManagementAccountId", ACCOUNT)
+    event = json.loads(json.dumps(sample(event)).replace(ACCOUNT, management))
     patterns = {
         name: rule["Properties"]["EventPattern"]
         for name, rule in deployed.of_type("AWS::Events::Rule").items()
         if "EventPattern" in rule["Properties"]
     }
-    assert [name for name, pattern in patterns.items() if passes(pattern, sample(event))] == rules
+    assert [name for name, pattern in patterns.items() if passes(pattern, event)] == rules
 
 
 def test_a_move_or_a_registration_that_failed_starts_nothing(deployed):
@@ -309,12 +351,66 @@ def test_a_move_or_a_registration_that_failed_starts_nothing(deployed):
     assert not passes(deployed.properties("RegisterOrganizationalUnitRule")["EventPattern"], register)
 
 
-def test_a_registered_organizational_unit_becomes_the_input_of_the_backfill(deployed):
-    [target] = deployed.properties("RegisterOrganizationalUnitRule")["Targets"]
-    transformer, place = target["InputTransformer"], sample("register-ou")
+OF_AN_OU = {
+    "RegisterOrganizationalUnitRule": ("register-ou", "ou-ab12-55555555"),
+    **{
+        f"{event}Rule": (sample_, "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-55555555")
+        for event, sample_ in {
+            "EnableBaseline": "enable-baseline-ou",
+            "ResetEnabledBaseline": "reset-baseline-ou",
+            "UpdateEnabledBaseline": "update-baseline-ou",
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("rule", OF_AN_OU)
+def test_the_organizational_unit_of_an_event_becomes_the_input_of_the_backfill(deployed, rule):
+    event, ou = OF_AN_OU[rule]
+    [target] = deployed.properties(rule)["Targets"]
+    transformer, place = target["InputTransformer"], sample(event)
     for name in transformer["InputPathsMap"]["ou"].removeprefix("$.").split("."):
         place = place[name]
-    assert json.loads(transformer["InputTemplate"].replace("<ou>", json.dumps(place))) == {"ou": "ou-ab12-55555555"}
+    assert json.loads(transformer["InputTemplate"].replace("<ou>", json.dumps(place))) == {"ou": ou}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in OF_AN_OU if rule != "RegisterOrganizationalUnitRule"])
+def test_a_baseline_starts_the_backfill_only_once_it_is_in_place_on_an_ou(deployed, parameters, rule):
+    pattern = deployed.properties(rule)["EventPattern"]
+    management = parameters.get("ManagementAccountId", ACCOUNT)
+    cases = {
+        (f"arn:aws:organizations::{management}:ou/o-a1b2c3d4e5/ou-ab12-55555555", "SUCCEEDED"): True,
+        (f"arn:aws:organizations::{management}:ou/o-a1b2c3d4e5/ou-ab12-55555555", "FAILED"): False,
+        (f"arn:aws:organizations::{management}:ou/o-a1b2c3d4e5/ou-ab12-55555555", "UNDER_CHANGE"): False,
+        (f"arn:aws:organizations::{management}:account/o-a1b2c3d4e5/111122223333", "SUCCEEDED"): False,
+        ("111122223333", "SUCCEEDED"): False,
+        ("Not Available", "SUCCEEDED"): False,
+        (None, "SUCCEEDED"): False,
+    }
+    for (target, state), wanted in cases.items():
+        event = sample(OF_AN_OU[rule][0])
+        [status] = event["detail"]["serviceEventDetails"].values()
+        status["enabledBaselineDetails"] |= {"targetIdentifier": target, "statusSummary": {"status": state}}
+        assert passes(pattern, event) is wanted, (target, state)
+    # The API call that starts the work has the same name.
+    assert not passes(pattern, sample(OF_AN_OU[rule][0]) | {"detail-type": "AWS API Call via CloudTrail"})
+
+
+def test_a_move_is_a_person_s_unless_control_tower_says_that_it_is_its_own(deployed):
+    pattern = deployed.properties("MoveAccountRule")["EventPattern"]
+    service = "controltower.amazonaws.com"
+    for place, mark in [("userIdentity", {"invokedBy": service}), ("sourceIPAddress", service)]:
+        event = sample("move-account")
+        event["detail"][place] = mark
+        assert not passes(pattern, event), place
+    for place, mark in [
+        ("userIdentity", {"invokedBy": "cloudformation.amazonaws.com"}),
+        ("userIdentity", None),
+        ("sourceIPAddress", "192.0.2.1"),
+    ]:
+        event = sample("move-account")
+        event["detail"][place] = mark
+        assert passes(pattern, event), place
 
 
 def test_an_event_that_cannot_be_delivered_is_retried_and_then_kept(deployed):
@@ -324,7 +420,7 @@ def test_an_event_that_cannot_be_delivered_is_retried_and_then_kept(deployed):
         assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
         assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] >= 3600
         assert rule["Properties"].get("State", "ENABLED") == "ENABLED"
-        if name in ("VendingRule", "MoveAccountRule"):
+        if name in ("VendingRule", "BaselineRule", "MoveAccountRule"):
             assert target["Arn"] == "AccountAssigner.Arn"
             permission = deployed.properties(f"{name}Permission")
             assert (permission["Principal"], permission["SourceArn"]) == ("events.amazonaws.com", f"{name}.Arn")
@@ -499,6 +595,22 @@ def test_every_alarm_writes_to_the_address_that_is_given():
     assert not any("AlarmActions" in alarm["Properties"] for alarm in silent.of_type("AWS::CloudWatch::Alarm").values())
 
 
+# One Region of each kind of name, with its partition.
+REGIONS = {
+    "us-east-1": "aws",
+    "eu-west-1": "aws",
+    "ap-southeast-4": "aws",
+    "mx-central-1": "aws",
+    "us-gov-west-1": "aws-us-gov",
+    "cn-northwest-1": "aws-cn",
+    "eusc-de-east-1": "aws-eusc",
+    "us-iso-east-1": "aws-iso",
+    "us-isob-east-1": "aws-iso-b",
+    "eu-isoe-west-1": "aws-iso-e",
+    "us-isof-south-1": "aws-iso-f",
+}
+
+
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
@@ -507,11 +619,29 @@ def test_every_alarm_writes_to_the_address_that_is_given():
             [
                 "",
                 "arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
-                "arn:aws-us-gov:sso:::instance/ins-7223f7eef79824e1",
+                *(f"arn:{partition}:sso:::instance/ins-7223f7eef79824e1" for partition in REGIONS.values()),
             ],
             ["ssoins-7223f7eef79824e1", "arn:aws:sso:::instance/*", "arn:aws:sso:::instance/ssoins-7223f7eef79824e1/x"],
         ),
-        ("IdentityCenterRegion", ["", "eu-west-1", "us-gov-west-1", "ap-southeast-4"], ["Ireland", "eu-west", "*"]),
+        ("IdentityCenterRegion", ["", *REGIONS], ["Ireland", "eu-west", "*", "eu-west-1a", "EU-WEST-1"]),
+        (
+            "IdentityCenterKmsKeyArn",
+            [
+                "",
+                KEY,
+                *(
+                    f"arn:{partition}:kms:{region}:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+                    for region, partition in REGIONS.items()
+                ),
+            ],
+            [
+                "*",
+                "1234abcd-12ab-34cd-56ef-1234567890ab",
+                "arn:aws:kms:eu-west-1:123456789012:alias/identity-center",
+                "arn:aws:kms:eu-west-1:123456789012:key/*",
+                "arn:aws:kms:*:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            ],
+        ),
         (
             "IdentityStoreId",
             ["", "d-9067230f1a", "a1b2c3d4-5678-90ab-cdef-0123456789ab"],
@@ -530,7 +660,62 @@ def test_a_parameter_takes_what_is_right_and_refuses_what_would_widen_a_permissi
     assert "must be" in TEMPLATE["Parameters"][parameter]["ConstraintDescription"]
 
 
-# ------------------------------------------------------------------ the second stack, for moved accounts
+def test_the_shapes_of_regions_and_instances_are_those_that_the_function_takes():
+    shapes = dict(re.findall(r'pub const (\w+): &str =\s*r"([^"]+)";', (REPOSITORY / "crates/core/src/ids.rs").read_text()))
+    digits = shapes["REGION"].replace(r"\d", "[0-9]")
+    assert TEMPLATE["Parameters"]["IdentityCenterRegion"]["AllowedPattern"] == f"^$|{digits}"
+    assert MOVE_ACCOUNT["Parameters"]["HomeRegion"]["AllowedPattern"] == digits
+    instance, given = shapes["INSTANCE_ARN"], TEMPLATE["Parameters"]["IdentityCenterInstanceArn"]["AllowedPattern"]
+    assert given == "^$|" + instance.replace("[a-zA-Z0-9-.]", "[a-zA-Z0-9.-]")
+    for region, partition in REGIONS.items():
+        assert re.search(digits, region)
+        assert re.search(instance, f"arn:{partition}:sso:::instance/ssoins-7223f7eef79824e1")
+
+
+@pytest.mark.parametrize(("region", "partition"), REGIONS.items())
+def test_in_every_partition_its_own_arns_are_used_and_no_other(region, partition):
+    own = {name: value.replace("arn:aws:", f"arn:{partition}:") for name, value in DEPLOYMENTS["with every place given"].items()}
+    stacks = [Deployed({**own, "TableSource": "dynamodb"}, region=region, partition=partition)]
+    forwarded = {"HomeRegion": region, "DelegatedAdministratorId": MANAGEMENT}
+    stacks.append(Deployed(forwarded, MOVE_ACCOUNT, region, partition))
+    for stack in stacks:
+        arns = set(re.findall(r"arn:([^:]*):", json.dumps(stack.resources)))
+        assert arns == {partition}
+    definition = (REPOSITORY / "backfill.asl.yaml").read_text()
+    assert "arn:" not in definition
+
+
+def test_the_bus_takes_the_events_of_the_management_account_only_if_it_is_another_account():
+    for parameters in ({}, {"ManagementAccountId": ACCOUNT}):
+        assert not Deployed(parameters).of_type("AWS::Events::EventBusPolicy")
+    [policy] = Deployed({"ManagementAccountId": MANAGEMENT}).of_type("AWS::Events::EventBusPolicy").values()
+    # On the default bus, and for nobody else.
+    assert set(policy["Properties"]) == {"StatementId", "Statement"}
+    assert policy["Properties"]["Statement"] == {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{MANAGEMENT}:root"},
+        "Action": "events:PutEvents",
+        "Resource": f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default",
+        "Condition": {
+            "ForAllValues:StringEquals": {"events:source": ["aws.controltower", "aws.organizations"]},
+            "StringEquals": {
+                "events:detail-type": ["AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"]
+            },
+        },
+    }
+
+
+def test_parameters_are_set_once_for_build_and_deploy_alike():
+    """A program for one architecture would land in a function of the other: each command that is given flags or a section
+    of its own reads another value, and `sam deploy` keeps what a stack has if it is given none."""
+    config = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())["default"]
+    given = [section for section, values in config.items() if isinstance(values, dict) and "parameter_overrides" in values["parameters"]]
+    assert given == ["global"]
+    assert "Architecture=x86_64" in config["global"]["parameters"]["parameter_overrides"].split()
+
+
+# ------------------------------------------------------------------ the second stack, for moved accounts and for the
+# events of a delegated administrator
 
 
 @pytest.fixture
@@ -538,32 +723,83 @@ def forwarding():
     return Deployed({"HomeRegion": "eu-west-1"}, MOVE_ACCOUNT, "us-east-1")
 
 
-def test_the_second_stack_sends_what_the_first_one_waits_for(forwarding, deployed):
+DELEGATED = "333344445555"
+OWN_BUS = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
+DELEGATED_BUS = f"arn:aws:events:eu-west-1:{DELEGATED}:event-bus/default"
+
+
+@pytest.mark.parametrize(
+    ("region", "delegated", "rules", "bus"),
+    [
+        ("us-east-1", "", ["MoveAccountRule"], OWN_BUS),
+        ("us-east-1", DELEGATED, ["MoveAccountRule"], DELEGATED_BUS),
+        ("eu-west-1", DELEGATED, ["MoveAccountRule", "VendingRule"], DELEGATED_BUS),
+    ],
+)
+def test_the_second_stack_sends_what_the_first_one_waits_for_and_may_do_nothing_else(region, delegated, rules, bus):
+    stack = Deployed({"HomeRegion": "eu-west-1", "DelegatedAdministratorId": delegated}, MOVE_ACCOUNT, region)
+    assert stack.refusals == []
+    assert list(stack.of_type("AWS::Events::Rule")) == rules
+    for rule in stack.of_type("AWS::Events::Rule").values():
+        [target] = rule["Properties"]["Targets"]
+        assert (target["Arn"], target["RoleArn"]) == (bus, "ForwardRole.Arn")
+        assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
+        assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 21600}
+    [statement] = stack.statements("Allow")
+    assert (statement["Action"], statement["Resource"]) == (["events:PutEvents"], [bus])
+    allow, deny = stack.properties("UndeliveredEventsPolicy")["PolicyDocument"]["Statement"]
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": [f"{rule}.Arn" for rule in rules]}}
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    queue = stack.properties("UndeliveredEvents")
+    assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 60 * 60)
+
+
+def test_every_event_that_starts_something_is_forwarded_to_a_delegated_administrator(deployed, parameters):
+    stack = Deployed({"HomeRegion": "eu-west-1", "DelegatedAdministratorId": DELEGATED}, MOVE_ACCOUNT)
+    forwarded = [rule["Properties"]["EventPattern"] for rule in stack.of_type("AWS::Events::Rule").values()]
+    waited_for = [
+        rule["Properties"]["EventPattern"]
+        for rule in deployed.of_type("AWS::Events::Rule").values()
+        if "EventPattern" in rule["Properties"]
+    ]
+    samples = [json.loads(file.read_text()) for file in (REPOSITORY / "events").glob("*.json")]
+    management = parameters.get("ManagementAccountId", ACCOUNT)
+    for event in (json.loads(json.dumps(event).replace(ACCOUNT, management)) for event in samples):
+        starts = any(passes(pattern, event) for pattern in waited_for)
+        assert any(passes(pattern, event) for pattern in forwarded) == starts, event
+
+
+def test_the_second_stack_sends_moves_as_the_first_one_waits_for_them(forwarding, deployed):
     rule = forwarding.properties("MoveAccountRule")
     assert rule["EventPattern"] == deployed.properties("MoveAccountRule")["EventPattern"]
-    [target] = rule["Targets"]
-    assert target["Arn"] == f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
-    assert target["RoleArn"] == "ForwardRole.Arn"
-    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
 
 
-def test_the_second_stack_may_put_events_on_that_bus_and_nothing_else(forwarding):
-    [statement] = forwarding.statements("Allow")
-    assert statement["Action"] == ["events:PutEvents"]
-    assert statement["Resource"] == [f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"]
+@pytest.mark.parametrize(
+    ("region", "parameters", "refusal"),
+    [
+        # Nothing is in the other Regions, and the events of the home Region need no sending within one account.
+        ("us-east-2", {"HomeRegion": "eu-west-1"}, "Events appear in the home Region"),
+        ("us-east-2", {"HomeRegion": "eu-west-1", "DelegatedAdministratorId": DELEGATED}, "Events appear in the home Region"),
+        ("us-east-1", {"HomeRegion": "us-east-1"}, "already here"),
+        ("us-gov-west-1", {"HomeRegion": "us-gov-west-1"}, "already here"),
+        ("eu-west-1", {"HomeRegion": "eu-west-1"}, "already here"),
+        ("eu-west-1", {"HomeRegion": "eu-west-1", "DelegatedAdministratorId": ACCOUNT}, "is this account"),
+    ],
+)
+def test_the_second_stack_is_refused_where_it_could_do_nothing_or_would_go_in_circles(region, parameters, refusal):
+    stack = Deployed(parameters, MOVE_ACCOUNT, region)
+    assert [text for text in stack.refusals if refusal in text]
 
 
-def test_the_second_stack_never_sends_an_event_to_the_region_it_comes_from():
-    gov_cloud = Deployed({"HomeRegion": "us-gov-west-1"}, MOVE_ACCOUNT, "us-gov-west-1")
-    assert not gov_cloud.of_type("AWS::Events::Rule")
-    pattern = re.compile(MOVE_ACCOUNT["Parameters"]["HomeRegion"]["AllowedPattern"])
-    assert pattern.search("eu-west-1") and pattern.search("us-east-2")
-    assert not pattern.search("us-east-1")
+@pytest.mark.parametrize("region", [region for region in REGIONS if region not in ("eu-west-1", "ap-southeast-4", "mx-central-1")])
+def test_the_second_stack_is_taken_where_organizations_is_in_every_partition(region):
+    home = {"us-east-1": "eu-west-1", "eusc-de-east-1": "eusc-de-east-2"}.get(region, region.replace("-1", "-2"))
+    assert Deployed({"HomeRegion": home}, MOVE_ACCOUNT, region, REGIONS[region]).refusals == []
+    partitions = json.loads((Path(botocore.__file__).parent / "data/partitions.json").read_text())["partitions"]
+    assert region in [partition["outputs"]["implicitGlobalRegion"] for partition in partitions]
 
 
-def test_the_queue_of_the_second_stack_is_encrypted_and_lets_its_rule_alone_in(forwarding):
-    queue = forwarding.properties("UndeliveredEvents")
-    assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 60 * 60)
-    allow, deny = forwarding.properties("UndeliveredEventsPolicy")["PolicyDocument"]["Statement"]
-    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": "MoveAccountRule.Arn"}}
-    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+def test_the_second_stack_never_sends_an_event_to_the_bus_it_comes_from():
+    """Not even if the rules of the template are not looked at."""
+    for region in ("us-east-1", "us-gov-west-1", "eu-west-1"):
+        assert not Deployed({"HomeRegion": region}, MOVE_ACCOUNT, region).of_type("AWS::Events::Rule")

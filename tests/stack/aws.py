@@ -58,8 +58,9 @@ def eventually(look, wanted=bool, what="the effect", seconds=DEADLINE):
         time.sleep(0.1)
 
 
-def build(directory=None):
-    """The built template, by the real `sam build`. Its compiler is replaced: see tests/stack/cargo."""
+def build(directory=None, config=None):
+    """The built template, by the real `sam build`, with what samconfig.toml says or another file. Its compiler is
+    replaced: see tests/stack/cargo."""
     directory = Path(directory or TARGET / "stack")
     wrapped = directory / "bin"
     wrapped.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,8 @@ def build(directory=None):
         "CARGO_TARGET_DIR": str(directory),
         "SAM_CLI_TELEMETRY": "0",
     }
-    run([tool("sam"), "build", "--build-dir", directory / "build"], environment)
+    config = ["--config-file", config or REPOSITORY / "samconfig.toml"]
+    run([tool("sam"), "build", *config, "--build-dir", directory / "build"], environment)
     return directory / "build/template.yaml"
 
 
@@ -290,6 +292,11 @@ class Aws:
         with urllib.request.urlopen(self.gate, timeout=10) as answer:
             return answer.read() == b"0"
 
+    def encrypt_with(self, key):
+        """From now on Identity Center asks for this customer managed key, in the name of whoever calls, or for none."""
+        request = urllib.request.Request(self.gate, key.encode(), method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
+
     def server_log(self):
         return self.directory / "ministack.log"
 
@@ -315,11 +322,13 @@ class Aws:
             config=Config(retries={"max_attempts": 1}, read_timeout=120),
         )
 
-    def deploy(self, template, name, region=REGION, account=MANAGEMENT, environment="default", **parameters):
-        """`sam deploy`, with what samconfig.toml says, and these parameters."""
+    def deploy(
+        self, template, name, region=REGION, account=MANAGEMENT, environment="default", config=None, **parameters
+    ):
+        """`sam deploy`, with what samconfig.toml or another file says, and these parameters."""
         given = [f"{name}={value}" for name, value in parameters.items()]
         self.sam(
-            *("deploy", "--config-file", REPOSITORY / "samconfig.toml", "--config-env", environment),
+            *("deploy", "--config-file", config or REPOSITORY / "samconfig.toml", "--config-env", environment),
             *("--no-confirm-changeset", "--template-file", template),
             *("--stack-name", name, "--region", region),
             *(["--parameter-overrides", *given] if given else []),

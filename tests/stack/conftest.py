@@ -3,7 +3,10 @@ rule of an account and Region sees every event there."""
 
 import aws as local
 import pytest
-from aws import ELSEWHERE, MANAGEMENT, ORGANIZATION
+from aws import ELSEWHERE, MANAGEMENT, ORGANIZATION, REGION
+
+# What an instance may be encrypted with. No server here asks for it.
+KEY = f"arn:aws:kms:{REGION}:{MANAGEMENT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +71,7 @@ def with_every_place(servers, template):
         "with-every-place",
         "eu-central-1",
         IdentityCenterInstanceArn=ORGANIZATION["instanceArn"],
+        IdentityCenterKmsKeyArn=KEY,
         IdentityStoreId=ORGANIZATION["identityStoreId"],
         OrganizationId=ORGANIZATION["id"],
         ManagementAccountId=MANAGEMENT,

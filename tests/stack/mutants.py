@@ -30,6 +30,7 @@ class Mutant:
 
 
 VENDED = "test_an_account_that_was_created"
+BASELINES = ["EnableBaseline", "ResetEnabledBaseline", "UpdateEnabledBaseline"]
 MUTANTS = [
     Mutant(
         "vending rule: CreateManagedAccount",
@@ -77,6 +78,62 @@ MUTANTS = [
         "            Arn: !GetAtt UndeliveredEvents.Arn",
         "RetryPolicy: &six-hours\n            MaximumRetryAttempts: 185\n            MaximumEventAgeInSeconds: 21600",
         "test_an_event_that_the_function_may_not",
+    ),
+    *(
+        Mutant(
+            f"baseline rule: {name}",
+            "[EnableBaseline, ResetEnabledBaseline, UpdateEnabledBaseline]",
+            str([other for other in BASELINES if other != name]).replace("'", ""),
+            f"test_an_account_with_a_baseline and {name}",
+        )
+        for name in BASELINES
+    ),
+    Mutant(
+        "baseline rule: may not invoke",
+        "SourceArn: !GetAtt BaselineRule.Arn",
+        "SourceArn: !GetAtt VendingRule.Arn",
+        "test_an_account_with_a_baseline",
+    ),
+    Mutant(
+        "baseline rule: not for accounts",
+        "eventName: [EnableBaseline, ResetEnabledBaseline, UpdateEnabledBaseline]",
+        "eventName: [EnableBaseline, ResetEnabledBaseline, UpdateEnabledBaseline]\n"
+        "          serviceEventDetails: { enableBaselineStatus: { state: [SUCCEEDED] } }",
+        "test_an_account_with_a_baseline",
+    ),
+    Mutant(
+        "baseline rule: the OUs start the function only",
+        "ou/\n                      - Management",
+        "account/\n                      - Management",
+        "test_an_ou_with_a_baseline",
+    ),
+    *(
+        Mutant(
+            f"baseline rule: the input of {name}",
+            f"ou: $.detail.serviceEventDetails.{name[0].lower()}{name[1:]}Status.enabledBaselineDetails.targetIdentifier",
+            f"ou: $.detail.serviceEventDetails.{name[0].lower()}{name[1:]}Status.enabledBaselineDetails.arn",
+            "test_an_ou_with_a_baseline",
+        )
+        for name in BASELINES
+    ),
+    Mutant(
+        "baseline rule: accounts start the backfill",
+        "ou/\n                      - Management: *management-account",
+        "\n                      - Management: *management-account",
+        "test_an_account_with_a_baseline",
+    ),
+    Mutant(
+        "move rule: Control Tower's own",
+        "            invokedBy: [{ exists: false }, { anything-but: [controltower.amazonaws.com] }]\n"
+        "          sourceIPAddress: [{ exists: false }, { anything-but: [controltower.amazonaws.com] }]\n",
+        "            invokedBy: [{ exists: false }, { prefix: controltower }]\n",
+        "test_a_move_that_control_tower",
+    ),
+    Mutant(
+        "move rule: only people",
+        "invokedBy: [{ exists: false }, { anything-but: [controltower.amazonaws.com] }]",
+        "invokedBy: [{ anything-but: [controltower.amazonaws.com] }]",
+        VENDED,
     ),
     Mutant("move rule: the wrong event", "eventName: [MoveAccount]", "eventName: [MoveAccounts]", VENDED),
     Mutant(

@@ -30,7 +30,7 @@ from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
 from ministack.services import eventbridge, lambda_svc, pipes, sqs, stepfunctions, sts
 from ministack.services import iam as iam_service
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, provisioners, stacks
 
 log = logging.getLogger("stack")
 
@@ -56,19 +56,21 @@ def context(action, resource, principal="", **keys):
     )
 
 
-def role_may(role_arn, service, action, *resources):
-    """Whether `service` may assume the role, and the role may do this to every one of the resources."""
+def role_may(role_arn, service, action, *resources, keys=None):
+    """Whether `service` may assume the role, and the role may do this to every one of the resources, with these condition
+    keys."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam_service._roles.get_scoped(account, None, name)
     trusted = role is not None and iam.evaluate_resource_policy(
         trust_policy(role), context("sts:AssumeRole", "*", SourceAccount=get_account_id()), service=service
     )
     policies = iam._gather_role_policies(name, account)
-    denied = [
-        resource
-        for resource in resources
-        if iam.evaluate(context(action, resource, role_arn), policies).decision != "Allow"
-    ]
+    denied = []
+    for resource in resources:
+        asked = context(action, resource, role_arn)
+        asked.service_context |= {name.lower(): value for name, value in (keys or {}).items()}
+        if iam.evaluate(asked, policies).decision != "Allow":
+            denied.append(resource)
     if trusted and trusted.decision == "Allow" and not denied:
         return True
     log.error("DENIED: %s for %s: %s on %s", role_arn, service, action, denied or "its trust policy")
@@ -178,6 +180,7 @@ def dispatch_to_any_event_bus(spec, event, rule, event_path, target_input_payloa
         name = spec.resource.partition("/")[2]
         policy = bus_policy(name)
         asks = context("events:PutEvents", str(spec), f"arn:aws:iam::{sender}:root")
+        asks.service_context |= {"events:source": event["Source"], "events:detail-type": event["DetailType"]}
         if sender != spec.account_id and iam.evaluate_resource_policy(policy, asks).decision != "Allow":
             log.error("DENIED: %s puts no events on %s", sender, spec)
             return
@@ -187,18 +190,27 @@ def dispatch_to_any_event_bus(spec, event, rule, event_path, target_input_payloa
 
 
 def bus_policy(name):
-    """ministack keeps an account as its bare number, where AWS makes a principal of it."""
-    statements = (eventbridge._event_bus_policies.get(name) or {}).get("Statement", [])
-    return {
-        "Statement": [
-            {**statement, "Principal": {"AWS": f"arn:aws:iam::{statement['Principal']}:root"}}
-            if re.fullmatch(r"\d{12}", str(statement["Principal"]))
-            else statement
-            for statement in statements
-        ]
-    }
+    return eventbridge._event_bus_policies.get(name) or {"Statement": []}
 
 
+def create_bus_policy(logical_id, properties, stack):
+    """ministack does not know AWS::Events::EventBusPolicy, and its PutPermission no statement with conditions."""
+    name, sid = properties.get("EventBusName", "default"), properties["StatementId"]
+    policy = eventbridge._event_bus_policies.get(name) or {"Version": "2012-10-17", "Statement": []}
+    others = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
+    statements = [*others, {"Sid": sid, **properties["Statement"]}]
+    eventbridge._event_bus_policies[name] = {**policy, "Statement": statements}
+    return sid, {}
+
+
+def delete_bus_policy(sid, properties):
+    eventbridge._remove_permission({"EventBusName": properties.get("EventBusName", "default"), "StatementId": sid})
+
+
+provisioners._RESOURCE_HANDLERS["AWS::Events::EventBusPolicy"] = {
+    "create": create_bus_policy,
+    "delete": delete_bus_policy,
+}
 eventbridge._put_events = put_events_of_aws
 eventbridge._invoke_target = checked_target
 eventbridge._dispatch_to_lambda = dispatch_to_lambda
@@ -422,7 +434,14 @@ pipes._start_state_machine_from_records = start_from_checked_records
 # ------------------------------------------------------------------------------------------- CloudFormation
 
 metric_alarm = provisioners._cw_metric_alarm_record
+evaluate_conditions = changesets._evaluate_conditions
 definition_of = provisioners._sfn_definition
+
+
+def conditions_here(template, params):
+    """ministack knows no Region and no account in the Conditions of a template."""
+    here = {"AWS::Region": get_region(), "AWS::AccountId": get_account_id()}
+    return evaluate_conditions(template, params | {name: {"Value": value} for name, value in here.items()})
 
 
 def definition_from_yaml(properties):
@@ -470,6 +489,7 @@ def reserve(name, properties):
 
 function_handlers.update(create=create_reserving, update=update_reserving)
 provisioners._sfn_definition = definition_from_yaml
+changesets._evaluate_conditions = stacks._evaluate_conditions = conditions_here
 provisioners._cw_metric_alarm_record = alarm_with_metric_math
 
 
@@ -517,14 +537,35 @@ SERVICES = {
 }
 
 
+def contexts_of_key(service, request):
+    """The condition keys with which Identity Center and its identity store ask KMS, in the name of whoever calls."""
+    encryption, region = "kms:EncryptionContext:aws:", os.environ["MINISTACK_REGION"]
+    via = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
+    match service:
+        case "sso":
+            # ListInstances names none.
+            return {**via, f"{encryption}sso:instance-arn": request["InstanceArn"]} if "InstanceArn" in request else None
+        case "identitystore":
+            store = f"arn:aws:identitystore::{MANAGEMENT}:identitystore/{request['IdentityStoreId']}"
+            return {**via, f"{encryption}identitystore:identitystore-arn": store}
+    return None
+
+
 class Gate(http.server.BaseHTTPRequestHandler):
     """In front of the stand-in, which checks no permissions: whoever calls may do what the calling role may."""
 
     protocol_version = "HTTP/1.1"
+    key = None
+    """The customer managed key of the Identity Center instance: none, until a test puts one."""
 
     def do_GET(self):
         """How much is under way, for tests that must not begin in the middle of something."""
         self.reply(200, str(len(under_way)).encode())
+
+    def do_PUT(self):
+        """From now on the instance is encrypted with this key, or with none."""
+        Gate.key = self.rfile.read(int(self.headers.get("content-length", 0))).decode() or None
+        self.reply(200, b"")
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -550,14 +591,17 @@ class Gate(http.server.BaseHTTPRequestHandler):
             return self.refusal(action, "whoever signed this")
         account, role = session["Arn"].split(":")[4], session["Arn"].split("/")[1]
         set_request_account_id(account)
-        resources = resources_of(service, operation, json.loads(body or b"{}"))
-        if not role_may(f"arn:aws:iam::{account}:role/{role}", "lambda.amazonaws.com", action, *resources):
+        request, role = json.loads(body or b"{}"), f"arn:aws:iam::{account}:role/{role}"
+        if not role_may(role, "lambda.amazonaws.com", action, *resources_of(service, operation, request)):
             return self.refusal(action, session["Arn"])
+        keys = contexts_of_key(service, request) if Gate.key else None
+        if keys and not role_may(role, "lambda.amazonaws.com", "kms:Decrypt", Gate.key, keys=keys):
+            return self.refusal("kms:Decrypt", session["Arn"], Reason="KMS_AccessDeniedException")
         return None
 
-    def refusal(self, action, who):
+    def refusal(self, action, who, **fields):
         message = f"User: {who} is not authorized to perform: {action}"
-        return json.dumps({"__type": "AccessDeniedException", "Message": message}).encode()
+        return json.dumps({"__type": "AccessDeniedException", "Message": message, **fields}).encode()
 
     def ask(self, body):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}

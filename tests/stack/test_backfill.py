@@ -6,7 +6,7 @@ import subprocess
 import uuid
 
 import pytest
-from aws import ELSEWHERE, ORGANIZATION, eventually, program, sample
+from aws import ELSEWHERE, MANAGEMENT, ORGANIZATION, eventually, program, sample
 from test_vending import CLASS_7, PAYMENTS, stand
 
 OTHERS = {(account, "ReadOnlyAccess", "auditors") for account in ("log-archive", "audit", "vault")}
@@ -40,6 +40,23 @@ def test_an_ou_that_was_registered_gets_what_its_accounts_lack(aws, stack):
     assert json.loads(execution["input"]) == EDUCATION
     assert output(execution)["outcome"] == "complete"
     assert aws.assignments() == CLASS_7
+
+
+@pytest.mark.parametrize("event", ["enable-baseline-ou", "reset-baseline-ou", "update-baseline-ou"])
+def test_an_ou_with_a_baseline_gets_what_its_accounts_lack(aws, stack, event):
+    before, results = len(stack.executions()), stack.results()
+    stack.put_event(event)
+    execution = stack.ended(before + 1)[-1]
+    # The event has no id of the OU.
+    assert json.loads(execution["input"]) == {
+        "ou": f"arn:aws:organizations::{MANAGEMENT}:ou/{ORGANIZATION['id']}/ou-ab12-55555555"
+    }
+    assert output(execution)["outcome"] == "complete"
+    assert aws.assignments() == CLASS_7
+    # The function has seen it too, and left it to the backfill.
+    [result] = results(1)
+    assert (result["outcome"], "ou-ab12-55555555" in result["reason"]) == ("ignored", True)
+    assert len(stack.executions()) == before + 1
 
 
 def test_it_fixes_one_account_at_a_time_as_BackfillConcurrency_says(aws, stack):

@@ -31,6 +31,49 @@ def test_an_account_that_was_created_updated_or_moved_gets_its_assignments(aws, 
     stand(aws, wanted)
 
 
+def on_account(name):
+    """The event of this baseline operation, on the account class-7."""
+    event = sample("enable-baseline-account")
+    [status] = event["detail"]["serviceEventDetails"].values()
+    event["detail"]["eventName"] = name
+    event["detail"]["serviceEventDetails"] = {f"{name[0].lower()}{name[1:]}Status": status}
+    return event
+
+
+@pytest.mark.parametrize("name", ["EnableBaseline", "ResetEnabledBaseline", "UpdateEnabledBaseline"])
+def test_an_account_with_a_baseline_gets_its_assignments_and_no_backfill_starts(aws, stack, name):
+    before, results = len(stack.executions()), stack.results()
+    # Control Tower sends such an event for each account of an OU, and sends it twice.
+    stack.put_event(on_account(name))
+    stack.put_event(on_account(name))
+    assert [result["outcome"] for result in results(2)] == ["ready", "ready"]
+    stand(aws, CLASS_7)
+    assert len(aws.creations()) == len(CLASS_7)
+    assert len(stack.executions()) == before
+
+
+def test_a_baseline_on_nothing_that_can_be_found_ends_in_the_queue_and_says_what_to_do(aws, stack):
+    event = sample("enable-baseline-account")
+    [status] = event["detail"]["serviceEventDetails"].values()
+    status["enabledBaselineDetails"]["targetIdentifier"] = "Not Available"
+    stack.put_event(event)
+    message = eventually(lambda: stack.messages("FailedInvocationsQueueUrl"), what="the failed event")[0]
+    assert message["responsePayload"]["errorType"] == "InvalidEvent"
+    assert "start the state machine" in message["responsePayload"]["errorMessage"]
+    assert aws.creations() == []
+
+
+def test_a_move_that_control_tower_makes_while_it_vends_starts_nothing(aws, stack):
+    results = stack.results()
+    stack.put_event("move-by-control-tower")
+    # The next event is served, and only that one.
+    stack.put_event("update-succeeded")
+    assert [result["account"]["name"] for result in results(1)] == ["payments"]
+    eventually(aws.idle, what="the end of all events")
+    assert [result["account"]["name"] for result in results(1)] == ["payments"]
+    stand(aws, PAYMENTS)
+
+
 def test_another_rule_sees_what_an_account_got_and_the_log_has_it(aws, stack):
     results = stack.results()
     stack.put_event("create-succeeded")
@@ -45,7 +88,7 @@ def test_another_rule_sees_what_an_account_got_and_the_log_has_it(aws, stack):
     assert result["grants"][0]["requestId"] in [grant.get("requestId") for one in logged for grant in one["grants"]]
 
 
-@pytest.mark.parametrize("event", ["create-failed", "update-failed"])
+@pytest.mark.parametrize("event", ["create-failed", "update-failed", "enable-baseline-failed"])
 def test_a_vending_that_failed_gives_nobody_anything_and_is_counted(aws, stack, event):
     results = stack.results()
     stack.put_event(event)
@@ -105,11 +148,11 @@ def test_an_event_that_fails_at_every_attempt_ends_in_the_queue_with_its_result(
     assert aws.assignments() == set()
 
 
-@pytest.mark.parametrize("event", ["create-succeeded", "move-account"])
+@pytest.mark.parametrize("event", ["create-succeeded", "enable-baseline-account", "move-account"])
 def test_an_event_that_the_function_may_not_be_given_ends_in_the_other_queue(aws, stack, event):
     functions, name = stack.client("lambda"), stack.outputs["FunctionName"]
     statements = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
-    assert len(statements) == 2
+    assert len(statements) == 3
     for statement in statements:
         functions.remove_permission(FunctionName=name, StatementId=statement["Sid"])
     try:
