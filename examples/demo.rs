@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, error::Error, path::Path, time::Duration};
 
 use account_assigner::{Function, words};
-use assigner_aws::client;
+use assigner_aws::{client, http::Trust};
 use assigner_engine::{
     files::{self, LARGEST_EVENT},
     settings::Settings,
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let organization = Organization::sample();
     let stand_in = StandIn::new(organization.clone(), stand_in::Settings::default());
-    let sdk = client::load(client::until_the_deadline())
+    let sdk = client::load(client::until_the_deadline(), Trust::default())
         .await
         .into_builder()
         .endpoint_url(stand_in.start().await)

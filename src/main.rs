@@ -8,7 +8,7 @@ use std::{
 
 use account_assigner::{Function, Handled, log, metrics::Figures, words};
 use assigner_aws::client;
-use assigner_engine::{error::Error, settings::Settings};
+use assigner_engine::{error::Error, sdk, settings::Settings};
 use lambda_runtime::{Diagnostic, LambdaEvent, run, service_fn};
 use serde_json::{Value, value::RawValue};
 use tokio::time::Instant;
@@ -60,5 +60,6 @@ impl From<Failure> for Diagnostic {
 
 async fn start() -> Result<Function, Error> {
     let settings = Settings::from_environment().map_err(Error::InvalidConfig)?;
-    Function::new(settings, &client::load(client::until_the_deadline()).await)
+    let sdk = sdk::load(&settings.network, client::until_the_deadline()).await?;
+    Function::new(settings, &sdk)
 }

@@ -10,6 +10,7 @@
 )]
 
 mod binary;
+mod dead_connections;
 mod ensure;
 mod faults;
 mod faults_on_the_wire;

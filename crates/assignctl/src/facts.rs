@@ -15,6 +15,7 @@ use assigner_engine::{
     assignments::resolve::Resolver,
     error::Error,
     facts::{Reader, Step, Tags},
+    sdk,
     settings::Settings,
 };
 use indicatif::ProgressBar;
@@ -36,7 +37,7 @@ pub struct Aws {
 impl Session {
     pub async fn aws(&self) -> Result<Aws, Failure> {
         let settings = Settings::from_environment().map_err(Error::InvalidConfig)?;
-        let sdk = client::load(client::attempts(ATTEMPTS)).await;
+        let sdk = sdk::load(&settings.network, client::attempts(ATTEMPTS)).await?;
         let tally = Arc::new(Tally::default());
         let center = IdentityCenter::new(&settings.identity_center(), &sdk, tally.clone());
         Ok(Aws {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use assigner_aws::client;
 use assigner_core::{assignments::Table, table::TableLocation};
-use assigner_engine::source::Source;
+use assigner_engine::{error::Error, sdk, settings::Network, source::Source};
 use aws_config::SdkConfig;
 use tokio::time::Instant;
 
@@ -28,15 +28,21 @@ impl Session {
         if let TableLocation::File(path) = location {
             self.require_file(path)?;
         }
-        Ok(self.source(location).await.load().await?)
+        Ok(self.source(location).await?.load().await?)
     }
 
-    pub async fn source(&self, location: &TableLocation) -> Source {
+    pub async fn source(&self, location: &TableLocation) -> Result<Source, Error> {
         let sdk = match location {
-            TableLocation::DynamoDb(_) => client::load(client::attempts(ATTEMPTS)).await,
+            TableLocation::DynamoDb(_) => sdk().await?,
             TableLocation::Embedded(_) | TableLocation::File(_) => SdkConfig::builder().build(),
         };
         // The command reads no embedded table: without --table it reads assignments.json of the working directory.
-        Source::new(location.clone(), b"", &sdk, Arc::default())
+        Ok(Source::new(location.clone(), b"", &sdk, Arc::default()))
     }
+}
+
+/// Loads the SDK's configuration for a verb that needs none of the function's settings.
+pub async fn sdk() -> Result<SdkConfig, Error> {
+    let network = Network::from_environment().map_err(Error::InvalidConfig)?;
+    sdk::load(&network, client::attempts(ATTEMPTS)).await
 }

@@ -15,7 +15,6 @@ use std::{
 use assigner_core::cause::{CallError, Cause};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -32,14 +31,15 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{config_bag::ConfigBag, error::metadata::ProvideErrorMetadata};
 use serde_json::Value;
 
-use crate::pace::Pace;
+use crate::{
+    http::{self, Trust},
+    pace::Pace,
+};
 
 /// Loads credentials, Region and endpoint as the SDK defines them, with one HTTP client and one `patience` for all
 /// services.
-pub async fn load(patience: RetryConfig) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+pub async fn load(patience: RetryConfig, trust: Trust) -> SdkConfig {
+    let http = http::client(trust);
     aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(patience).load().await
 }
 

@@ -6,6 +6,7 @@
 //! | room | what |
 //! |---|---|
 //! | [`client`] | how all clients behave, and how their errors become ours |
+//! | [`http`] | authorities, proxies, and connections that go dead |
 //! | [`calls`] | how a call is repeated, and how lists are read |
 //! | [`pace`] | one pace for all requests to a service |
 //! | [`organizations`] | accounts, OUs, tags |
@@ -15,6 +16,7 @@
 pub mod calls;
 pub mod client;
 pub mod dynamodb;
+pub mod http;
 pub mod identity_center;
 pub mod organizations;
 pub mod pace;

@@ -32,7 +32,8 @@
 //! | what is asked of AWS next, and when; polls, retries, adoption | [`work`], driven by `engine::drive` |
 //! | what became of a grant, and the function's answer | [`outcome`], [`assignments::report`] |
 //! | shapes of identifiers | [`ids`] |
-//! | how a request is paced, retried by the SDK, and translated | `aws::pace`, `aws::client`, and a room a service |
+//! | how a request is paced, repeated, and translated | `aws::pace`, `aws::calls`, `aws::client`, and a room a service |
+//! | which authorities are trusted, which proxies used | `aws::http`, from `engine::sdk` |
 //! | settings and their defaults | `engine::settings`, the only room that reads the environment |
 //! | where a table comes from | `engine::source`; the one bounded reader of files is `engine::files` |
 //! | how facts are read, by how few calls | `engine::facts`, `engine::assignments::present` |

@@ -12,6 +12,8 @@ use assigner_core::reading::{Utf16, utf8};
 pub const LARGEST_SNAPSHOT: usize = 1024 * 1024 * 1024;
 /// EventBridge and Lambda take far less.
 pub const LARGEST_EVENT: usize = 16 * 1024 * 1024;
+/// The authorities of a system have some 200 KB.
+pub const LARGEST_BUNDLE: usize = 4 * 1024 * 1024;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]

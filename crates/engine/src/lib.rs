@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`settings`] | the environment, read once |
 //! | [`files`] | the one bounded reader of files |
+//! | [`sdk`] | the SDK's configuration, with the network of the settings |
 //! | [`source`] | a table, read from its location |
 //! | [`facts`] | what is true, for a survey, a plan, a snapshot |
 //! | [`drive`] | work: calls, answers, deadline, observer |
@@ -19,6 +20,7 @@ pub mod drive;
 pub mod error;
 pub mod facts;
 pub mod files;
+pub mod sdk;
 pub mod settings;
 pub mod source;
 

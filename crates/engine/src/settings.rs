@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use assigner_aws::identity_center;
+use assigner_aws::{http, identity_center};
 use assigner_core::{
     ids::{self, AccountId},
     table::TableLocation,
@@ -30,6 +30,44 @@ pub struct Settings {
     pub max_requests_per_second: u32,
     /// `DRY_RUN`: plan only, for every event.
     pub dry_run: bool,
+    pub network: Network,
+}
+
+/// How AWS is reached, as the AWS SDKs define it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// `AWS_CA_BUNDLE`: the certificate authorities that are trusted instead of the system's.
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// The client reads these itself, the first name of each pair before the second.
+const PROXIES: [[&str; 2]; 3] =
+    [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]];
+
+impl Network {
+    /// Reads the settings from the environment of this process. The error lists every bad setting.
+    #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+    pub fn from_environment() -> Result<Network, Vec<String>> {
+        let mut settings = Environment { lookup: |name: &str| std::env::var(name).ok(), faults: Vec::new() };
+        let network = Network::read(&mut settings);
+        if settings.faults.is_empty() { Ok(network) } else { Err(settings.faults) }
+    }
+
+    fn read(settings: &mut Environment<impl Fn(&str) -> Option<String>>) -> Network {
+        for name in PROXIES.as_flattened() {
+            let bad = (settings.lookup)(name).is_some_and(|url| !url.is_empty() && !http::is_proxy(&url));
+            // The client would go past a proxy that it cannot use. Its URL may have a password.
+            if bad {
+                settings.faults.push(format!(
+                    "{name} must be the URL of a proxy, such as http://proxy.example.com:3128, or not be set; \
+                     http and https are possible"
+                ));
+            }
+        }
+        let ca_bundle = settings
+            .get("AWS_CA_BUNDLE", "the path of a file with certificates", |text| Some(PathBuf::from(text)));
+        Network { ca_bundle }
+    }
 }
 
 impl Settings {
@@ -83,6 +121,7 @@ impl Settings {
                     _ => None,
                 })
                 .unwrap_or(false),
+            network: Network::read(&mut settings),
         };
         if settings.faults.is_empty() { Ok(read) } else { Err(settings.faults) }
     }
@@ -154,6 +193,7 @@ mod tests {
             max_outstanding: 10,
             max_requests_per_second: 15,
             dry_run: false,
+            network: Network::default(),
         };
         assert_eq!(read(&[]).as_ref(), Ok(&expected));
         assert_eq!(read(&[("ASSIGNMENTS_FILE", ""), ("MAX_OUTSTANDING", ""), ("DRY_RUN", "")]), Ok(expected));
@@ -169,6 +209,7 @@ mod tests {
             max_outstanding: 15,
             max_requests_per_second: 20,
             dry_run: true,
+            network: Network { ca_bundle: Some("/opt/authorities.pem".into()) },
         };
         let settings = read(&[
             ("ASSIGNMENTS_FILE", "table.json"),
@@ -178,6 +219,7 @@ mod tests {
             ("MAX_OUTSTANDING", "15"),
             ("MAX_REQUESTS_PER_SECOND", "20"),
             ("DRY_RUN", "True"),
+            ("AWS_CA_BUNDLE", "/opt/authorities.pem"),
         ]);
         assert_eq!(settings, Ok(expected));
     }
@@ -204,11 +246,15 @@ mod tests {
             ("MAX_OUTSTANDING", "16"),
             ("MAX_REQUESTS_PER_SECOND", "0"),
             ("DRY_RUN", "yes"),
+            ("HTTPS_PROXY", "socks5://user:secret@proxy:1080"),
+            ("http_proxy", "http://"),
+            ("ALL_PROXY", "a proxy"),
         ];
         let faults = read(&bad).unwrap_err();
         assert_eq!(faults.len(), bad.len(), "{faults:#?}");
         for (name, _) in bad {
             assert!(faults.iter().any(|fault| fault.starts_with(name)), "{name} is missing in {faults:#?}");
         }
+        assert!(!faults.concat().contains("secret"), "a proxy's password is in no message: {faults:#?}");
     }
 }

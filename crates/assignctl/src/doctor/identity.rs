@@ -2,8 +2,12 @@
 
 use assigner_aws::client::call_error;
 use assigner_core::cause::Cause;
-use assigner_engine::settings::Settings;
-use aws_config::SdkConfig;
+use assigner_engine::{
+    error::Error,
+    sdk,
+    settings::{Network, Settings},
+};
+use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_sts::config::ProvideCredentials;
 
 use super::{
@@ -51,12 +55,23 @@ pub fn topics() -> Vec<Topic> {
     ]
 }
 
-/// Checks the settings of the function, as far as this environment has them.
-pub fn settings() -> (Check, Option<Settings>) {
-    let topic = identity("settings", "settings in this environment");
-    match Settings::from_environment() {
-        Ok(settings) => (topic.ok("sound, or not set"), Some(settings)),
-        Err(faults) => (topic.failed(faults.join("\n"), "correct them, or unset them"), None),
+/// Checks the settings of the function, as far as this environment has them. The third part is missing if they do not
+/// say how to reach AWS.
+pub async fn settings(patience: RetryConfig) -> (Check, Option<Settings>, Option<SdkConfig>) {
+    let failed = |faults: Vec<String>| {
+        let topic = identity("settings", "settings in this environment");
+        topic.failed(faults.join("\n"), "correct them, or unset them")
+    };
+    let settings = Settings::from_environment();
+    let sdk =
+        async { sdk::load(&Network::from_environment().map_err(Error::InvalidConfig)?, patience).await };
+    match (settings, sdk.await) {
+        (Ok(settings), Ok(sdk)) => {
+            let topic = identity("settings", "settings in this environment");
+            (topic.ok("sound, or not set"), Some(settings), Some(sdk))
+        }
+        (Err(faults), sdk) => (failed(faults), None, sdk.ok()),
+        (Ok(_), Err(error)) => (failed(vec![error.to_string()]), None, None),
     }
 }
 

@@ -65,8 +65,11 @@ struct Examined<'a> {
 }
 
 async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check> {
-    let (settings_check, settings) = identity::settings();
-    let sdk = client::load(client::attempts(ATTEMPTS)).await;
+    let (settings_check, settings, sdk) = identity::settings(client::attempts(ATTEMPTS)).await;
+    let Some(sdk) = sdk else {
+        let missing = settings_check.title.clone();
+        return [settings_check].into_iter().chain(without(&missing, arguments)).collect();
+    };
     let region = identity::region(&sdk, settings.as_ref());
     let ((sound, table, scan), (credentials, caller)) =
         tokio::join!(names::table(session), identity::caller(session, &sdk));

@@ -89,7 +89,7 @@ pub async fn run<R: RowKind>(
     };
     let parsed = match &bytes {
         Some(bytes) => table::parse::<R>(bytes),
-        None => match session.source(&session.table).await.load().await {
+        None => match session.source(&session.table).await?.load().await {
             Ok(table) => Ok(table),
             Err(Error::InvalidTable { faults, .. }) => Err(faults),
             Err(error) => return Err(error.into()),

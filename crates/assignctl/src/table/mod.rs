@@ -10,10 +10,7 @@ mod push;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use assigner_aws::{
-    client,
-    dynamodb::{DynamoDbTable, Item, NoItems},
-};
+use assigner_aws::dynamodb::{DynamoDbTable, Item, NoItems};
 use assigner_core::{
     cause::Cause,
     reading::Fault,
@@ -26,7 +23,7 @@ use self::difference::Difference;
 use crate::{
     arguments,
     exit::{Exit, Failure},
-    session::{ATTEMPTS, Session},
+    session::{self, Session},
 };
 
 pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> Result<Exit, Failure> {
@@ -36,7 +33,7 @@ pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> 
             "add --table dynamodb:NAME; NAME is the stack's output AssignmentsTableName",
         ));
     };
-    let sdk = client::load(client::attempts(ATTEMPTS)).await;
+    let sdk = session::sdk().await?;
     let dynamodb = DynamoDbTable::new(name.clone(), &sdk, Arc::default());
     match arguments {
         arguments::Table::Push { file, yes, force } => {
@@ -61,7 +58,7 @@ fn rows<R: RowKind>(table: &Table<R>) -> Rows {
 /// Reads a table in a file.
 async fn of_file<R: RowKind>(session: &Session, path: &Path) -> Result<Table<R>, Failure> {
     session.require_file(path)?;
-    Ok(session.source(&TableLocation::File(path.to_owned())).await.load().await?)
+    Ok(session.source(&TableLocation::File(path.to_owned())).await?.load().await?)
 }
 
 struct Remote<R: RowKind> {
