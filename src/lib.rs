@@ -28,7 +28,7 @@ use assigner_core::{
 use assigner_engine::{
     assignments::{create::Limits, ensure, resolve::Resolver},
     error::Error,
-    facts::Reader,
+    facts::{Reader, Slice},
     settings::Settings,
     source::Source,
 };
@@ -115,8 +115,10 @@ impl Function {
                 figures.read(&report, vended_at.map(SystemTime::from), SystemTime::now());
                 report.judge().map(Answer::Account).map_err(Error::AssignmentsIncomplete)
             }
-            Request::Survey { below } => {
-                let survey = timeout_at(until, self.survey(below)).await;
+            Request::Survey { below, after } => {
+                // A slice ends a little before the deadline, so that what it has read is answered.
+                let slice = Slice { after, until: until - margin(until.saturating_duration_since(started)) };
+                let survey = timeout_at(until, self.survey(below, &slice)).await;
                 let survey = survey.map_err(|_| self.late("the whole organization"))?;
                 let seconds = report::seconds(started.elapsed());
                 Ok(Answer::Organization(Survey { seconds, ..survey? }))
@@ -124,7 +126,7 @@ impl Function {
         }
     }
 
-    async fn survey(&self, below: Option<String>) -> Result<Survey, Error> {
+    async fn survey(&self, below: Option<String>, slice: &Slice) -> Result<Survey, Error> {
         let table: Table = self.source.load().await?;
         let management: Vec<_> = self.settings.management_account.iter().collect();
         let selection =
@@ -138,7 +140,7 @@ impl Function {
             tables: &[&table],
             watch: &|_| {},
         };
-        let facts = reader.wanted().await?;
+        let (facts, next) = reader.wanted(slice).await?;
         // An OU without accounts is fine; one that does not exist would look just as complete.
         if let (true, [OrganizationalUnit::Id(unit)]) = (facts.accounts.is_empty(), &selection.ous[..])
             && !self.organizations.has_unit(unit).await?
@@ -147,7 +149,7 @@ impl Function {
                 "the organization has no OU {unit}; correct the id"
             )]));
         }
-        Ok(survey::survey(&table, &facts, fastrand::usize(..)))
+        Ok(Survey { next, ..survey::survey(&table, &facts, fastrand::usize(..)) })
     }
 
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {

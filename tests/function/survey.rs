@@ -4,7 +4,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use assigner_core::{assignments::facts::Method, outcome::Outcome};
+use account_assigner::Answer;
+use assigner_core::{
+    assignments::{facts::Method, survey::Survey},
+    outcome::Outcome,
+};
 use serde_json::{Value, json};
 use stand_in::{AccountState, Assignment, Fault, FaultKind, Organization, Settings, StandIn};
 use tokio::time::Instant;
@@ -432,4 +436,85 @@ async fn a_survey_of_an_ou_that_does_not_exist_fails_and_one_of_an_empty_ou_does
     });
     let survey = world.survey(json!({ "survey": true, "ou": "ou-ab12-00000000" })).await.unwrap();
     assert_eq!(survey.counts.accounts, 0);
+}
+
+/// Surveys away from the management account, slice by slice, with this much time for each.
+async fn slices(world: &World, time: Duration) -> Vec<Survey> {
+    let mut slices: Vec<Survey> = Vec::new();
+    loop {
+        let after = slices.last().and_then(|slice| slice.next.clone());
+        let payload = json!({ "survey": true, "after": after.map(|id| id.to_string()) });
+        let started = Instant::now();
+        let answer = world.function.handle(&payload, started + time).await.answer;
+        assert!(started.elapsed() <= time, "{:?}", started.elapsed());
+        let Ok(Answer::Organization(slice)) = answer else { panic!("{answer:?}") };
+        slices.push(slice);
+        if slices.last().is_some_and(|slice| slice.next.is_none()) {
+            return slices;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delegated_administrators_survey_goes_on_in_slices_and_leaves_nothing_out() {
+    const SOME: usize = 400;
+    let mut organization = large();
+    organization.accounts.truncate(1 + SOME);
+    let rows = json!([
+        { "id": "audit", "permissionSet": "Set-0", "group": "group-0" },
+        { "id": "tagged", "permissionSet": "Set-1", "group": "group-1", "accounts": { "tags": { "class": "*" } } },
+    ]);
+    for account in organization.accounts.iter_mut().skip(1).step_by(2) {
+        account.tags = [("class".to_owned(), "7".to_owned())].into();
+    }
+    let world = World::with(rows, organization.clone(), Settings::default(), &[]).await;
+    let mut lacking = BTreeSet::new();
+    for (n, account) in organization.accounts.iter().skip(1).enumerate() {
+        let wanted = if n % 2 == 0 { vec!["Set-0", "Set-1"] } else { vec!["Set-0"] };
+        // Each tenth account lacks the last one that it should have.
+        let there = if n % 10 == 0 { wanted.len() - 1 } else { wanted.len() };
+        wanted[..there].iter().for_each(|set| world.put(&account.id, set, &set.replace("Set", "group")));
+        if n % 10 == 0 {
+            lacking.insert(account.id.clone());
+        }
+    }
+    world.stand_in.set_faults(vec![Fault::on("ListAccountAssignmentsForPrincipal", FaultKind::AccessDenied)]);
+
+    let slices = slices(&world, Duration::from_secs(20)).await;
+    assert!(slices.len() > 2, "one slice has time for all: {}", slices.len());
+    let sum = |count: fn(&Survey) -> usize| slices.iter().map(count).sum::<usize>();
+    assert_eq!(sum(|slice| slice.counts.accounts), SOME);
+    assert_eq!(sum(|slice| slice.counts.missing), SOME / 10);
+    assert_eq!((sum(|slice| slice.counts.unexplained), sum(|slice| slice.unread.len())), (0, 0));
+    let listed: Vec<String> =
+        slices.iter().flat_map(|slice| &slice.accounts).map(|id| id.as_str().to_owned()).collect();
+    assert!(listed.is_sorted(), "slice by slice");
+    assert_eq!(BTreeSet::from_iter(listed), lacking);
+    assert!(slices.iter().all(|slice| slice.method == Method::Accounts));
+    let tags = world.calls("ListTagsForResource");
+    println!(
+        "{SOME} accounts in {} slices, {tags} calls for tags: {:?}",
+        slices.len(),
+        world.stand_in.calls()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_after_an_account_looks_at_the_others_only() {
+    let world = World::new(rows()).await;
+    let survey = world.survey(json!({ "survey": true, "after": "333344445555" })).await.unwrap();
+    assert_eq!(survey.accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ACTIVE[3..]);
+    assert_eq!(survey.next, None, "by principal, all the others are read at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slice_without_time_for_one_account_is_late_instead_of_going_on_for_ever() {
+    let world = World::new(rows()).await;
+    world.stand_in.set_faults(vec![
+        Fault::on("ListAccountAssignmentsForPrincipal", FaultKind::AccessDenied),
+        Fault::on("ListPermissionSetsProvisionedToAccount", FaultKind::Slow { millis: 60_000 }),
+    ]);
+    let answer =
+        world.function.handle(&event("survey"), Instant::now() + Duration::from_secs(20)).await.answer;
+    assert_eq!(answer.unwrap_err().name(), "ServiceUnavailable");
 }

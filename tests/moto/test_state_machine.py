@@ -15,7 +15,9 @@ MOST_LISTED = 12_000
 class Organization:
     """Replaces the function: accounts, what each of them lacks, and how ensure changes that."""
 
-    def __init__(self, *lacking, most_listed=MOST_LISTED):
+    def __init__(self, *lacking, most_listed=MOST_LISTED, slices=()):
+        self.slices = slices
+        """The last account of each slice but the last, if the survey is read account by account."""
         self.lacking = {account: 1 for account in lacking}
         self.broken, self.unresolved, self.unread, self.troubles = set(), [], [], {}
         self.dry_run = False
@@ -32,10 +34,11 @@ class Organization:
             if error.startswith("Lambda."):
                 raise NotInvoked(error.removeprefix("Lambda."))
             return {"errorType": error, "errorMessage": f"{error} on order"}
-        return self.survey() if kind == "survey" else self.ensure(kind)
+        return self.survey(payload.get("after", "")) if kind == "survey" else self.ensure(kind)
 
-    def survey(self):
-        accounts = sorted(self.lacking)
+    def survey(self, after):
+        end = next((end for end in self.slices if end > after), None)
+        accounts = sorted(account for account in self.lacking if after < account <= (end or "9"))
         listed = accounts[: self.most_listed]
         return {
             "outcome": "surveyed",
@@ -45,7 +48,7 @@ class Organization:
                 "accounts": 100_000,
                 "complete": 100_000 - len(accounts),
                 "incomplete": len(accounts),
-                "missing": sum(self.lacking.values()),
+                "missing": sum(self.lacking[account] for account in accounts),
                 "management": 1,
                 "suspended": 0,
                 "notReady": 0,
@@ -58,6 +61,7 @@ class Organization:
             ]
             * 50,
             "method": "principals",
+            "next": end,
             "seconds": 1.2,
         }
 
@@ -102,6 +106,55 @@ def test_an_organizational_unit_in_the_input_is_asked_for_in_every_survey():
 
     assert execution.status == "SUCCEEDED"
     assert execution.surveys() == [{"survey": True, "ou": "ou-ab12-55555555"}] * 2
+
+
+@pytest.mark.parametrize("given", [{}, {"ou": "ou-ab12-55555555"}], ids=["everything", "one-ou"])
+def test_a_survey_in_slices_fixes_one_after_the_other_to_the_last(given):
+    organization = Organization(*accounts(9), slices=(accounts(9)[2], accounts(9)[5]))
+
+    execution = run(organization, given)
+
+    assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "complete")
+    assert not organization.lacking
+    assert execution.ensured() == accounts(9)
+    survey = {"survey": True, **given}
+    second, third = ({**survey, "after": after} for after in organization.slices)
+    assert execution.surveys() == [survey, survey, second, second, third, third]
+
+
+def test_what_cannot_be_fixed_in_one_slice_holds_up_no_other_and_is_not_forgotten():
+    organization = Organization(*accounts(9), slices=(accounts(9)[2], accounts(9)[5]))
+    organization.broken = {accounts(9)[0]}
+
+    execution = run(organization)
+
+    assert set(organization.lacking) == organization.broken
+    assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
+    assert execution.cause.startswith("1 accounts of earlier parts and 0 of the last part lack assignments")
+
+
+def test_what_cannot_be_read_in_one_slice_is_not_forgotten():
+    organization = Organization(slices=(accounts(1)[0],))
+    whole = organization.survey
+
+    def survey(after):
+        return {**whole(after), "unread": [] if after else ["account 1: it is sick"]}
+
+    organization.survey = survey
+
+    execution = run(organization)
+
+    assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
+    assert "and 1 and 0 things could not be read" in execution.cause
+
+
+def test_a_dry_run_of_slices_is_planned_if_any_of_them_lacks_something():
+    organization = Organization(accounts(9)[0], slices=(accounts(9)[2],))
+    organization.dry_run = True
+
+    execution = run(organization, DryRun="true")
+
+    assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "planned")
 
 
 @pytest.mark.parametrize(
@@ -300,7 +353,7 @@ def test_the_limits_of_step_functions_hold_for_very_many_accounts(number):
     assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
     assert execution.largest() < MOST_BYTES
     assert len(execution.cause) < MOST_CAUSE
-    assert len(execution.history) <= 17 * rounds + 17
+    assert len(execution.history) <= 17 * rounds + 21
 
 
 def test_the_history_stays_within_its_limit_even_if_every_survey_waits_for_its_turn_to_the_end():

@@ -19,6 +19,8 @@ pub enum Request {
     Survey {
         /// Only accounts in this OU, or root, and below.
         below: Option<String>,
+        /// Only accounts whose ids come after this one: an earlier survey ended there.
+        after: Option<AccountId>,
     },
     /// Nothing is to be done, and that is not an error.
     Ignore {
@@ -39,8 +41,9 @@ pub struct Ensure {
 }
 
 const EXPECTED: &str = "expected an EventBridge event from aws.controltower (CreateManagedAccount, \
-     UpdateManagedAccount, EnableBaseline, UpdateEnabledBaseline or ResetEnabledBaseline) or aws.organizations (MoveAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or \
-     false>}, or {\"survey\": true, \"ou\": \"<ou-... or r-...>\"}";
+     UpdateManagedAccount, EnableBaseline, UpdateEnabledBaseline or ResetEnabledBaseline) or aws.organizations \
+     (MoveAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or false>}, or {\"survey\": true, \
+     \"ou\": \"<ou-... or r-...>\", \"after\": \"<12 digits>\"}";
 
 /// Longest text of an event's own that is repeated in an answer, in characters.
 const QUOTE_LENGTH: usize = 200;
@@ -119,9 +122,17 @@ fn survey(fields: &Map<String, Value>) -> Result<Request, String> {
             None
         }
     };
-    faults.extend(unknown(fields, &["survey", "ou"]));
+    let after = match fields.get("after") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) if AccountId::parse(id).is_some() => AccountId::parse(id),
+        Some(other) => {
+            faults.push(format!("after must be the id of an account, got {}", quote(other)));
+            None
+        }
+    };
+    faults.extend(unknown(fields, &["survey", "ou", "after"]));
     if faults.is_empty() {
-        Ok(Request::Survey { below })
+        Ok(Request::Survey { below, after })
     } else {
         Err(format!("{EXPECTED}; {}", faults.join("; ")))
     }

@@ -4,7 +4,7 @@
 //! DescribeOrganizationalUnit for each OU if its name is needed; one ListTagsForResource for each account whose tags can
 //! decide; and, instead of asking for every account and permission set, one ListAccountAssignmentsForPrincipal for 100
 //! assignments of each principal. The last works in the management account only. Elsewhere the accounts are read one by
-//! one.
+//! one, in slices.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -14,7 +14,7 @@ use std::{
 use assigner_aws::{identity_center::IdentityCenter, organizations::Organizations};
 use assigner_core::{
     assignments::{
-        Named, PrincipalKind, Table,
+        Named, PrincipalId, PrincipalKind, Table,
         facts::{self, Facts, Method, NamesById},
         names::Names,
         plan::{self, Grant, Obstacle, Plan},
@@ -25,6 +25,7 @@ use assigner_core::{
     selector::Selection,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::Instant;
 
 use crate::{
     READS_AT_ONCE,
@@ -45,9 +46,33 @@ pub enum Step {
     Assignments { read: usize, all: usize },
 }
 
+/// Which part of the accounts is read, if they have to be read one by one.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// Only accounts whose ids come after this one.
+    pub after: Option<AccountId>,
+    /// When the slice ends.
+    pub until: Instant,
+}
+
+/// What was read, and the last account of the slice if there are more.
+pub type Sliced<T> = (T, Option<AccountId>);
+
+/// The most accounts of a slice. It limits how many tags are read before the first account is, at some 100 a second.
+const LARGEST_SLICE: usize = 3_000;
+
+/// Why principals were not read.
+enum NotRead {
+    /// AWS does not allow it here.
+    Refused,
+    Failed(CallError),
+}
+
 /// Whose tags are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tags {
+    /// None yet.
+    Later,
     /// Those that can decide about a row of the tables.
     ThatDecide,
     /// Every account's, because the tables that will ask for them are not known.
@@ -79,18 +104,21 @@ impl Reader<'_> {
     /// Reads what the tables ask for: their names, and the assignments of their principals.
     ///
     /// # Errors
-    /// If something cannot be read without which a survey would be wrong.
-    pub async fn wanted(&self) -> Result<Facts, Error> {
+    /// If something cannot be read without which a survey would be wrong, or if the time is too short for one account.
+    pub async fn wanted(&self, slice: &Slice) -> Result<Sliced<Facts>, Error> {
         (self.watch)(Step::Names);
         let needs = self.tables.iter().map(|table| table.needs()).fold(Needs::default(), Needs::or);
         let names = async {
             self.center.find_instance().await?;
             Ok(names_of(self.center, self.resolver, self.tables).await?)
         };
-        let (names, accounts) = tokio::try_join!(names, self.read_accounts(needs, Tags::ThatDecide))?;
-        let (read, method) = self.read_wanted_assignments(&accounts, &names).await?;
+        let (names, mut accounts) = tokio::try_join!(names, self.read_accounts(needs, Tags::Later))?;
+        if let Some(after) = &slice.after {
+            accounts.retain(|account| account.id > *after);
+        }
+        let ((read, method), next) = self.read_wanted_assignments(&mut accounts, &names, slice).await?;
         let known = Known { names, by_id: NamesById::default(), notes: Vec::new() };
-        Ok(self.facts(known, accounts, read, method))
+        Ok((self.facts(known, accounts, read, method), next))
     }
 
     /// Reads what people want to see: every name and every assignment.
@@ -195,6 +223,9 @@ impl Reader<'_> {
     }
 
     async fn read_tags(&self, accounts: &mut Vec<Account>, tags: Tags) -> Result<(), CallError> {
+        if tags == Tags::Later {
+            return Ok(());
+        }
         let asked = |account: &Account| {
             let decide = |table: &&Table| table.asks_for_tags(account);
             account.may_receive() && (tags == Tags::All || self.tables.iter().any(decide))
@@ -228,15 +259,51 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Reads principal by principal if AWS allows it, and otherwise as many of the accounts as the slice has time for.
+    /// Leaves these in `accounts`, with their tags.
     async fn read_wanted_assignments(
         &self,
-        accounts: &[Account],
+        accounts: &mut Vec<Account>,
         names: &Names,
-    ) -> Result<(Read, Method), CallError> {
-        let looked_at: Vec<&AccountId> =
-            accounts.iter().filter(|account| account.may_receive()).map(|account| &account.id).collect();
-        let principals = self.tables.iter().flat_map(|table| facts::wanted(table, names).0).collect();
-        present::of_principals(self.center, &looked_at, &principals, &|_| {}).await
+        slice: &Slice,
+    ) -> Result<Sliced<(Read, Method)>, Error> {
+        let receiving = |accounts: &[Account]| -> Vec<AccountId> {
+            let receiving = accounts.iter().filter(|account| account.may_receive());
+            receiving.map(|account| account.id.clone()).collect()
+        };
+        let principals: BTreeSet<_> =
+            self.tables.iter().flat_map(|table| facts::wanted(table, names).0).collect();
+        let ids = receiving(accounts);
+        let by_principal = async {
+            let ids: Vec<&AccountId> = ids.iter().collect();
+            let read = present::by_principal(self.center, &ids, &principals, &|_| {}).await;
+            read.map_err(NotRead::Failed)?.ok_or(NotRead::Refused)
+        };
+        // A refusal comes with the first answer, before many tags are read in vain.
+        let tags = async { self.read_tags(accounts, Tags::ThatDecide).await.map_err(NotRead::Failed) };
+        match tokio::try_join!(by_principal, tags) {
+            Ok((read, ())) => return Ok(((read, Method::Principals), None)),
+            Err(NotRead::Failed(error)) => return Err(error.into()),
+            Err(NotRead::Refused) => {}
+        }
+        let mut more = accounts.len() > LARGEST_SLICE;
+        accounts.truncate(LARGEST_SLICE);
+        let last = accounts.last().map(|account| account.id.clone());
+        self.read_tags(accounts, Tags::ThatDecide).await?;
+        let ids = receiving(accounts);
+        let ids: Vec<&AccountId> = ids.iter().collect();
+        let only = |principal: &PrincipalId| principals.contains(principal);
+        let (read, count) = present::of_first_accounts(self.center, &ids, only, slice.until).await?;
+        let mut last = last;
+        if count < ids.len() {
+            let Some(reached) = count.checked_sub(1).map(|reached| ids[reached]) else {
+                let what = "the first account of the survey";
+                return Err(Error::Late { what, last: self.center.tally().last_failure() });
+            };
+            accounts.retain(|account| account.id <= *reached);
+            (more, last) = (true, Some(reached.clone()));
+        }
+        Ok(((read, Method::Accounts), last.filter(|_| more)))
     }
 
     async fn read_every_assignment(

@@ -31,6 +31,9 @@ pub struct Survey {
     /// The first of the assignments, of principals that the table names, that no row explains. They are left alone.
     pub unexplained: Vec<Unexplained>,
     pub method: Method,
+    /// The last account that was looked at, if there are more: a survey `after` it goes on there. The other fields are
+    /// about the accounts up to it.
+    pub next: Option<AccountId>,
     pub seconds: f64,
 }
 
@@ -125,6 +128,7 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
         unread,
         unexplained,
         method: facts.method,
+        next: None,
         seconds: 0.0,
     }
 }

@@ -374,11 +374,16 @@ fn an_account_that_control_tower_moves_is_left_to_its_own_event() {
 }
 
 #[test]
-fn a_survey_is_of_the_whole_organization_or_of_an_ou() {
-    let below = |payload: Value| match parse(&payload) {
-        Ok(Request::Survey { below }) => below,
+fn a_survey_is_of_the_whole_organization_or_of_an_ou_and_goes_on_after_an_account() {
+    let survey = |payload: Value| match parse(&payload) {
+        Ok(Request::Survey { below, after }) => (below, after),
         other => panic!("{other:?}"),
     };
+    let below = |payload: Value| survey(payload).0;
+    let after = |payload: Value| survey(payload).1.map(|id| id.to_string());
+    assert_eq!(after(sample("survey")), None);
+    assert_eq!(after(json!({"survey": true, "after": null})), None);
+    assert_eq!(after(json!({"survey": true, "after": "111122223333"})).as_deref(), Some("111122223333"));
     assert_eq!(below(sample("survey")), None);
     assert_eq!(below(json!({"survey": true, "ou": null})), None);
     assert_eq!(below(json!({"survey": true, "ou": "r-ab12"})).as_deref(), Some("r-ab12"));
@@ -411,6 +416,7 @@ fn anything_else_is_refused_with_what_was_expected_and_what_came() {
         (json!({"accountId": "111122223333", "dryRun": "true"}), "dryRun must be true or false"),
         (json!({"accountId": "1", "dryRun": 1, "note": 1}), "dryRun must be"),
         (json!({"survey": false}), "survey must be true, got false"),
+        (json!({"survey": true, "after": "1"}), "after must be the id of an account"),
         (json!({"survey": true, "ou": "Education"}), "ou must be the id"),
         (
             json!({"survey": true, "ou": "arn:aws:organizations::123456789012:account/o-a1b2c3d4e5/111122223333"}),

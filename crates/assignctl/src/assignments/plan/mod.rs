@@ -106,7 +106,7 @@ fn selected(session: &Session, path: &Path) -> Result<Selected, Failure> {
         Request::Ensure(request) => {
             Selected::These(Selection { accounts: vec![request.account], ous: Vec::new() })
         }
-        Request::Survey { below } => Selected::These(Selection {
+        Request::Survey { below, after: _ } => Selected::These(Selection {
             accounts: Vec::new(),
             ous: below.map(OrganizationalUnit::Id).into_iter().collect(),
         }),
