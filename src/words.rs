@@ -40,7 +40,10 @@ pub fn message(error: &Error) -> String {
         Error::AccountNotReady(_) | Error::Late { .. } => format!("{error}{AGAIN}"),
         // Queues and people find the whole result after the sentence.
         Error::AssignmentsIncomplete(report) => format!("{error}\n{}", report.to_json()),
-        Error::InvalidEvent(_) | Error::InvalidTable { .. } | Error::InvalidConfig(_) => error.to_string(),
+        Error::InvalidEvent(_)
+        | Error::InvalidTable { .. }
+        | Error::InvalidConfig(_)
+        | Error::ControlsIncomplete(_) => error.to_string(),
     }
 }
 

@@ -78,7 +78,8 @@ impl From<Error> for Failure {
             | Error::AccountNotReady(_)
             | Error::Call(_)
             | Error::Late { .. }
-            | Error::AssignmentsIncomplete(_) => Exit::Missing,
+            | Error::AssignmentsIncomplete(_)
+            | Error::ControlsIncomplete(_) => Exit::Missing,
         };
         let (name, next) = (error.name(), words::next(&error).to_owned());
         Failure { name, message: error.to_string(), next, exit }

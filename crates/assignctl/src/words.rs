@@ -40,6 +40,6 @@ pub fn next(error: &Error) -> &'static str {
             Retry::WhenFixed | Retry::Never => remedy(call.remedy()),
         },
         Error::Late { .. } => "run the same command again, or give it more time with --timeout",
-        Error::AssignmentsIncomplete(_) => "run the same command again",
+        Error::AssignmentsIncomplete(_) | Error::ControlsIncomplete(_) => "run the same command again",
     }
 }

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use assigner_core::cause::{CallError, Cause};
+use assigner_core::cause::{CallError, Cause, Retry};
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Tally, call_error};
+use crate::client::{Tally, call_error, retry_after};
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
@@ -53,6 +53,8 @@ pub(crate) struct Calls {
     /// When the service last answered anything.
     answered: Mutex<Option<Instant>>,
     recent: Mutex<Recent>,
+    /// Until when the service wants to be left alone. It outlives an invocation.
+    not_before: Mutex<Option<Instant>>,
 }
 
 /// How the first attempts of the last calls went, throttled ones aside: so a call that fails often counts once.
@@ -82,7 +84,13 @@ impl Calls {
     /// The most attempts are those of the SDK's configuration.
     pub(crate) fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Calls {
         let most = sdk.retry_config().map_or(u32::MAX, |retries| retries.max_attempts());
-        Calls { tally, most, answered: Mutex::default(), recent: Mutex::default() }
+        Calls {
+            tally,
+            most,
+            answered: Mutex::default(),
+            recent: Mutex::default(),
+            not_before: Mutex::default(),
+        }
     }
 
     pub(crate) fn tally(&self) -> &Tally {
@@ -107,6 +115,7 @@ impl Calls {
         let began = Instant::now();
         let (mut attempts, mut throttles, mut unanswered) = (0, 0, 0);
         loop {
+            self.wait().await;
             let error = match send().await {
                 Ok(answer) => {
                     self.has_answered();
@@ -124,6 +133,7 @@ impl Calls {
             } else {
                 unanswered += 1;
             }
+            self.leave_alone(&error);
             let error = call_error(operation, error);
             let throttled = error.cause == Cause::Throttled;
             throttles += u32::from(throttled);
@@ -154,6 +164,53 @@ impl Calls {
             let backoff = first.saturating_mul(1 << (attempts - 1).min(10)).min(LONGEST_BACKOFF);
             sleep(backoff.mul_f64(fastrand::f64())).await;
             self.tally.retried();
+        }
+    }
+
+    /// Sends a request that must not be repeated before what it may have done has been read.
+    pub(crate) async fn once<T, E, F>(
+        &self,
+        operation: &'static str,
+        send: impl FnOnce() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.wait().await;
+        let answer = send().await;
+        if matches!(answer, Ok(_) | Err(SdkError::ServiceError(_) | SdkError::ResponseError(_))) {
+            self.has_answered();
+        }
+        answer.map_err(|error| {
+            self.leave_alone(&error);
+            let error = call_error(operation, error);
+            if error.cause.retry() == Retry::Again {
+                self.tally.failed(&error);
+            }
+            error
+        })
+    }
+
+    /// Returns until when the service has asked to be left alone, if that is still to come.
+    pub(crate) fn not_before(&self) -> Option<Instant> {
+        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        not_before.filter(|not_before| *not_before > Instant::now())
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits as the service asks; the caller's deadline may drop it"
+    )]
+    async fn wait(&self) {
+        if let Some(not_before) = self.not_before() {
+            tokio::time::sleep_until(not_before).await;
+        }
+    }
+
+    fn leave_alone<E>(&self, error: &SdkError<E, HttpResponse>) {
+        if let Some(time) = retry_after(error) {
+            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
         }
     }
 

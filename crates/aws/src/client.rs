@@ -189,6 +189,12 @@ fn is_throttle(response: &HttpResponse) -> bool {
         || response.body().bytes().and_then(|body| std::str::from_utf8(body).ok()).is_some_and(says)
 }
 
+/// Returns how long the service asks to be left alone, by the header `Retry-After` in seconds.
+pub(crate) fn retry_after<E>(error: &SdkError<E, HttpResponse>) -> Option<Duration> {
+    let seconds = error.raw_response()?.headers().get("retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 /// Translates an SDK error. This is done once, at the edge.
 pub fn call_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> CallError
 where
@@ -247,6 +253,8 @@ fn cause(code: &str, status: u16, body: &[u8]) -> Cause {
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => Cause::Credentials,
         "ServiceQuotaExceededException" => Cause::Quota,
         "UnknownOperationException" => Cause::Unsupported,
+        // Control Tower's quotas, whatever the code.
+        _ if status == 402 => Cause::Quota,
         _ if status == 501 => Cause::Unsupported,
         _ if status >= 500 || status == 408 => Cause::Unavailable,
         _ if status == 403 => Cause::Denied,
@@ -289,6 +297,9 @@ mod tests {
             ("UnrecognizedClientException", 400, "{}", Cause::Denied),
             ("UnknownOperationException", 400, "{}", Cause::Unsupported),
             ("ValidationException", 400, "{}", Cause::Invalid),
+            ("ServiceQuotaExceededException", 402, "{}", Cause::Quota),
+            ("", 402, "", Cause::Quota),
+            ("", 429, "", Cause::Throttled),
             ("InternalServerException", 500, "", Cause::Unavailable),
             ("", 503, "<html>", Cause::Unavailable),
             ("", 403, "", Cause::Denied),

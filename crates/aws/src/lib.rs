@@ -11,10 +11,15 @@
 //! | [`pace`] | one pace for all requests to a service |
 //! | [`organizations`] | accounts, OUs, tags |
 //! | [`identity_center`] | the instance, permission sets, assignments, groups and users |
+//! | `control_tower`, `control_catalog` | controls, behind the feature `controls` |
 //! | [`dynamodb`] | a table's items, and writing them all or not at all |
 
 pub mod calls;
 pub mod client;
+#[cfg(feature = "controls")]
+pub mod control_catalog;
+#[cfg(feature = "controls")]
+pub mod control_tower;
 pub mod dynamodb;
 pub mod http;
 pub mod identity_center;

@@ -3,6 +3,8 @@
 //! Reads only what the table asks for, writes nothing, and remembers nothing.
 
 mod probe;
+#[cfg(feature = "controls")]
+mod units;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -10,6 +10,7 @@ use assigner_aws::{
 use assigner_core::{
     assignments::report::Report,
     cause::{CallError, Retry},
+    controls,
     reading::Fault,
 };
 
@@ -38,6 +39,8 @@ pub enum Error {
     },
     #[error("{}", .0.sentence())]
     AssignmentsIncomplete(Box<Report>),
+    #[error("{}", .0.sentence())]
+    ControlsIncomplete(Box<controls::report::Report>),
 }
 
 impl Error {
@@ -65,6 +68,7 @@ impl Error {
             },
             Error::Late { .. } => "ServiceUnavailable",
             Error::AssignmentsIncomplete(_) => "AssignmentsIncomplete",
+            Error::ControlsIncomplete(_) => "ControlsIncomplete",
         }
     }
 }

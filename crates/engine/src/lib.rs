@@ -12,10 +12,13 @@
 //! | [`facts`] | what is true, for a survey, a plan, a snapshot |
 //! | [`drive`] | work: calls, answers, deadline, observer |
 //! | [`assignments`] | one account's grants, and who has what |
+//! | `controls` | one step towards the controls of each OU, behind the feature `controls` |
 //! | [`error`] | what ends an invocation or a verb |
 
 pub mod assignments;
 pub mod clock;
+#[cfg(feature = "controls")]
+pub mod controls;
 pub mod drive;
 pub mod error;
 pub mod facts;

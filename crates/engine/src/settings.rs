@@ -80,22 +80,8 @@ impl Settings {
     /// Reads the settings from an environment, given as a lookup. The error lists every bad setting.
     pub fn read(environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<String>> {
         let mut settings = Environment { lookup: environment, faults: Vec::new() };
-        let file = settings.get("ASSIGNMENTS_FILE", "the path of a table", |text| Some(PathBuf::from(text)));
-        let dynamodb = settings.get("ASSIGNMENTS_TABLE", "the name of a DynamoDB table", |text| {
-            ids::is_dynamodb_table_name(text).then(|| text.to_owned())
-        });
-        if let (Some(file), Some(dynamodb)) = (&file, &dynamodb) {
-            settings.faults.push(format!(
-                "ASSIGNMENTS_FILE ({}) and ASSIGNMENTS_TABLE ({dynamodb}) are both set; keep one",
-                file.display()
-            ));
-        }
         let read = Settings {
-            table: match (file, dynamodb) {
-                (Some(file), _) => TableLocation::File(file),
-                (None, Some(name)) => TableLocation::DynamoDb(name),
-                (None, None) => TableLocation::Embedded(EMBEDDED),
-            },
+            table: settings.table("ASSIGNMENTS_FILE", "ASSIGNMENTS_TABLE", EMBEDDED),
             instance_arn: settings.get(
                 "IDENTITY_CENTER_INSTANCE_ARN",
                 "an instance ARN such as arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
@@ -114,15 +100,60 @@ impl Settings {
             max_requests_per_second: settings
                 .get("MAX_REQUESTS_PER_SECOND", "a whole number from 1 to 100", |text| within(text, 1..=100))
                 .unwrap_or(15),
-            dry_run: settings
-                .get("DRY_RUN", "true or false", |text| match text.to_ascii_lowercase().as_str() {
-                    "true" => Some(true),
-                    "false" => Some(false),
-                    _ => None,
-                })
-                .unwrap_or(false),
+            dry_run: settings.flag("DRY_RUN"),
             network: Network::read(&mut settings),
         };
+        if settings.faults.is_empty() { Ok(read) } else { Err(settings.faults) }
+    }
+}
+
+/// The table of controls that is compiled in.
+#[cfg(feature = "controls")]
+pub const EMBEDDED_CONTROLS: &str = "controls.json";
+
+/// The settings of the function `control-keeper`, all checked.
+#[cfg(feature = "controls")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// Where the table is: `CONTROLS_FILE` or `CONTROLS_TABLE`; if neither is set, the embedded one.
+    pub table: TableLocation,
+    /// `MAX_CONTROL_OPERATIONS`, `REPAIR`, and AWS's quotas of policies on an OU: `MAX_SCPS_PER_OU`, `MAX_RCPS_PER_OU`
+    /// and `MAX_DECLARATIVE_POLICIES_PER_OU`.
+    pub limits: crate::controls::Limits,
+    /// `DRY_RUN`: plan only, for every event.
+    pub dry_run: bool,
+    pub network: Network,
+}
+
+#[cfg(feature = "controls")]
+impl ControlSettings {
+    /// Reads the settings from the environment of this process. The error lists every bad setting.
+    #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+    pub fn from_environment() -> Result<ControlSettings, Vec<String>> {
+        ControlSettings::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings from an environment, given as a lookup. The error lists every bad setting.
+    pub fn read(environment: impl Fn(&str) -> Option<String>) -> Result<ControlSettings, Vec<String>> {
+        use assigner_core::controls::plan::Quotas;
+
+        let mut settings = Environment { lookup: environment, faults: Vec::new() };
+        let table = settings.table("CONTROLS_FILE", "CONTROLS_TABLE", EMBEDDED_CONTROLS);
+        let mut number = |name: &str, default: u32| {
+            let expected = "a whole number from 1 to 100";
+            settings.get(name, expected, |text| within(text, 1..=100)).unwrap_or(default) as usize
+        };
+        let max_operations = number("MAX_CONTROL_OPERATIONS", 10);
+        // As AWS's newest guides have them. They differ between editions, so they are settings.
+        let quotas = Quotas {
+            service_control_policies: number("MAX_SCPS_PER_OU", 10),
+            resource_control_policies: number("MAX_RCPS_PER_OU", 5),
+            declarative_policies: number("MAX_DECLARATIVE_POLICIES_PER_OU", 10),
+        };
+        let repair = settings.flag("REPAIR");
+        let limits = crate::controls::Limits { max_operations, repair, retry_now: false, quotas };
+        let dry_run = settings.flag("DRY_RUN");
+        let read = ControlSettings { table, limits, dry_run, network: Network::read(&mut settings) };
         if settings.faults.is_empty() { Ok(read) } else { Err(settings.faults) }
     }
 }
@@ -158,6 +189,35 @@ struct Environment<E> {
 }
 
 impl<E: Fn(&str) -> Option<String>> Environment<E> {
+    /// Returns where a table is. One setting names a file and another a table of DynamoDB.
+    fn table(&mut self, of_file: &str, of_table: &str, embedded: &'static str) -> TableLocation {
+        let file = self.get(of_file, "the path of a table", |text| Some(PathBuf::from(text)));
+        let dynamodb = self.get(of_table, "the name of a DynamoDB table", |text| {
+            ids::is_dynamodb_table_name(text).then(|| text.to_owned())
+        });
+        if let (Some(file), Some(dynamodb)) = (&file, &dynamodb) {
+            self.faults.push(format!(
+                "{of_file} ({}) and {of_table} ({dynamodb}) are both set; keep one",
+                file.display()
+            ));
+        }
+        match (file, dynamodb) {
+            (Some(file), _) => TableLocation::File(file),
+            (None, Some(name)) => TableLocation::DynamoDb(name),
+            (None, None) => TableLocation::Embedded(embedded),
+        }
+    }
+
+    /// Returns a setting that is true or false; false if it is not set.
+    fn flag(&mut self, name: &str) -> bool {
+        let read = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        };
+        self.get(name, "true or false", read).unwrap_or(false)
+    }
+
     fn get<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         // An empty variable counts as not set, as in a shell: `sam local` passes variables without a value as empty.
         let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
@@ -234,6 +294,40 @@ mod tests {
         let both =
             location(&[("ASSIGNMENTS_TABLE", "assignments"), ("ASSIGNMENTS_FILE", "a.json")]).unwrap_err();
         assert!(both[0].contains("keep one"), "{both:?}");
+    }
+
+    #[cfg(feature = "controls")]
+    #[test]
+    fn the_settings_of_controls_have_their_defaults_and_are_all_read() {
+        use assigner_core::controls::plan::Quotas;
+
+        let read = |environment: &[(&str, &str)]| {
+            ControlSettings::read(|name| {
+                environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let quotas =
+            Quotas { service_control_policies: 10, resource_control_policies: 5, declarative_policies: 10 };
+        let limits = crate::controls::Limits { max_operations: 10, repair: false, retry_now: false, quotas };
+        let table = TableLocation::Embedded(EMBEDDED_CONTROLS);
+        assert_eq!(read(&[]), Ok(ControlSettings { table, limits, dry_run: false, network: Network::default() }));
+        let quotas =
+            Quotas { service_control_policies: 5, resource_control_policies: 6, declarative_policies: 7 };
+        let limits = crate::controls::Limits { max_operations: 3, repair: true, retry_now: false, quotas };
+        let table = TableLocation::DynamoDb("controls".into());
+        let set = [
+            ("CONTROLS_TABLE", "controls"),
+            ("MAX_CONTROL_OPERATIONS", "3"),
+            ("REPAIR", "true"),
+            ("DRY_RUN", "TRUE"),
+            ("MAX_SCPS_PER_OU", "5"),
+            ("MAX_RCPS_PER_OU", "6"),
+            ("MAX_DECLARATIVE_POLICIES_PER_OU", "7"),
+        ];
+        assert_eq!(read(&set), Ok(ControlSettings { table, limits, dry_run: true, network: Network::default() }));
+        let bad = [("CONTROLS_TABLE", "a/b"), ("MAX_CONTROL_OPERATIONS", "0"), ("REPAIR", "yes")];
+        let faults = read(&bad).unwrap_err();
+        assert_eq!(faults.len(), bad.len(), "{faults:#?}");
     }
 
     #[test]

@@ -1,0 +1,95 @@
+//! The OUs of the organization as a tree, and how many policies an OU has.
+
+use assigner_core::{
+    cause::CallError,
+    controls::{
+        catalogue::Mechanism,
+        facts::Attached,
+        tree::{Tree, Unit},
+        wish::Member,
+    },
+    ids,
+};
+use aws_sdk_organizations::types::PolicyType;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{Organizations, READS_AT_ONCE, incomplete};
+use crate::calls::Patience;
+
+impl Organizations {
+    /// Returns every OU, by one ListOrganizationalUnitsForParent for the root and for each OU.
+    pub async fn tree(&self) -> Result<Tree, CallError> {
+        const ROOTS: &str = "organizations:ListRoots";
+        let call = self.client.list_roots();
+        let page = |token| call.clone().set_next_token(token).send();
+        let roots = self
+            .calls
+            .list(ROOTS, Patience::Needed, page, |page| (page.roots.unwrap_or_default(), page.next_token));
+        let root = roots.await?.into_iter().find_map(|root| root.id);
+        let root = root.ok_or_else(|| incomplete(ROOTS, "the answer names no root".into()))?;
+        let mut units: Vec<Unit> = Vec::new();
+        let mut parents = vec![root.clone()];
+        // Level by level. An organization is at most five OUs deep; the bound keeps a circle from going on.
+        for _ in 0..10 {
+            let below: Vec<Vec<Unit>> = stream::iter(&parents)
+                .map(async |parent| self.units_in(parent).await)
+                .buffered(READS_AT_ONCE)
+                .try_collect()
+                .await?;
+            let below: Vec<Unit> = below.into_iter().flatten().collect();
+            parents = below.iter().map(|unit| unit.id.clone()).collect();
+            units.extend(below);
+            if parents.is_empty() {
+                break;
+            }
+        }
+        Ok(Tree::new(root, units))
+    }
+
+    async fn units_in(&self, parent: &str) -> Result<Vec<Unit>, CallError> {
+        const OPERATION: &str = "organizations:ListOrganizationalUnitsForParent";
+        let call = self.client.list_organizational_units_for_parent().parent_id(parent);
+        let page = |token| call.clone().set_next_token(token).send();
+        let units = self.calls.list(OPERATION, Patience::Needed, page, |page| {
+            (page.organizational_units.unwrap_or_default(), page.next_token)
+        });
+        let read =
+            |unit: aws_sdk_organizations::types::OrganizationalUnit| match (unit.id, unit.arn, unit.name) {
+                (Some(id), Some(arn), Some(name)) => Ok(Unit { id, arn, name, parent: parent.to_owned() }),
+                _ => Err(incomplete(OPERATION, format!("an OU in {parent} has no id, ARN or name"))),
+            };
+        units.await?.into_iter().map(read).collect()
+    }
+
+    /// Returns the policies of a kind that are attached to an OU itself. Those that it inherits do not count.
+    pub async fn attached(&self, unit: &str, mechanism: Mechanism) -> Result<Attached, CallError> {
+        let kind = match mechanism {
+            Mechanism::ResourceControlPolicy => PolicyType::ResourceControlPolicy,
+            Mechanism::DeclarativePolicy => PolicyType::DeclarativePolicyEc2,
+            _ => PolicyType::ServiceControlPolicy,
+        };
+        let call = self.client.list_policies_for_target().target_id(unit).filter(kind);
+        let page = |token| call.clone().set_next_token(token).send();
+        let policies =
+            self.calls.list("organizations:ListPoliciesForTarget", Patience::OfOne, page, |page| {
+                (page.policies.unwrap_or_default(), page.next_token)
+            });
+        let policies = policies.await?;
+        Ok(Attached {
+            count: policies.len(),
+            has_control_towers: policies
+                .iter()
+                .any(|policy| policy.name.as_deref().is_some_and(|name| name.starts_with("aws-guardrails-"))),
+        })
+    }
+
+    /// Returns every account with the OU or root that holds it.
+    pub async fn members(&self) -> Result<Vec<Member>, CallError> {
+        let accounts = self.accounts(assigner_core::organization::Needs::default(), &[]).await?;
+        let member = |account: assigner_core::organization::Account| {
+            let unit = account.parents.last().map(|parent| parent.id.clone()).unwrap_or_default();
+            Member { id: account.id.as_str().to_owned(), name: account.name, unit }
+        };
+        Ok(accounts.into_iter().map(member).filter(|one| ids::is_organizational_unit_id(&one.unit)).collect())
+    }
+}

@@ -1,0 +1,261 @@
+//! One step: reads what is, sends what may be sent now, and answers.
+
+use std::{sync::Arc, time::Duration};
+
+use assigner_aws::{
+    client::Tally, control_catalog::ControlCatalog, control_tower::ControlTower, organizations::Organizations,
+};
+use assigner_core::{
+    cause::Cause,
+    controls::{
+        Table,
+        facts::{Enablement, Facts},
+        plan::{self, Kind, Plan, Rules, Verdict},
+        report::{Mode, Report, Seen},
+        step::{self, Next},
+        tree::{Place, Tree},
+        wish::{self, Unresolved},
+    },
+};
+use aws_config::SdkConfig;
+use time::OffsetDateTime;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Limits, known::Known, present};
+use crate::error::Error;
+
+/// Rounds of asking for facts that a plan lacks. One follows from the other: which control an ARN means, its
+/// parameters, when its operation ended, and whether there is room.
+const ROUNDS: usize = 8;
+/// The longest that the answer to a write may take.
+const LONGEST_WRITE: Duration = Duration::from_secs(12);
+/// How often a step reads again because Control Tower asked to be left alone for a while.
+const AGAIN: usize = 3;
+
+/// The clients, and what is remembered between steps.
+#[derive(Debug)]
+pub struct Keeper {
+    tower: ControlTower,
+    catalog: ControlCatalog,
+    organizations: Organizations,
+    known: Known,
+    tally: Arc<Tally>,
+    region: String,
+}
+
+/// What a step is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Ids of OUs, each with every OU below it; empty for all.
+    pub ous: &'a [String],
+    pub mode: Mode,
+    pub limits: Limits,
+    /// The moment of the step, by which ends of exemptions, soaks and failed operations are judged.
+    pub now: OffsetDateTime,
+    /// Everything is done by then.
+    pub until: Instant,
+}
+
+impl Keeper {
+    /// # Errors
+    /// [`Error::InvalidConfig`] if no Region is set.
+    pub fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Result<Keeper, Error> {
+        let region = sdk.region().map(ToString::to_string);
+        let region = region.ok_or_else(|| {
+            Error::InvalidConfig(vec![
+                "no Region is set; set AWS_REGION to Control Tower's home Region".to_owned(),
+            ])
+        })?;
+        Ok(Keeper {
+            tower: ControlTower::new(sdk, tally.clone()),
+            catalog: ControlCatalog::new(sdk, tally.clone()),
+            organizations: Organizations::new(sdk, tally.clone()),
+            known: Known::default(),
+            tally,
+            region,
+        })
+    }
+
+    /// Reads what is, sends what may be sent now, and answers.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTable`] if catalogue and tree show faults, before anything is written; or if nothing can be
+    /// decided.
+    pub async fn step(&self, table: &Table, location: &str, asked: Asked<'_>) -> Result<Report, Error> {
+        let began = Instant::now();
+        let mut left = AGAIN;
+        loop {
+            let report = timeout_at(asked.until, self.once(table, location, asked, began)).await;
+            let late = || Error::Late { what: "what Control Tower has", last: self.tally.last_failure() };
+            let report = report.map_err(|_| late())??;
+            left -= 1;
+            // Control Tower asked to be left alone: what it refused is asked for again after a new read, if there is time.
+            match self.tower.not_before() {
+                Some(not_before) if asked.mode == Mode::Write && left > 0 && not_before < asked.until => {}
+                _ => return Ok(report),
+            }
+        }
+    }
+
+    async fn once(
+        &self,
+        table: &Table,
+        location: &str,
+        asked: Asked<'_>,
+        began: Instant,
+    ) -> Result<Report, Error> {
+        let now = asked.now;
+        let tree = self.organizations.tree().await?;
+        let mut facts = present::facts(&self.tower, &self.known, &tree, now).await?;
+        let partition =
+            tree.units().first().and_then(|unit| unit.arn.split(':').nth(1)).unwrap_or("aws").to_owned();
+        let mut arns: Vec<String> = Vec::new();
+        let rules = Rules {
+            repair: asked.limits.repair,
+            retry_now: asked.limits.retry_now,
+            quotas: asked.limits.quotas,
+        };
+        let mut rounds = 0;
+        loop {
+            let catalogue =
+                self.known.catalogue(&self.catalog, table, &partition, &self.region, &arns).await?;
+            let accounts = match wish::asks_for_accounts(table, &catalogue) {
+                true => Some(self.organizations.members().await?),
+                false => None,
+            };
+            let refused = |faults| Error::InvalidTable { table: location.to_owned(), faults };
+            let wishes = wish::wishes(table, &catalogue, &tree, accounts.as_deref(), now).map_err(refused)?;
+            let mut plan = plan::plan(&wishes, &table.rest, &catalogue, &tree, &facts, rules);
+            rounds += 1;
+            if !plan.needs.is_empty() && rounds < ROUNDS {
+                arns = present::fill(
+                    &self.tower,
+                    &self.organizations,
+                    &self.known,
+                    &tree,
+                    &plan.needs,
+                    &mut facts,
+                )
+                .await?;
+                continue;
+            }
+            let places: Vec<Place> = asked.ous.iter().filter_map(|id| tree.place(id)).collect();
+            let selected = |place: Place| {
+                asked.ous.is_empty() || places.iter().any(|above| tree.is_within(place, *above))
+            };
+            let mut under_way = facts.under_way.len();
+            if asked.mode == Mode::Write && plan.needs.is_empty() {
+                under_way += self.send(&mut plan, &tree, &facts, asked, selected).await;
+            }
+            let mut wishes = wishes;
+            let missing = asked.ous.iter().filter(|id| tree.place(id).is_none());
+            wishes.unresolved.retain(|_| asked.ous.is_empty());
+            wishes.unresolved.extend(missing.flat_map(|id| {
+                let unresolved = |row: usize| Unresolved {
+                    row,
+                    controls: table.rows[row]
+                        .controls()
+                        .iter()
+                        .filter_map(|name| catalogue.named(name))
+                        .collect(),
+                    unit: id.clone(),
+                };
+                (0..table.rows.len()).take(1).map(unresolved)
+            }));
+            let seen = Seen {
+                table,
+                catalogue: &catalogue,
+                tree: &tree,
+                wishes: &wishes,
+                plan: &plan,
+                under_way,
+                mode: asked.mode,
+            };
+            let started = self.known.lock().started.clone();
+            return Ok(Report::of(seen, selected, |id| started.get(id).copied(), began.elapsed()));
+        }
+    }
+
+    /// Sends what may be sent now, each write once, and writes into the plan what became of it. Returns how many
+    /// operations may be under way because of it.
+    async fn send(
+        &self,
+        plan: &mut Plan,
+        tree: &Tree,
+        facts: &Facts,
+        asked: Asked<'_>,
+        selected: impl Fn(Place) -> bool,
+    ) -> usize {
+        let most = asked.limits.max_operations;
+        let step = step::step(plan, tree, facts, most, selected, fastrand::usize(..));
+        let mut taken = 0;
+        for queue in step.queues {
+            for index in queue {
+                // A write that is cut off here may have had an effect: then the next step sees it. But none is begun late.
+                if taken >= step.room || Instant::now() + LONGEST_WRITE > asked.until {
+                    return taken;
+                }
+                let Verdict::Due(action) = plan.items[index].verdict.clone() else { continue };
+                let kind = action.kind();
+                if self.tower.not_before().is_some() {
+                    let reason = "Control Tower asked to be left alone for a while".to_owned();
+                    plan.items[index].verdict = Verdict::Held { reason, action: Some(kind) };
+                    continue;
+                }
+                let error = match self.tower.send(&action).await {
+                    Ok(operation) => {
+                        taken += 1;
+                        self.known.lock().started.insert(operation.clone(), kind);
+                        plan.items[index].verdict = Verdict::UnderWay {
+                            operation: Some(operation),
+                            since: None,
+                            reason: begun(kind),
+                        };
+                        break;
+                    }
+                    Err(error) => error,
+                };
+                tracing::warn!(%error, control = plan.items[index].name, "Control Tower did not accept a write");
+                let refused = step::refused(&error, kind);
+                plan.items[index].verdict = match error.cause {
+                    Cause::Invalid if self.has(plan, index, tree).await => Verdict::Held {
+                        reason: "somebody else has enabled it meanwhile".to_owned(),
+                        action: None,
+                    },
+                    _ => refused.verdict,
+                };
+                match refused.next {
+                    Next::NextOnUnit => {}
+                    Next::NextUnit => break,
+                    Next::CountIt => {
+                        taken += 1;
+                        break;
+                    }
+                }
+            }
+        }
+        taken
+    }
+
+    /// Whether the control is enabled on the OU after all. Only a read tells: the text of a refusal does not.
+    async fn has(&self, plan: &Plan, index: usize, tree: &Tree) -> bool {
+        let item = &plan.items[index];
+        let Verdict::Due(plan::Action::Enable { .. }) = &item.verdict else { return false };
+        let Ok(enabled) = self.tower.enabled(Some(&tree.units()[item.unit].arn)).await else { return false };
+        let known = self.known.lock();
+        let wanted = known.catalogue.identity(&item.arn);
+        enabled.iter().any(|one| {
+            one.status != Enablement::Failed
+                && one.unit() == tree.units()[item.unit].id
+                && known.catalogue.identity(&one.control) == wanted
+        })
+    }
+}
+
+fn begun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Enable => "it is being enabled",
+        Kind::Update => "its parameters are being changed",
+        Kind::Reset => "it is being reset",
+    }
+}

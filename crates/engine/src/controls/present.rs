@@ -1,0 +1,146 @@
+//! The facts of one step. When nothing has changed since the last one: two pages of enabled controls for 400 of them, the
+//! operations under way, those that failed, and the landing zone.
+
+use std::collections::BTreeSet;
+
+use assigner_aws::{control_tower::ControlTower, organizations::Organizations};
+use assigner_core::{
+    cause::{CallError, Cause},
+    controls::{
+        facts::{Enabled, Facts, Fate, LandingZone, OperationStatus},
+        parameters::Parameters,
+        plan::Need,
+        tree::Tree,
+    },
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use time::OffsetDateTime;
+
+use super::known::{Known, READS_AT_ONCE};
+use crate::error::Error;
+
+/// Reads what every plan needs.
+pub async fn facts(
+    tower: &ControlTower,
+    known: &Known,
+    tree: &Tree,
+    now: OffsetDateTime,
+) -> Result<Facts, Error> {
+    let zone = async {
+        let none = "there is no landing zone in this Region; run in Control Tower's home Region, in the management \
+                    account";
+        let zone = tower.landing_zone().await?;
+        zone.ok_or_else(|| Error::InvalidConfig(vec![none.to_owned()]))
+    };
+    // What is under way is read first: an operation that ends meanwhile is then seen as ended or as under way, and never
+    // as nothing.
+    let under_way = tower.under_way().await?;
+    let enabled = async { Ok(enabled(tower, tree).await?) };
+    let failed = async { Ok::<_, Error>(tower.failed(now).await?) };
+    let (zone, enabled, failed) = tokio::try_join!(zone, enabled, failed)?;
+    let security = zone.security_unit.as_deref().and_then(|name| {
+        let top = tree.tops().find(|place| tree.units()[*place].name == name)?;
+        Some(tree.units()[top].id.clone())
+    });
+    let zone =
+        LandingZone { version: zone.version, is_processing: zone.is_processing, security_unit: security };
+    let mut facts = Facts::new(now, zone);
+    (facts.enabled, facts.under_way, facts.failed) = (enabled, under_way, failed);
+    let remembered = known.lock();
+    facts.parameters = remembered.parameters.clone();
+    facts.fates = remembered.fates.clone();
+    Ok(facts)
+}
+
+/// Returns what is enabled on OUs: by one list of the whole organization, or OU by OU if AWS does not give that.
+async fn enabled(tower: &ControlTower, tree: &Tree) -> Result<Vec<Enabled>, CallError> {
+    match tower.enabled(None).await {
+        Err(CallError { cause: Cause::Invalid, .. }) => {}
+        listed => return listed,
+    }
+    let of_units: Vec<Vec<Enabled>> = stream::iter(tree.units())
+        .map(async |unit| match tower.enabled(Some(&unit.arn)).await {
+            // It is not registered, so nothing is enabled there.
+            Err(CallError { cause: Cause::NotFound, .. }) => Ok(Vec::new()),
+            listed => listed,
+        })
+        .buffered(READS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut all: Vec<Enabled> = of_units.into_iter().flatten().collect();
+    // A list of an OU may repeat what an OU above has.
+    let mut seen = BTreeSet::new();
+    all.retain(|one| seen.insert(one.arn.clone()));
+    Ok(all)
+}
+
+/// Reads what a plan still has to know. Returns the ARNs of which the catalogue has to be asked.
+pub async fn fill(
+    tower: &ControlTower,
+    organizations: &Organizations,
+    known: &Known,
+    tree: &Tree,
+    needs: &BTreeSet<Need>,
+    facts: &mut Facts,
+) -> Result<Vec<String>, CallError> {
+    enum Answer {
+        Parameters((String, Option<String>), Parameters),
+        Fate(String, Fate),
+        Registered(String, bool),
+        Attached(
+            (String, assigner_core::controls::catalogue::Mechanism),
+            assigner_core::controls::facts::Attached,
+        ),
+        Control(String),
+    }
+    let ask = async |need: &Need| {
+        Ok::<_, CallError>(match need {
+            Need::Control(arn) => Answer::Control(arn.clone()),
+            Need::Parameters(arn, last) => {
+                let parameters = tower.parameters(arn).await?.unwrap_or_default();
+                Answer::Parameters((arn.clone(), last.clone()), parameters)
+            }
+            Need::Operation(id) => Answer::Fate(id.clone(), tower.operation(id).await?),
+            Need::Registered(id) => {
+                let unit = tree.place(id).map(|place| &tree.units()[place]);
+                let listed = match unit {
+                    Some(unit) => tower.enabled(Some(&unit.arn)).await.map(|_| true),
+                    None => Ok(false),
+                };
+                match listed {
+                    Err(CallError { cause: Cause::NotFound, .. }) => Answer::Registered(id.clone(), false),
+                    listed => Answer::Registered(id.clone(), listed?),
+                }
+            }
+            Need::Attached(id, mechanism) => {
+                let attached = organizations.attached(id, *mechanism).await?;
+                Answer::Attached((id.clone(), *mechanism), attached)
+            }
+        })
+    };
+    let answers: Vec<Answer> = stream::iter(needs).map(ask).buffered(READS_AT_ONCE).try_collect().await?;
+    let mut arns = Vec::new();
+    let mut remembered = known.lock();
+    for answer in answers {
+        match answer {
+            Answer::Control(arn) => arns.push(arn),
+            Answer::Parameters(key, parameters) => {
+                remembered.parameters.insert(key.clone(), parameters.clone());
+                facts.parameters.insert(key, parameters);
+            }
+            Answer::Fate(id, fate) => {
+                let is_over = match &fate {
+                    Fate::Known(operation) => operation.status != OperationStatus::InProgress,
+                    Fate::Forgotten => true,
+                };
+                if is_over {
+                    remembered.fates.insert(id.clone(), fate.clone());
+                }
+                facts.fates.insert(id, fate);
+            }
+            Answer::Registered(id, is_registered) => _ = facts.registered.insert(id, is_registered),
+            Answer::Attached(key, attached) => _ = facts.attached.insert(key, attached),
+        }
+    }
+    Ok(arns)
+}
