@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, error::Error, path::Path, time::Duration};
 
 use account_assigner::{Function, words};
 use assigner_aws::{client, http::Trust};
+use assigner_core::table::TableLocation;
 use assigner_engine::{
     files::{self, LARGEST_EVENT},
     settings::Settings,
@@ -16,6 +17,9 @@ use aws_sdk_ssoadmin::config::{Credentials, SharedCredentialsProvider};
 use serde_json::Value;
 use stand_in::{Organization, StandIn};
 use tokio::time::Instant;
+
+/// The embedded table is empty until somebody writes his own.
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/assignments.json");
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -35,7 +39,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "any", "any", None, None, "demo",
         )))
         .build();
-    let settings = Settings::from_environment().map_err(|faults| faults.join("; "))?;
+    let mut settings = Settings::from_environment().map_err(|faults| faults.join("; "))?;
+    if let TableLocation::Embedded(_) = settings.table {
+        settings.table = TableLocation::File(SAMPLE.into());
+    }
     let function = Function::new(settings, &sdk)?;
 
     let name_of = names(&organization);

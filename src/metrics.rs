@@ -32,6 +32,8 @@ pub struct Figures {
     pub failed_vendings: u64,
     /// Accounts for which the table has no row.
     pub unmatched_accounts: u64,
+    /// Grants that the setting `DRY_RUN` kept from being created. A dry run that somebody asks for counts none.
+    pub held_back: u64,
 }
 
 impl Figures {
@@ -67,8 +69,15 @@ struct Named<'a> {
 
 impl Entry for Named<'_> {
     fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
-        let Figures { grants, time_to_access, retries, throttles, failed_vendings, unmatched_accounts } =
-            self.figures;
+        let Figures {
+            grants,
+            time_to_access,
+            retries,
+            throttles,
+            failed_vendings,
+            unmatched_accounts,
+            held_back,
+        } = self.figures;
         let Counts { created, present, planned, failed, unresolved, pending } = *grants;
         writer.value(FUNCTION_NAME, self.function_name);
         writer.value("level", self.level);
@@ -87,6 +96,7 @@ impl Entry for Named<'_> {
         writer.value("Throttles", &AsCount::from(*throttles));
         writer.value("FailedVendings", &AsCount::from(*failed_vendings));
         writer.value("UnmatchedAccounts", &AsCount::from(*unmatched_accounts));
+        writer.value("GrantsHeldBack", &AsCount::from(*held_back));
         if let Some(time) = time_to_access {
             writer.value("TimeToAccess", &AsSeconds::from(*time));
         }
@@ -106,6 +116,7 @@ mod tests {
             throttles: 1,
             failed_vendings: 0,
             unmatched_accounts: 0,
+            held_back: 4,
         };
         let line: serde_json::Value =
             serde_json::from_str(&figures.line("assigner", "WARN", SystemTime::UNIX_EPOCH).unwrap()).unwrap();
@@ -122,10 +133,10 @@ mod tests {
         assert!(
             metrics.contains(&("GrantsCreated", "Count")) && metrics.contains(&("TimeToAccess", "Seconds"))
         );
-        assert_eq!(metrics.len(), 11, "{metrics:?}");
+        assert_eq!(metrics.len(), 12, "{metrics:?}");
         assert_eq!((&line["level"], &line["timestamp"]), (&"WARN".into(), &"1970-01-01T00:00:00Z".into()));
         assert_eq!(line["GrantsCreated"], 2);
-        assert_eq!(line["GrantsPending"], 1);
+        assert_eq!((&line["GrantsPending"], &line["GrantsHeldBack"]), (&1.into(), &4.into()));
         assert_eq!(line["TimeToAccess"], 2.5);
         assert_eq!((&line["Retries"], &line["Throttles"]), (&3.into(), &1.into()));
     }

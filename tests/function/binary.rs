@@ -10,7 +10,7 @@ use stand_in::{
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The account that `create-succeeded.json` vends has three of the four grants of the embedded table.
+/// The account that `create-succeeded.json` vends has three of the four grants of the sample.
 const VENDED: usize = 3;
 
 fn payload(name: &str) -> String {
@@ -25,8 +25,11 @@ fn quick() -> Settings {
     }
 }
 
+/// Starts the program, with the sample as its table unless the environment names another one.
 async fn start(environment: &[(&str, &str)]) -> Function {
-    Function::start(Path::new(env!("CARGO_BIN_EXE_account-assigner")), environment).await.unwrap()
+    let sample = ("ASSIGNMENTS_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/examples/assignments.json"));
+    let environment: Vec<_> = std::iter::once(sample).chain(environment.iter().copied()).collect();
+    Function::start(Path::new(env!("CARGO_BIN_EXE_account-assigner")), &environment).await.unwrap()
 }
 
 fn error(invocation: Invocation) -> (String, String) {
@@ -44,7 +47,7 @@ fn answer(invocation: Invocation) -> Value {
 }
 
 #[tokio::test]
-async fn the_embedded_table_is_applied_over_the_wire_and_logged_in_one_line() {
+async fn a_table_is_applied_over_the_wire_and_logged_in_one_line() {
     let stand_in = StandIn::new(Organization::sample(), quick());
     let url = stand_in.start().await;
     let mut function = start(&[("AWS_ENDPOINT_URL", &url)]).await;
@@ -103,6 +106,36 @@ async fn a_bad_setting_is_reported_to_every_event_with_every_fault() {
         assert_eq!(error_type, "InvalidConfig");
         assert!(message.contains("MAX_OUTSTANDING") && message.contains("DRY_RUN"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn the_table_of_the_repository_is_empty_and_refused_with_what_to_do() {
+    let stand_in = StandIn::new(Organization::sample(), quick());
+    let url = stand_in.start().await;
+    // An empty variable is one that is not set.
+    let mut function = start(&[("AWS_ENDPOINT_URL", &url), ("ASSIGNMENTS_FILE", "")]).await;
+    for payload in [&payload("create-succeeded"), r#"{"survey": true}"#] {
+        let (error_type, message) = error(function.invoke(payload, TIMEOUT).await);
+        assert_eq!(error_type, "InvalidTable", "{message}");
+        for part in ["assignments.json", "is empty, so nobody would get anything", "TableSource=dynamodb"] {
+            assert!(message.contains(part), "{part} is not in {message}");
+        }
+    }
+    assert!(stand_in.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_account_has_the_share_of_the_time_that_is_set() {
+    let stand_in = StandIn::new(Organization::sample(), quick());
+    let url = stand_in.start().await;
+    stand_in.set_faults(vec![Fault::on("CreateAccountAssignment", FaultKind::Stuck)]);
+    let mut function = start(&[("AWS_ENDPOINT_URL", &url), ("ACCOUNT_SECONDS", "1")]).await;
+    let (error_type, message) = error(function.invoke(&payload("create-succeeded"), TIMEOUT).await);
+    assert_eq!(error_type, "AssignmentsIncomplete", "{message}");
+    let result: Value = serde_json::from_str(message.split_once('\n').unwrap().1).unwrap();
+    assert_eq!(result["counts"]["pending"], VENDED);
+    let seconds = result["seconds"].as_f64().unwrap();
+    assert!(seconds < TIMEOUT.as_secs_f64() / 2.0, "{seconds}");
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use account_assigner::Answer;
 use assigner_core::outcome::Outcome;
 use assigner_engine::error::Error;
 use serde_json::{Value, json};
-use stand_in::{Assignment, Organization, Settings};
+use stand_in::{Assignment, Fault, FaultKind, Organization, Settings};
 use tokio::time::Instant;
 use world::*;
 
@@ -144,10 +145,16 @@ async fn a_dry_run_creates_nothing_and_says_what_it_would() {
         four_rows(),
         Organization::sample(),
         Settings::default(),
-        &[("DRY_RUN", "true"), ("ASSIGNMENTS_FILE", "assignments.json")],
+        &[("DRY_RUN", "true"), ("ASSIGNMENTS_FILE", "examples/assignments.json")],
     )
     .await;
-    assert_eq!(always.handle(event("create-succeeded")).await.unwrap().outcome, Outcome::Planned);
+    // What nobody asked for is counted, so that an alarm can say that the setting is on.
+    for (payload, held_back) in [("create-succeeded", 3), ("dry-run", 0)] {
+        let handled = always.function.handle(&event(payload), Instant::now() + TIMEOUT).await;
+        let Ok(Answer::Account(report)) = handled.answer else { panic!("{:?}", handled.answer) };
+        assert_eq!((report.outcome, report.counts.planned), (Outcome::Planned, 3), "{payload}");
+        assert_eq!(handled.figures.held_back, held_back, "{payload}");
+    }
     assert_eq!(always.creates(), 0);
 }
 
@@ -321,10 +328,62 @@ async fn what_was_recreated_with_a_new_id_is_seen_by_the_next_event() {
 
 #[tokio::test(start_paused = true)]
 async fn an_edit_of_the_table_is_seen_by_the_next_event() {
-    let world = World::new(json!([])).await;
-    assert_eq!(world.ensure(CLASS_7).await.unwrap().grants.len(), 0);
+    let world = World::new(json!([four_rows()[0]])).await;
+    assert_eq!(world.ensure(CLASS_7).await.unwrap().grants.len(), 1);
     world.write_table(&table_of(four_rows()).to_string());
-    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 3);
+    let report = world.ensure(CLASS_7).await.unwrap();
+    assert_eq!((report.counts.created, report.counts.present), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_table_is_refused_until_somebody_writes_rows() {
+    let world = World::new(json!([])).await;
+    let vended = world.handle(event("create-succeeded")).await.unwrap_err();
+    let survey = world.survey(json!({ "survey": true })).await.unwrap_err();
+    for error in [vended, survey] {
+        assert_eq!(error.name(), "InvalidTable");
+        assert!(error.to_string().contains("is empty, so nobody would get anything"), "{error}");
+    }
+    assert!(world.stand_in.calls().is_empty(), "{:?}", world.stand_in.calls());
+    world.write_table(&table_of(four_rows()).to_string());
+    assert_eq!(world.handle(event("create-succeeded")).await.unwrap().counts.created, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_stuck_ends_after_its_share_of_the_time_and_not_before() {
+    let slow = FaultKind::Slow { millis: 900_000 };
+    let cases = [
+        ("CreateAccountAssignment", FaultKind::Stuck, "AssignmentsIncomplete"),
+        ("ListAccountAssignments", slow, "AssignmentsIncomplete"),
+        // An error that the state machine does not try again at once.
+        ("DescribeAccount", FaultKind::Throttle, "AccountNotReady"),
+        // This one concerns every account.
+        ("ListInstances", FaultKind::Throttle, "ServiceUnavailable"),
+    ];
+    for (operation, kind, expected) in cases {
+        let took = async |environment: &[(&str, &str)]| {
+            let world =
+                World::with(four_rows(), Organization::sample(), Settings::default(), environment).await;
+            world.stand_in.set_faults(vec![Fault::on(operation, kind.clone())]);
+            let start = Instant::now();
+            let error = world.ensure(CLASS_7).await.unwrap_err();
+            (start.elapsed().as_secs(), error)
+        };
+        let (seconds, error) = took(&[("ACCOUNT_SECONDS", "120")]).await;
+        assert_eq!((seconds, error.name()), (120, expected), "{operation}: {error}");
+        let (seconds, error) = took(&[]).await;
+        assert!(seconds > 120, "{operation}: {seconds} s, {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_may_take_longer_than_one_account() {
+    let environment = [("ACCOUNT_SECONDS", "1")];
+    let world = World::with(four_rows(), Organization::sample(), Settings::default(), &environment).await;
+    world.stand_in.set_faults(vec![Fault::on("ListAccounts", FaultKind::Slow { millis: 5_000 })]);
+    let start = Instant::now();
+    world.survey(json!({ "survey": true })).await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(5));
 }
 
 #[tokio::test(start_paused = true)]

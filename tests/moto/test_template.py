@@ -233,7 +233,9 @@ def test_a_setting_without_a_value_is_left_out(deployed, parameters, function):
         "TableSource": "ASSIGNMENTS_TABLE",
     }
     always = {"MANAGEMENT_ACCOUNT_ID", "MAX_OUTSTANDING", "MAX_REQUESTS_PER_SECOND", "DRY_RUN"}
-    assert set(environment) == always | {setting for name, setting in settings.items() if name in parameters}
+    of_backfill = {"ACCOUNT_SECONDS"} if function == "BackfillFunction" else set()
+    given = {setting for name, setting in settings.items() if name in parameters}
+    assert set(environment) == always | of_backfill | given
     assert "" not in environment.values()
 
 
@@ -533,6 +535,11 @@ def test_a_task_waits_a_little_longer_than_its_function_may_run():
 
 
 def test_nothing_that_happens_to_one_account_ends_the_map():
+def test_one_account_has_a_small_share_of_the_time_that_a_survey_may_take():
+    backfill = Deployed({}).properties("BackfillFunction")
+    assert int(backfill["Environment"]["Variables"]["ACCOUNT_SECONDS"]) * 5 < backfill["Timeout"]
+
+
     """moto's interpreter tolerates every failure, so the test looks at the definition."""
     map_state = json.loads(Deployed({}).definition())["States"]["MendAccounts"]
     assert map_state["ToleratedFailurePercentage"] == 100

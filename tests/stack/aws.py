@@ -262,6 +262,7 @@ class Aws:
             "STACK_STAND_IN": self.stand_in,
             "STACK_GATE_PORT": str(gate),
             "STACK_ORGANIZATION_ID": organization["id"],
+            "STACK_TABLE": str(REPOSITORY / "examples/assignments.json"),
             "STACK_MANAGEMENT_ACCOUNT_ID": organization["managementAccountId"],
         }
         with self.server_log().open("ab") as output:

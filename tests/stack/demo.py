@@ -57,7 +57,7 @@ def serve():
         print("building and deploying: half a minute", flush=True)
         servers.start(port=PORT, stand_in_port=PORT + 1)
         stack = servers.deploy(local.build(), STACK, TableSource="dynamodb")
-        assignctl(stack, "table", "push", REPOSITORY / "assignments.json", "--yes", quiet=True)
+        assignctl(stack, "table", "push", REPOSITORY / "examples/assignments.json", "--yes", quiet=True)
         stack.ended(1)
         servers.control("reset", {})
         variables = {"AWS_ENDPOINT_URL": servers.url, **servers.credentials()}

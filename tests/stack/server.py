@@ -37,6 +37,7 @@ log = logging.getLogger("stack")
 ORGANIZATION = os.environ["STACK_ORGANIZATION_ID"]
 MANAGEMENT = os.environ["STACK_MANAGEMENT_ACCOUNT_ID"]
 STAND_IN = os.environ["STACK_STAND_IN"]
+TABLE = os.environ["STACK_TABLE"]
 GATE_PORT = int(os.environ["STACK_GATE_PORT"])
 
 
@@ -332,10 +333,13 @@ def environment_with_log_format(config, code, port):
     said = {
         "AWS_LAMBDA_LOG_FORMAT": logging_config.get("LogFormat"),
         "AWS_LAMBDA_LOG_LEVEL": logging_config.get("ApplicationLogLevel"),
+    variables = (config.get("Environment") or {}).get("Variables") or {}
+    embedded = "ASSIGNMENTS_TABLE" not in variables and not config["FunctionName"].startswith("untouched-")
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(config.get("Timeout", 3)),
     }
     return environment_of(config, code, port) | {name: value for name, value in said.items() if value}
 
+        "ASSIGNMENTS_FILE": TABLE if embedded else None,
 
 def write_log_as(function, *rest, **more):
     """ministack writes the log whatever the role may."""

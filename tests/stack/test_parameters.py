@@ -107,6 +107,25 @@ def test_a_dry_run_plans_and_creates_nothing(aws, template):
     ended = output(dry.start_backfill())
     assert (ended["outcome"], ended["rounds"], ended["counts"]["missing"]) == ("planned", 1, len(EVERYBODY))
     assert aws.creations() == []
+    # What DryRunAlarm looks at, of both functions.
+    for group, held in (("LogGroupName", 3), ("BackfillLogGroupName", len(EVERYBODY))):
+        metrics = [json.loads(line) for line in dry.log(group) if '"GrantsHeldBack"' in line]
+        assert sum(line["GrantsHeldBack"] for line in metrics) == held
+
+
+def test_deployed_without_a_table_every_event_and_every_backfill_fails_and_says_so(aws, template):
+    """The functions of a stack with this name have the table that is in the repository."""
+    untouched = aws.deploy(template, "untouched", "ap-southeast-2", Schedule='""', **ELSEWHERE)
+    untouched.put_event("create-succeeded")
+    message = eventually(lambda: untouched.messages("FailedInvocationsQueueUrl"), what="the failed event")[0]
+    execution = untouched.start_backfill()
+    assert (execution["status"], execution["error"]) == ("FAILED", "InvalidTable")
+    assert message["responsePayload"]["errorType"] == "InvalidTable"
+    for said in (message["responsePayload"]["errorMessage"], execution["cause"]):
+        assert "assignments.json" in said and "nobody would get anything" in said
+    # Nothing is lost: with a table, the same event gives the account what it lacks.
+    assert message["requestPayload"]["detail"] == sample("create-succeeded")["detail"]
+    assert aws.creations() == []
 
 
 def test_a_moved_account_is_seen_in_us_east_1_and_served_in_the_home_region(aws, stack, for_moved_accounts):

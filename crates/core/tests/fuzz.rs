@@ -138,7 +138,7 @@ static TABLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
             "tags": { "course": "*" }, "except": { "names": ["?"], "tags": { "isolated": "true" } } } },
         { "id": "b", "permissionSet": "P", "group": "g" },
     ] });
-    vec![serde_json::from_slice(&text("assignments.json")).unwrap(), every_kind]
+    vec![serde_json::from_slice(&text("examples/assignments.json")).unwrap(), every_kind]
 });
 
 static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {

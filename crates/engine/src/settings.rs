@@ -2,7 +2,7 @@
 //!
 //! Nothing else reads the environment, and no setting changes while the program runs.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use assigner_aws::{http, identity_center};
 use assigner_core::{
@@ -28,6 +28,8 @@ pub struct Settings {
     pub max_outstanding: usize,
     /// `MAX_REQUESTS_PER_SECOND`: Identity Center requests, all kinds together.
     pub max_requests_per_second: u32,
+    /// `ACCOUNT_SECONDS`: the longest that an invocation works on one account. If it is not set, until its deadline.
+    pub account_time: Option<Duration>,
     /// `DRY_RUN`: plan only, for every event.
     pub dry_run: bool,
     pub network: Network,
@@ -100,6 +102,9 @@ impl Settings {
             max_requests_per_second: settings
                 .get("MAX_REQUESTS_PER_SECOND", "a whole number from 1 to 100", |text| within(text, 1..=100))
                 .unwrap_or(15),
+            account_time: settings
+                .get("ACCOUNT_SECONDS", "a whole number from 1 to 900", |text| within(text, 1..=900))
+                .map(|seconds| Duration::from_secs(seconds.into())),
             dry_run: settings.flag("DRY_RUN"),
             network: Network::read(&mut settings),
         };
@@ -252,6 +257,7 @@ mod tests {
             management_account: None,
             max_outstanding: 10,
             max_requests_per_second: 15,
+            account_time: None,
             dry_run: false,
             network: Network::default(),
         };
@@ -268,6 +274,7 @@ mod tests {
             management_account: AccountId::parse("123456789012"),
             max_outstanding: 15,
             max_requests_per_second: 20,
+            account_time: Some(Duration::from_secs(120)),
             dry_run: true,
             network: Network { ca_bundle: Some("/opt/authorities.pem".into()) },
         };
@@ -278,6 +285,7 @@ mod tests {
             ("MANAGEMENT_ACCOUNT_ID", "123456789012"),
             ("MAX_OUTSTANDING", "15"),
             ("MAX_REQUESTS_PER_SECOND", "20"),
+            ("ACCOUNT_SECONDS", "120"),
             ("DRY_RUN", "True"),
             ("AWS_CA_BUNDLE", "/opt/authorities.pem"),
         ]);
@@ -339,6 +347,7 @@ mod tests {
             ("MANAGEMENT_ACCOUNT_ID", "1234"),
             ("MAX_OUTSTANDING", "16"),
             ("MAX_REQUESTS_PER_SECOND", "0"),
+            ("ACCOUNT_SECONDS", "901"),
             ("DRY_RUN", "yes"),
             ("HTTPS_PROXY", "socks5://user:secret@proxy:1080"),
             ("http_proxy", "http://"),

@@ -37,6 +37,16 @@ impl Source {
         &self.location
     }
 
+    /// Returns the table, for whoever acts by it. One without rows is refused: accounts would be `ready` with nobody in
+    /// them.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub async fn load_rows<R: RowKind>(&self) -> Result<Table<R>, Error> {
+        table::require_rows(self.load().await?, &self.location)
+            .map_err(|faults| Error::InvalidTable { table: self.location.to_string(), faults })
+    }
+
     /// # Errors
     /// [`Error::InvalidTable`] with every fault, or another error if the table cannot be read.
     pub async fn load<R: RowKind>(&self) -> Result<Table<R>, Error> {

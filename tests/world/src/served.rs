@@ -59,11 +59,11 @@ impl Served {
         &self.url
     }
 
-    /// Returns the program at the top of the repository. Its environment has only what tests give it.
+    /// Returns the program in the directory of the sample table. Its environment has only what tests give it.
     pub fn program(program: &'static str, arguments: &[&str]) -> Command {
         Command::new(program)
             .env_clear()
-            .current_dir(REPOSITORY)
+            .current_dir(format!("{REPOSITORY}/examples"))
             .timeout(Duration::from_secs(120))
             .args(arguments)
     }

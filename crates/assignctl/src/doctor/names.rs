@@ -32,7 +32,7 @@ pub fn topics() -> Vec<Topic> {
 pub async fn table(session: &Session) -> (Check, Option<Table>, Option<Check>) {
     let topic = of_table("table", "table");
     let location = &session.table;
-    let read = async { session.source(location).await?.load().await };
+    let read = async { session.source(location).await?.load_rows().await };
     let read = within(session, MUCH_PATIENCE, read).await;
     let scan = match location {
         TableLocation::DynamoDb(_) => Some(super::actions::action("dynamodb:Scan")),

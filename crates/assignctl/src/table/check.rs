@@ -88,8 +88,10 @@ pub async fn run<R: RowKind>(
         TableLocation::Embedded(_) | TableLocation::DynamoDb(_) => None,
     };
     let parsed = match &bytes {
-        Some(bytes) => table::parse::<R>(bytes),
-        None => match session.source(&session.table).await?.load().await {
+        Some(bytes) => {
+            table::parse::<R>(bytes).and_then(|table| table::require_rows(table, &session.table))
+        }
+        None => match session.source(&session.table).await?.load_rows().await {
             Ok(table) => Ok(table),
             Err(Error::InvalidTable { faults, .. }) => Err(faults),
             Err(error) => return Err(error.into()),

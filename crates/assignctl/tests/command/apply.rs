@@ -92,7 +92,7 @@ fn what_is_gone_by_the_time_it_is_created_is_unresolved() {
 fn start(world: &Served, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_assignctl"))
         .args(arguments)
-        .current_dir(world::REPOSITORY)
+        .current_dir(format!("{}/examples", world::REPOSITORY))
         .env_clear()
         .envs(world.environment())
         .stdout(Stdio::piped())

@@ -262,12 +262,23 @@ fn json_has_the_place_of_every_fault() {
 }
 
 #[test]
-fn the_table_of_the_repository_is_sound_and_has_no_doubtful_row() {
+fn the_sample_is_sound_and_has_no_doubtful_row() {
     let checked = assignctl(&["check", "--strict", "--json"]).assert().success();
     let checked: serde_json::Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
     assert_eq!(
         checked,
         json!({ "table": "assignments.json", "sound": true, "rows": 4, "faults": [], "warnings": [] })
+    );
+}
+
+#[test]
+fn a_table_without_rows_is_refused_as_the_function_refuses_it() {
+    let checked = check(r#"{ "assignments": [] }"#, &["--json"]).code(2);
+    let checked: serde_json::Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
+    assert_eq!(
+        checked["faults"],
+        json!([{ "field": "assignments", "problem": "is empty, so nobody would get anything",
+            "remedy": "write the rows that say who gets what", "line": 1, "column": 18 }])
     );
 }
 

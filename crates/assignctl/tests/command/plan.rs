@@ -66,8 +66,8 @@ fn a_selection_narrows_the_plan() {
         ["class-7", "payments", "vault"]
     );
     assert_eq!(accounts(&["plan", "--ou", "ou-ab12-66666666"], 1), ["class-7"]);
-    assert_eq!(accounts(&["plan", "--event", "events/create-succeeded.json"], 1), ["class-7"]);
-    assert_eq!(accounts(&["plan", "--event", "events/survey.json"], 1).len(), 8);
+    assert_eq!(accounts(&["plan", "--event", "../events/create-succeeded.json"], 1), ["class-7"]);
+    assert_eq!(accounts(&["plan", "--event", "../events/survey.json"], 1).len(), 8);
     // The management account is never to have anything, so nothing is missing there.
     assert_eq!(accounts(&["plan", "--account", "123456789012"], 0), ["management"]);
     assert_eq!(accounts(&["plan", "--account", "666677778888"], 1), ["class-8"]);
@@ -76,7 +76,7 @@ fn a_selection_narrows_the_plan() {
 #[test]
 fn an_event_that_asks_for_nothing_is_ignored_with_the_reason() {
     let world = Served::new(PROGRAM);
-    let ignored = world.json(&["plan", "--event", "events/create-failed.json"], 0);
+    let ignored = world.json(&["plan", "--event", "../events/create-failed.json"], 0);
     assert_eq!(ignored["outcome"], "ignored");
     assert!(ignored["reason"].as_str().unwrap().contains("FAILED"), "{ignored}");
     assert!(world.stand_in.calls().is_empty());
@@ -192,7 +192,8 @@ const OTHER: &str = r#"{ "assignments": [
 fn the_difference_of_two_tables_can_be_pasted_into_a_review() {
     let world = Served::with_drift(PROGRAM);
     let (snapshot, directory) = (world.snapshot(), tempfile::tempdir().unwrap());
-    for (name, text) in [("main.json", include_str!("../../../../assignments.json")), ("edited.json", OTHER)]
+    for (name, text) in
+        [("main.json", include_str!("../../../../examples/assignments.json")), ("edited.json", OTHER)]
     {
         std::fs::write(directory.path().join(name), text).unwrap();
     }

@@ -108,7 +108,7 @@ async fn what_aws_has_now_is_reported_with_the_rows_that_want_it_and_what_differ
     }
     let url = stand_in.start().await;
     let directory = tempfile::tempdir().unwrap();
-    let table = format!("{}/assignments.json", world::REPOSITORY);
+    let table = format!("{}/examples/assignments.json", world::REPOSITORY);
     let arguments = ["--table", &table, "--json", "report", "--html", "access.html", "--csv", "access.csv"];
     let output = assignctl(directory.path(), &url, &arguments).await;
     is(0, &output);

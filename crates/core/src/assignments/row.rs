@@ -104,6 +104,7 @@ impl RowKind for Row {
     const FIELDS: &'static [&'static str] =
         &["id", "description", "permissionSet", "group", "user", "accounts"];
     const FEWER: &'static str = "give one row for several accounts by `ous`, `names` or `tags`";
+    const EMPTY: Option<&'static str> = Some("nobody would get anything");
 
     fn read(mut fields: Fields<'_>, faults: &mut Faults) -> Option<Row> {
         let id = table::read_id(&mut fields, faults);

@@ -31,6 +31,8 @@ pub trait RowKind: Sized + Serialize {
     const FIELDS: &'static [&'static str];
     /// What to do instead of writing more rows than [`MAX_ROWS`].
     const FEWER: &'static str;
+    /// What would follow from a table without rows, if nobody can mean that: whoever acts by it refuses it.
+    const EMPTY: Option<&'static str> = None;
 
     /// What the document has besides rows; `()` for nothing.
     type Rest: Clone + Debug + Default + PartialEq + Eq;
@@ -131,6 +133,24 @@ pub fn too_large<R: RowKind>() -> Vec<Fault> {
     let remedy = format!("use fewer or shorter rows: {}", R::FEWER);
     faults.add("", format!("larger than {MAX_BYTES} bytes"), &remedy);
     faults.or(()).err().unwrap_or_default()
+}
+
+/// Refuses a table that has no rows and must have some. It can be read and written like any other. But nobody means it.
+pub fn require_rows<R: RowKind>(table: Table<R>, location: &TableLocation) -> Result<Table<R>, Vec<Fault>> {
+    let mut faults = Faults::default();
+    if let (true, Some(meaning)) = (table.rows.is_empty(), R::EMPTY) {
+        let remedy = match location {
+            TableLocation::Embedded(name) => {
+                format!("write your rows into {name} and deploy, or deploy with TableSource=dynamodb")
+            }
+            TableLocation::File(_) => "write the rows that say who gets what".to_owned(),
+            TableLocation::DynamoDb(name) => {
+                format!("fill it: `assignctl --table dynamodb:{name} table push FILE`")
+            }
+        };
+        faults.add(R::LIST, format!("is empty, so {meaning}"), &remedy);
+    }
+    faults.or(table)
 }
 
 /// Reads a table given as one item a row. A scan has no order, so the rows are ordered by id.

@@ -5,7 +5,7 @@ use crate::{
     ids::AccountId,
     reading::Fault,
     selector::{Glob, OrganizationalUnit, Selector},
-    table::{MAX_BYTES, MAX_ROWS},
+    table::{MAX_BYTES, MAX_ROWS, TableLocation},
 };
 
 fn parse(text: &[u8]) -> Result<Table<Row>, Vec<Fault>> {
@@ -256,14 +256,33 @@ fn the_published_schema_is_the_one_of_the_types() {
 }
 
 #[test]
+fn a_table_without_rows_says_what_to_do_where_it_is() {
+    let cases = [
+        (TableLocation::Embedded("assignments.json"), "into assignments.json and deploy"),
+        (TableLocation::File("table.json".into()), "write the rows"),
+        (TableLocation::DynamoDb("rules".into()), "`assignctl --table dynamodb:rules table push FILE`"),
+    ];
+    for (location, remedy) in cases {
+        let faults = table::require_rows(Table::<Row>::default(), &location).unwrap_err();
+        let [fault] = &faults[..] else { panic!("{faults:?}") };
+        assert_eq!((fault.field.as_str(), fault.row.as_ref()), ("assignments", None));
+        assert!(fault.remedy.contains(remedy), "{fault}");
+    }
+}
+
+#[test]
 fn the_schema_and_the_parser_agree() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     for (row, sound) in rows() {
         let document: serde_json::Value = serde_json::from_str(&of_row(&row)).unwrap();
         assert_eq!(validator.is_valid(&document), sound, "{row}");
     }
-    let embedded = include_bytes!("../../../../../assignments.json");
-    assert!(validator.is_valid(&serde_json::from_slice(embedded).unwrap()));
+    for table in [
+        include_str!("../../../../../assignments.json"),
+        include_str!("../../../../../examples/assignments.json"),
+    ] {
+        assert!(validator.is_valid(&serde_json::from_str(table).unwrap()));
+    }
 }
 
 /// What is written is read as the same table.
