@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from deployed import TEMPLATE, Deployed
-from state_machine import MOST_BYTES, MOST_CAUSE, MOST_EVENTS, NotInvoked, run
+from state_machine import MACHINE, MOST_BYTES, MOST_CAUSE, MOST_EVENTS, NotInvoked, Refused, other, run
 
 # The longest list of accounts in one answer of the survey.
 MOST_LISTED = 12_000
@@ -200,14 +200,16 @@ def test_an_account_that_fails_is_tried_again_after_every_other_has_had_its_turn
 
 def test_if_aws_does_not_answer_the_account_is_tried_again_at_once_and_not_without_end():
     organization = Organization(*accounts(2))
-    one, other = accounts(2)
+    one, two = accounts(2)
     organization.trouble(one, "ServiceUnavailable", "Lambda.ServiceException", "Lambda.TooManyRequestsException")
-    organization.trouble(other, *["ServiceUnavailable"] * 4)
+    organization.trouble(two, *["ServiceUnavailable"] * 3)
 
     execution = run(organization)
 
     assert execution.status == "SUCCEEDED"
-    assert execution.ensured() == [one] * 4 + [other] * 4 + [other]
+    assert execution.ensured() == [one] * 4 + [two] * 3 + [two]
+    # The others wait meanwhile.
+    assert sum(seconds for seconds in execution.waits if seconds != 60) < 60
 
 
 def test_every_error_in_a_child_leaves_the_account_to_the_next_round():
@@ -239,7 +241,7 @@ def test_a_survey_that_is_throttled_is_tried_again():
         ("InvalidConfig", 1),
         ("Sandbox.Timedout", 1),
         ("ServiceUnavailable", 5),
-        ("Lambda.TooManyRequestsException", 201),
+        ("Lambda.TooManyRequestsException", 101),
     ],
 )
 def test_a_survey_that_keeps_failing_fails_the_execution_with_its_own_error(error, surveys):
@@ -353,23 +355,151 @@ def test_the_limits_of_step_functions_hold_for_very_many_accounts(number):
     assert (execution.status, execution.error) == ("FAILED", "AssignmentsIncomplete")
     assert execution.largest() < MOST_BYTES
     assert len(execution.cause) < MOST_CAUSE
-    assert len(execution.history) <= 17 * rounds + 21
+    assert len(execution.history) <= 17 * rounds + 21 + OF_ITS_TURN
 
 
 def test_the_history_stays_within_its_limit_even_if_every_survey_waits_for_its_turn_to_the_end():
     organization = Organization(*accounts(1))
     organization.broken = set(accounts(1))
-    attempts = 200
+    attempts = 100
     organization.trouble("survey", *["Lambda.TooManyRequestsException"] * attempts)
     execution = run(organization)
 
     rounds = 2
     assert execution.states().count("MendAccounts") == rounds
-    of_a_wait = (len(execution.history) - 17 * (rounds + 1)) / attempts
+    of_a_wait = (len(execution.history) - 17 * (rounds + 1) - OF_ITS_TURN) / attempts
     survey = json.loads(Deployed({}).definition())["States"]["Survey"]
     waits = sum(retrier["MaxAttempts"] for retrier in survey["Retry"])
     most_rounds = TEMPLATE["Parameters"]["BackfillRounds"]["MaxValue"]
-    assert (most_rounds + 1) * (17 + of_a_wait * waits) < MOST_EVENTS
+    assert (most_rounds + 1) * (17 + of_a_wait * waits) + OF_SEVEN_DAYS < MOST_EVENTS
+
+
+# ------------------------------------------------------------------------------ executions that take turns
+
+# The events of an execution that looks once, sees that it is alone, and begins; and those of the longest wait.
+OF_ITS_TURN = 10
+OF_SEVEN_DAYS = 7_000
+TEST = other("test")
+OU = {"ou": "ou-ab12-55555555"}
+
+
+def line(*looks, inputs=None):
+    """Step Functions with these executions, the newest first, at one look after the other; the last one stays."""
+    looks, inputs = list(looks), inputs or {}
+
+    def answer(action, parameters):
+        if action == "describeExecution":
+            given = inputs[parameters["ExecutionArn"].rpartition(":")[2]]
+            if isinstance(given, Exception):
+                raise given
+            return {"Input": json.dumps(given)}
+        assert (parameters["StatusFilter"], parameters["MaxResults"]) == ("RUNNING", 100)
+        seen = looks.pop(0) if len(looks) > 1 else looks[0]
+        if isinstance(seen, Exception):
+            raise seen
+        return {"Executions": seen}
+
+    return answer
+
+
+def test_an_execution_begins_when_no_older_one_is_left_and_not_before():
+    older, oldest = other("older"), other("oldest")
+    turns = line([TEST, older, oldest], [TEST, older], [TEST, older], [TEST])
+
+    execution = run(Organization(), step_functions=turns)
+
+    assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "complete")
+    assert execution.waits == [60, 70, 80]
+    assert execution.states().count("Survey") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "newest", "covered"),
+    [
+        ({}, {}, True),
+        ({}, [{}, {}], True),
+        ({}, OU, False),
+        (OU, {}, True),
+        (OU, OU, True),
+        (OU, {"ou": "ou-ab12-66666666"}, False),
+    ],
+)
+def test_one_that_waits_is_covered_by_a_newest_one_for_as_many_accounts(given, newest, covered):
+    older, newer = other("older"), other("newer")
+    turns = line([newer, other("between"), TEST, older], [newer, TEST], inputs={"newer": newest})
+
+    execution = run(Organization(), given, step_functions=turns)
+
+    assert execution.status == "SUCCEEDED"
+    if covered:
+        assert execution.output == {"outcome": "covered", "by": newer["ExecutionArn"]}
+        assert (execution.payloads, execution.waits) == ([], [])
+    else:
+        assert execution.output["outcome"] == "complete"
+        assert execution.waits == [60]
+
+
+def test_the_oldest_begins_even_if_newer_ones_keep_coming():
+    """Otherwise edits that never end would keep everything from ever beginning."""
+    execution = run(Organization(), step_functions=line([other("newer"), TEST], inputs={"newer": {}}))
+
+    assert (execution.output["outcome"], execution.waits) == ("complete", [])
+
+
+def test_an_execution_that_is_not_in_the_list_yet_is_covered_by_none():
+    """The list may lag behind. What is in it can be older, and can have made its last survey."""
+    older = other("older")
+    turns = line([older], [TEST, older], [TEST], inputs={"older": {}})
+
+    execution = run(Organization(), step_functions=turns)
+
+    assert (execution.output["outcome"], execution.waits) == ("complete", [60, 70])
+
+
+def test_the_children_of_a_map_run_would_cover_nothing():
+    child = other("child", f"{MACHINE}/MendAccounts")
+    turns = line([child, TEST, other("older")], [child, TEST], inputs={"child": {"accountId": "111122223333"}})
+
+    execution = run(Organization(), step_functions=turns)
+
+    assert (execution.output["outcome"], execution.waits) == ("complete", [60])
+
+
+@pytest.mark.parametrize(
+    "look",
+    [[], Refused("AccessDeniedException"), Refused("ThrottlingException"), [other(f"n-{n}") for n in range(100)]],
+    ids=["empty", "denied", "throttled", "a-hundred-that-are-newer"],
+)
+def test_if_nobody_can_say_whose_turn_it_is_the_execution_begins(look):
+    execution = run(Organization(*accounts(2)), step_functions=line(look))
+
+    assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "complete")
+    # Nothing but the pauses before it asks again, and the one between two rounds.
+    assert sum(execution.waits) <= 60 + 60
+
+
+def test_an_execution_that_cannot_be_described_covers_nothing():
+    newer, older = other("newer"), other("older")
+    turns = line([newer, TEST, older], [newer, TEST], inputs={"newer": Refused("ThrottlingException")})
+
+    execution = run(Organization(), step_functions=turns)
+
+    assert (execution.output["outcome"], execution.waits[-1]) == ("complete", 60)
+
+
+def test_the_history_has_room_for_a_wait_of_seven_days():
+    """The longest there can be: the execution times out then, and so has the one that it waits for."""
+    newer, older = other("newer"), other("older")
+    waiting = [[newer, TEST, older]] * 20
+    history = [
+        len(run(Organization(), step_functions=line(*waiting[:looks], [newer, TEST], inputs={"newer": OU})).history)
+        for looks in (10, 20)
+    ]
+
+    timeout = json.loads(Deployed({}).definition())["TimeoutSeconds"]
+    looks = next(looks for looks in range(10_000) if sum(range(60, 60 + 10 * looks, 10)) > timeout)
+    assert looks > 300
+    assert (history[1] - history[0]) / 10 * looks < OF_SEVEN_DAYS
 
 
 # --------------------------------------------------------------------------------- with the real function

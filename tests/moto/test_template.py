@@ -96,6 +96,7 @@ def permissions(parameters):
         "BackfillMachineRole": {
             "lambda:InvokeFunction": ["BackfillFunction.Arn"],
             "states:StartExecution": [f"arn:aws:states:{in_stack}:stateMachine:{STACK}-backfill"],
+            "states:ListExecutions": [f"arn:aws:states:{in_stack}:stateMachine:{STACK}-backfill"],
             "states:DescribeExecution": children,
             "states:StopExecution": children,
             **dict.fromkeys(DELIVER_LOGS, ["*"]),

@@ -250,8 +250,9 @@ class Aws:
             "GATEWAY_PORT": str(port),
             "MINISTACK_ACCOUNT_ID": MANAGEMENT,
             "MINISTACK_REGION": REGION,
-            # A Wait of the state machine, and the pause before a retry, take no time.
-            "SFN_WAIT_SCALE": "0",
+            # A Wait of the state machine takes a fifth of a second instead of a minute, and so do the pauses before
+            # its retries.
+            "SFN_WAIT_SCALE": "0.003",
             "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",
             # The functions inherit all of these. Identity Center and Organizations are the stand-in, behind a gate
             # that asks the roles; everything else is ministack.
@@ -261,8 +262,8 @@ class Aws:
             "AWS_ENDPOINT_URL_ORGANIZATIONS": self.gate,
             "STACK_STAND_IN": self.stand_in,
             "STACK_GATE_PORT": str(gate),
-            "STACK_ORGANIZATION_ID": organization["id"],
             "STACK_TABLE": str(REPOSITORY / "examples/assignments.json"),
+            "STACK_ORGANIZATION_ID": organization["id"],
             "STACK_MANAGEMENT_ACCOUNT_ID": organization["managementAccountId"],
         }
         with self.server_log().open("ab") as output:

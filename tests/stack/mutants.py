@@ -272,6 +272,47 @@ MUTANTS = [
         "backfill.asl.yaml",
     ),
     Mutant(
+        "backfill: takes no turn",
+        "      request: { survey: true }\n      seconds: 60\n    Next: Look",
+        "      request: { survey: true }\n      seconds: 60\n    Next: Begin",
+        "test_executions_that_pile_up",
+        "backfill.asl.yaml",
+    ),
+    Mutant(
+        "backfill: nobody is covered",
+        "        Next: Newest\n    Default",
+        "        Next: WaitForTurn\n    Default",
+        "test_executions_that_pile_up",
+        "backfill.asl.yaml",
+    ),
+    Mutant(
+        "backfill: covered by itself",
+        "- Not: { Variable: $$.Execution.Id, StringEqualsPath: $.line.newest.ExecutionArn }",
+        "- Not: { Variable: $$.Execution.Id, StringEqualsPath: $.line.nobody }",
+        "test_executions_that_pile_up",
+        "backfill.asl.yaml",
+    ),
+    Mutant(
+        "backfill: may not list its executions",
+        "                  - states:ListExecutions\n",
+        "",
+        "test_executions_that_pile_up",
+    ),
+    Mutant(
+        "backfill: may not see what the newest is for",
+        "                  - states:DescribeExecution\n                  - states:StopExecution\n                Resource:\n"
+        "                  - !Sub arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
+        "execution:${AWS::StackName}-backfill:*\n",
+        "                  - states:DescribeExecution\n                  - states:StopExecution\n                Resource:\n",
+        "test_executions_that_pile_up",
+    ),
+    Mutant(
+        "backfill: an account may take all the time",
+        '          ACCOUNT_SECONDS: "120"\n',
+        "",
+        "test_an_account_of_the_backfill",
+    ),
+    Mutant(
         "dry run: for one function only",
         "DryRun: !Ref DryRun\n\n  # Log groups",
         "DryRun: false\n\n  # Log groups",

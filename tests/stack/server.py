@@ -328,18 +328,21 @@ write_log = lambda_svc._emit_lambda_logs
 
 
 def environment_with_log_format(config, code, port):
-    """ministack does not tell the program what LoggingConfig says."""
+    """ministack does not tell the program what LoggingConfig says.
+
+    And the program is built with the table of the repository, which is empty: whoever deploys writes rows into it first.
+    As if that was done, it is given a table in a file. The functions of the stack `untouched` are not."""
     logging_config = config.get("LoggingConfig") or {}
+    variables = (config.get("Environment") or {}).get("Variables") or {}
+    embedded = "ASSIGNMENTS_TABLE" not in variables and not config["FunctionName"].startswith("untouched-")
     said = {
         "AWS_LAMBDA_LOG_FORMAT": logging_config.get("LogFormat"),
         "AWS_LAMBDA_LOG_LEVEL": logging_config.get("ApplicationLogLevel"),
-    variables = (config.get("Environment") or {}).get("Variables") or {}
-    embedded = "ASSIGNMENTS_TABLE" not in variables and not config["FunctionName"].startswith("untouched-")
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(config.get("Timeout", 3)),
+        "ASSIGNMENTS_FILE": TABLE if embedded else None,
     }
     return environment_of(config, code, port) | {name: value for name, value in said.items() if value}
 
-        "ASSIGNMENTS_FILE": TABLE if embedded else None,
 
 def write_log_as(function, *rest, **more):
     """ministack writes the log whatever the role may."""
@@ -360,10 +363,13 @@ lambda_svc._emit_lambda_logs = write_log_as
 
 call_lambda = stepfunctions._call_lambda
 run_execution = stepfunctions._run_execution
+execute_task = stepfunctions._execute_task
+call_sdk = stepfunctions._invoke_aws_sdk_integration
 run_distributed_map = stepfunctions._run_distributed_map
 start_from_records = pipes._start_state_machine_from_records
 create_pipe = provisioners._RESOURCE_HANDLERS["AWS::Pipes::Pipe"]["create"]
 machine = contextvars.ContextVar("the state machine of this execution")
+context_object = contextvars.ContextVar("what $$ is for the state that runs", default=None)
 
 
 def run_execution_of(execution_arn):
@@ -383,6 +389,27 @@ def call_lambda_as(function, event):
         if "TooManyRequestsException" in (refused.cause or ""):
             raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", refused.cause) from refused
         raise
+
+
+def call_sdk_as(resource, parameters):
+    """ministack does not ask the machine's role."""
+    action = resource.rpartition(":")[2]
+    asked = {"listExecutions": "StateMachineArn", "describeExecution": "ExecutionArn"}[action]
+    action = f"states:{action[0].upper()}{action[1:]}"
+    if not role_may(machine.get()["roleArn"], "states.amazonaws.com", action, parameters[asked]):
+        raise stepfunctions._ExecutionError("Sfn.AccessDeniedException", f"the machine's role may not {action}")
+    return call_sdk(resource, parameters)
+
+
+def execute_task_in_context(state, raw_input, execution, ctx):
+    context_object.set(ctx)
+    return execute_task(state, raw_input, execution, ctx)
+
+
+def select_with_context(state, result):
+    """ministack knows no $$ in a ResultSelector."""
+    selector = state.get("ResultSelector")
+    return stepfunctions._resolve_params_obj(selector, result, context_object.get()) if selector else result
 
 
 def run_bounded_map(state, raw_input, effective, iterator, execution, ctx):
@@ -429,6 +456,9 @@ def start_from_checked_records(target, pipe, records):
 
 
 stepfunctions._call_lambda = call_lambda_as
+stepfunctions._invoke_aws_sdk_integration = call_sdk_as
+stepfunctions._execute_task = execute_task_in_context
+stepfunctions._apply_result_selector = select_with_context
 stepfunctions._run_execution = run_execution_of
 stepfunctions._run_distributed_map = run_bounded_map
 provisioners._RESOURCE_HANDLERS["AWS::Pipes::Pipe"]["create"] = pipe_with_its_template

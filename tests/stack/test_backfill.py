@@ -68,6 +68,44 @@ def test_it_fixes_one_account_at_a_time_as_BackfillConcurrency_says(aws, stack):
     assert described[0]["executionCounts"]["succeeded"] == 5
 
 
+def test_executions_that_pile_up_end_as_covered_and_the_newest_surveys_once_its_turn_has_come(aws, stack):
+    # The first is held up in its first survey, until the others are there.
+    aws.control("faults", [{"operation": "ListAccounts", "kind": {"Slow": {"millis": 6000}}, "count": 1}])
+    machine = stack.client("stepfunctions")
+    inputs = [{}, {}, EDUCATION, [{}, {}], {}]
+    arns = []
+    for given in inputs:
+        started = machine.start_execution(stateMachineArn=stack.outputs["BackfillArn"], input=json.dumps(given))
+        arns.append(started["executionArn"])
+    ended = [
+        eventually(
+            lambda arn=arn: machine.describe_execution(executionArn=arn),
+            lambda execution: execution["status"] != "RUNNING",
+            "the end of an execution",
+        )
+        for arn in arns
+    ]
+    outcomes = [output(execution)["outcome"] for execution in ended]
+    assert outcomes == ["complete", "covered", "covered", "covered", "complete"]
+    assert {output(execution)["by"] for execution in ended[1:4]} <= set(arns[2:])
+    # So an edit that started one of those that were covered is seen by the last.
+    surveys = [
+        event["timestamp"]
+        for event in machine.get_execution_history(executionArn=arns[-1], maxResults=1000)["events"]
+        if event.get("stateEnteredEventDetails", {}).get("name") == "Survey"
+    ]
+    assert surveys and min(surveys) >= ended[0]["stopDate"]
+    assert aws.assignments() == EVERYBODY
+
+
+def test_an_account_of_the_backfill_has_a_share_of_the_time_and_a_vended_one_all_of_it(stack):
+    variables = [
+        stack.client("lambda").get_function_configuration(FunctionName=stack.outputs[name])["Environment"]["Variables"]
+        for name in ("FunctionName", "BackfillFunctionName")
+    ]
+    assert [each.get("ACCOUNT_SECONDS") for each in variables] == [None, "120"]
+
+
 def test_it_fails_and_says_why_if_nothing_it_does_helps(aws, stack):
     reason = "Received a 404 status error: not found"
     aws.control("faults", [{"operation": "CreateAccountAssignment", "kind": {"FailedStatus": {"reason": reason}}}])
