@@ -535,12 +535,12 @@ def test_a_task_waits_a_little_longer_than_its_function_may_run():
         assert timeout < task["TimeoutSeconds"] <= timeout + 60
 
 
-def test_nothing_that_happens_to_one_account_ends_the_map():
 def test_one_account_has_a_small_share_of_the_time_that_a_survey_may_take():
     backfill = Deployed({}).properties("BackfillFunction")
     assert int(backfill["Environment"]["Variables"]["ACCOUNT_SECONDS"]) * 5 < backfill["Timeout"]
 
 
+def test_nothing_that_happens_to_one_account_ends_the_map():
     """moto's interpreter tolerates every failure, so the test looks at the definition."""
     map_state = json.loads(Deployed({}).definition())["States"]["MendAccounts"]
     assert map_state["ToleratedFailurePercentage"] == 100
@@ -601,6 +601,65 @@ def test_every_alarm_writes_to_the_address_that_is_given():
     silent = Deployed({})
     assert not silent.of_type("AWS::SNS::Topic")
     assert not any("AlarmActions" in alarm["Properties"] for alarm in silent.of_type("AWS::CloudWatch::Alarm").values())
+
+
+def mails(alarm, *points, minutes=600):
+    """How often this alarm writes, judged each minute as CloudWatch does.
+
+    A point is the minute that it counts for, and the minute from which it can be seen. Its value is 1.
+    """
+    properties = Deployed({}).properties(alarm)
+    assert (properties["Statistic"], properties["EvaluationPeriods"]) == ("Sum", 1)
+    compare = {"GreaterThanThreshold": int.__gt__, "GreaterThanOrEqualToThreshold": int.__ge__}
+    breaches = compare[properties["ComparisonOperator"]]
+    alarms = []
+    for now in range(minutes):
+        since = now - properties["Period"] // 60
+        value = sum(since <= at < now and seen <= now for at, seen in points)
+        alarms.append(breaches(value, properties["Threshold"]))
+    return sum(now and not before for before, now in zip([False, *alarms], alarms))
+
+
+@pytest.mark.parametrize(
+    ("alarm", "queue"),
+    [("FailedInvocationsAlarm", "FailedInvocations"), ("UndeliveredEventsAlarm", "UndeliveredEvents")],
+)
+def test_each_failure_sends_a_mail_while_the_message_of_the_one_before_lies_in_the_queue(alarm, queue):
+    properties = Deployed({}).properties(alarm)
+    # What was sent. What lies there would be an alarm that ends when somebody deletes the messages.
+    assert (properties["Namespace"], properties["MetricName"]) == ("AWS/SQS", "NumberOfMessagesSent")
+    assert properties["Dimensions"] == [{"Name": "QueueName", "Value": f"{queue}.QueueName"}]
+    assert mails(alarm, (0, 1), (60, 61), (200, 201)) == 3
+    # The first metrics of an idle queue come up to 15 minutes late.
+    assert mails(alarm, (0, 15)) == 1
+
+
+def test_a_message_that_nobody_looks_at_is_reported_before_it_is_deleted():
+    deployed = Deployed({})
+    alarm = deployed.properties("ForgottenMessagesAlarm")
+    metrics = [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+    assert {metric["MetricName"] for metric in metrics} == {"ApproximateAgeOfOldestMessage"}
+    assert {metric["Dimensions"][0]["Value"] for metric in metrics} == {
+        f"{queue}.QueueName" for queue in deployed.of_type("AWS::SQS::Queue")
+    }
+    for queue in deployed.of_type("AWS::SQS::Queue").values():
+        assert alarm["Threshold"] <= queue["Properties"]["MessageRetentionPeriod"] // 2
+
+
+def test_three_slow_failures_of_one_event_raise_the_alarm_on_errors():
+    """Each attempt takes 300 seconds, and is counted at its beginning when it has ended."""
+    assert mails("ErrorsAlarm", (0, 5), (6, 11), (13, 18)) == 1
+    # The function may serve another slow event between two attempts.
+    assert mails("ErrorsAlarm", (0, 5), (11, 16), (23, 28)) == 1
+    # Two are an account that was not ready yet.
+    assert mails("ErrorsAlarm", (0, 1), (2, 3), (300, 301)) == 0
+
+
+def test_grants_that_are_only_planned_raise_an_alarm_for_both_functions():
+    alarm = Deployed({}).properties("DryRunAlarm")
+    metrics = [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+    assert {(metric["Namespace"], metric["MetricName"]) for metric in metrics} == {("AccountAssigner", "GrantsHeldBack")}
+    assert [metric["Dimensions"][0]["Value"] for metric in metrics] == list(FUNCTIONS)
 
 
 # One Region of each kind of name, with its partition.

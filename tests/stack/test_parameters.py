@@ -51,7 +51,7 @@ def test_told_every_place_its_narrow_roles_are_enough(aws, with_every_place):
 def test_every_alarm_goes_to_the_address_that_was_given(with_every_place):
     alarms = with_every_place.client("cloudwatch").describe_alarms()["MetricAlarms"]
     topic = with_every_place.outputs["AlarmTopicArn"]
-    assert len(alarms) == 7
+    assert len(alarms) == 9
     assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
     subscriptions = with_every_place.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert [(one["Protocol"], one["Endpoint"]) for one in subscriptions] == [("email", "oncall@example.com")]
@@ -59,7 +59,7 @@ def test_every_alarm_goes_to_the_address_that_was_given(with_every_place):
 
 def test_without_an_address_no_alarm_goes_anywhere(stack):
     alarms = stack.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert len(alarms) == 7
+    assert len(alarms) == 9
     assert all(alarm["AlarmActions"] == [] for alarm in alarms)
 
 
