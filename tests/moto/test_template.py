@@ -728,7 +728,8 @@ def test_a_parameter_takes_what_is_right_and_refuses_what_would_widen_a_permissi
 
 
 def test_the_shapes_of_regions_and_instances_are_those_that_the_function_takes():
-    shapes = dict(re.findall(r'pub const (\w+): &str =\s*r"([^"]+)";', (REPOSITORY / "crates/core/src/ids.rs").read_text()))
+    ids = (REPOSITORY / "crates/core/src/ids.rs").read_text()
+    shapes = dict(re.findall(r'pub const (\w+): &str =\s*r"([^"]+)";', ids))
     digits = shapes["REGION"].replace(r"\d", "[0-9]")
     assert TEMPLATE["Parameters"]["IdentityCenterRegion"]["AllowedPattern"] == f"^$|{digits}"
     assert MOVE_ACCOUNT["Parameters"]["HomeRegion"]["AllowedPattern"] == digits
@@ -741,7 +742,8 @@ def test_the_shapes_of_regions_and_instances_are_those_that_the_function_takes()
 
 @pytest.mark.parametrize(("region", "partition"), REGIONS.items())
 def test_in_every_partition_its_own_arns_are_used_and_no_other(region, partition):
-    own = {name: value.replace("arn:aws:", f"arn:{partition}:") for name, value in DEPLOYMENTS["with every place given"].items()}
+    places = DEPLOYMENTS["with every place given"].items()
+    own = {name: value.replace("arn:aws:", f"arn:{partition}:") for name, value in places}
     stacks = [Deployed({**own, "TableSource": "dynamodb"}, region=region, partition=partition)]
     forwarded = {"HomeRegion": region, "DelegatedAdministratorId": MANAGEMENT}
     stacks.append(Deployed(forwarded, MOVE_ACCOUNT, region, partition))
@@ -773,12 +775,12 @@ def test_the_bus_takes_the_events_of_the_management_account_only_if_it_is_anothe
 
 
 def test_parameters_are_set_once_for_build_and_deploy_alike():
-    """A program for one architecture would land in a function of the other: each command that is given flags or a section
-    of its own reads another value, and `sam deploy` keeps what a stack has if it is given none."""
+    """A program for one architecture would land in a function of the other: each command that is given flags or a
+    section of its own reads another value, and `sam deploy` keeps what a stack has if it is given none."""
     config = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())["default"]
-    given = [section for section, values in config.items() if isinstance(values, dict) and "parameter_overrides" in values["parameters"]]
-    assert given == ["global"]
-    assert "Architecture=x86_64" in config["global"]["parameters"]["parameter_overrides"].split()
+    sections = {name: values["parameters"] for name, values in config.items()}
+    assert [name for name, parameters in sections.items() if "parameter_overrides" in parameters] == ["global"]
+    assert "Architecture=x86_64" in sections["global"]["parameter_overrides"].split()
 
 
 # ------------------------------------------------------------------ the second stack, for moved accounts and for the
@@ -846,7 +848,7 @@ def test_the_second_stack_sends_moves_as_the_first_one_waits_for_them(forwarding
     [
         # Nothing is in the other Regions, and the events of the home Region need no sending within one account.
         ("us-east-2", {"HomeRegion": "eu-west-1"}, "Events appear in the home Region"),
-        ("us-east-2", {"HomeRegion": "eu-west-1", "DelegatedAdministratorId": DELEGATED}, "Events appear in the home Region"),
+        ("us-east-2", {"HomeRegion": "eu-west-1", "DelegatedAdministratorId": DELEGATED}, "Events appear in the home"),
         ("us-east-1", {"HomeRegion": "us-east-1"}, "already here"),
         ("us-gov-west-1", {"HomeRegion": "us-gov-west-1"}, "already here"),
         ("eu-west-1", {"HomeRegion": "eu-west-1"}, "already here"),
@@ -858,7 +860,7 @@ def test_the_second_stack_is_refused_where_it_could_do_nothing_or_would_go_in_ci
     assert [text for text in stack.refusals if refusal in text]
 
 
-@pytest.mark.parametrize("region", [region for region in REGIONS if region not in ("eu-west-1", "ap-southeast-4", "mx-central-1")])
+@pytest.mark.parametrize("region", sorted({*REGIONS} - {"eu-west-1", "ap-southeast-4", "mx-central-1"}))
 def test_the_second_stack_is_taken_where_organizations_is_in_every_partition(region):
     home = {"us-east-1": "eu-west-1", "eusc-de-east-1": "eusc-de-east-2"}.get(region, region.replace("-1", "-2"))
     assert Deployed({"HomeRegion": home}, MOVE_ACCOUNT, region, REGIONS[region]).refusals == []

@@ -110,8 +110,8 @@ MUTANTS = [
     *(
         Mutant(
             f"baseline rule: the input of {name}",
-            f"ou: $.detail.serviceEventDetails.{name[0].lower()}{name[1:]}Status.enabledBaselineDetails.targetIdentifier",
-            f"ou: $.detail.serviceEventDetails.{name[0].lower()}{name[1:]}Status.enabledBaselineDetails.arn",
+            f"{name[0].lower()}{name[1:]}Status.enabledBaselineDetails.targetIdentifier",
+            f"{name[0].lower()}{name[1:]}Status.enabledBaselineDetails.arn",
             "test_an_ou_with_a_baseline",
         )
         for name in BASELINES
@@ -328,10 +328,76 @@ MUTANTS = [
         "delegated",
     ),
     Mutant(
+        "delegated: the bus takes nothing",
+        "events:source: [aws.controltower, aws.organizations]",
+        "events:source: [aws.ec2]",
+        "administrator_gets",
+    ),
+    Mutant(
+        "delegated: the bus takes anything",
+        "          ForAllValues:StringEquals:\n            events:source: [aws.controltower, aws.organizations]\n",
+        "",
+        "bus_takes_nothing_else",
+    ),
+    Mutant(
+        "delegated: the bus takes it from anybody",
+        'Principal: { AWS: !Sub "arn:${AWS::Partition}:iam::${ManagementAccountId}:root" }',
+        'Principal: "*"',
+        "bus_takes_nothing_else",
+    ),
+    *(
+        Mutant(
+            f"delegated: {name} is not forwarded",
+            f"            - {name}\n",
+            "",
+            f"administrator_gets and ({events})",
+            "move-account.yaml",
+        )
+        for name, events in {
+            "CreateManagedAccount": "create",
+            "RegisterOrganizationalUnit": "register",
+            "EnableBaseline": "enable",
+            "UpdateEnabledBaseline": "update",
+        }.items()
+    ),
+    Mutant(
+        "delegated: moves go by way of the home Region",
+        "            - Account: !If [HasDelegatedAdministrator, !Ref DelegatedAdministratorId, !Ref AWS::AccountId]\n"
+        "          RoleArn",
+        "            - Account: !Ref AWS::AccountId\n          RoleArn",
+        "administrator_gets_the_moves",
+        "move-account.yaml",
+    ),
+    Mutant(
+        "key: by way of another service",
+        "- sso.${Region}.*",
+        "- s3.${Region}.*",
+        "test_told_the_key",
+    ),
+    Mutant(
+        "key: of another store",
+        "kms:EncryptionContext:aws:identitystore:identitystore-arn: *identity-store",
+        "kms:EncryptionContext:aws:identitystore:identitystore-arn: *instance",
+        "test_told_the_key",
+    ),
+    Mutant(
+        "architecture: what is deployed alone",
+        "Architectures: [!Ref Architecture]",
+        "Architectures: [x86_64]",
+        "test_the_architecture",
+    ),
+    Mutant(
         "second stack: the wrong bus",
-        "Arn: !Sub arn:${AWS::Partition}:events:${HomeRegion}",
-        "Arn: !Sub arn:${AWS::Partition}:events:${AWS::Region}",
+        "- arn:${AWS::Partition}:events:${HomeRegion}",
+        "- arn:${AWS::Partition}:events:${AWS::Region}",
         "test_a_moved_account",
+        "move-account.yaml",
+    ),
+    Mutant(
+        "second stack: taken where it does nothing",
+        '      - Assert: !Or\n          - !Not [!Equals [!Ref HomeRegion, !Ref AWS::Region]]\n',
+        '      - Assert: !Or\n          - !Equals [!Ref HomeRegion, !Ref AWS::Region]\n',
+        "test_the_second_stack_is_refused",
         "move-account.yaml",
     ),
     Mutant(

@@ -58,8 +58,8 @@ def context(action, resource, principal="", **keys):
 
 
 def role_may(role_arn, service, action, *resources, keys=None):
-    """Whether `service` may assume the role, and the role may do this to every one of the resources, with these condition
-    keys."""
+    """Whether `service` may assume the role, and the role may do this to every one of the resources, with these keys
+    of conditions."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam_service._roles.get_scoped(account, None, name)
     trusted = role is not None and iam.evaluate_resource_policy(
@@ -577,8 +577,9 @@ def contexts_of_key(service, request):
     via = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
     match service:
         case "sso":
+            instance = request.get("InstanceArn")
             # ListInstances names none.
-            return {**via, f"{encryption}sso:instance-arn": request["InstanceArn"]} if "InstanceArn" in request else None
+            return {**via, f"{encryption}sso:instance-arn": instance} if instance else None
         case "identitystore":
             store = f"arn:aws:identitystore::{MANAGEMENT}:identitystore/{request['IdentityStoreId']}"
             return {**via, f"{encryption}identitystore:identitystore-arn": store}

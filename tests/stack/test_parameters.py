@@ -23,16 +23,15 @@ def for_moved_accounts(servers, deployed):
 
 @pytest.fixture(scope="session")
 def delegated(servers, template):
-    """What docs/deployment.md says for a delegated administrator: the stack in his account, and the second template twice
-    in the management account, with what samconfig.toml says. His home Region is another one than that of the others."""
+    """What docs/deployment.md says for a delegated administrator: the stack in that account, and the second template
+    twice in the management account, with what samconfig.toml says. The home Region is another than in other tests."""
     region = "eu-west-2"
     stack = servers.deploy(
         template, "delegated", region, DELEGATED, ManagementAccountId=MANAGEMENT, Schedule='""', **ELSEWHERE
     )
     second, given = REPOSITORY / "move-account.yaml", {"HomeRegion": region, "DelegatedAdministratorId": DELEGATED}
     stack.in_home_region = servers.deploy(second, "account-assigner-forward", region, environment="forward", **given)
-    # In its own Region the stack is next to the one for those who have no delegated administrator, and each of both
-    # sees what the other sees.
+    # This one is next to the stack of those who have no delegated administrator, and sees the same events.
     stack.of_moves = servers.deploy(second, "move-to-delegated", "us-east-1", environment="move-account", **given)
     return stack
 

@@ -139,6 +139,16 @@ mod tests {
                 "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78",
                 "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e7",
             ),
+            (
+                is_instance_arn,
+                "arn:aws-eusc:sso:::instance/ssoins-7223f7eef79824e1",
+                "arn:aws-:sso:::instance/ssoins-7223f7eef79824e1",
+            ),
+            (
+                is_permission_set_arn,
+                "arn:aws-iso-b:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78",
+                "arn:gcp:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78",
+            ),
             (is_permission_set_name, "Read_Only+=,.@-", "Read Only"),
             (is_permission_set_name, "a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
             (is_permission_set_name, "A1", "Ä1"),
@@ -177,6 +187,8 @@ mod tests {
             (is_dynamodb_table_name, "assignments", "a b"),
             (is_region, "eu-west-1", "eu-west"),
             (is_region, "us-gov-east-1", "EU-WEST-1"),
+            (is_region, "eusc-de-east-1", "eusc"),
+            (is_region, "us-isob-east-1", "us-isob-east-1a"),
         ];
         for (shape, good, bad) in cases {
             assert!(shape(good), "{good} should be accepted");
