@@ -277,9 +277,12 @@ fn assert_answered(payload: &Value) {
         Ok(Request::Ignore { reason, .. }) => {
             assert!(lifecycle && !reason.is_empty() && reason.len() < 4_000, "{reason}");
         }
-        Ok(Request::Survey { below }) => {
+        Ok(Request::Survey { below, after }) => {
             let fields = payload.as_object().unwrap();
-            assert!(fields.keys().all(|name| name == "survey" || name == "ou"), "an unknown field");
+            let known = ["survey", "ou", "after"];
+            assert!(fields.keys().all(|name| known.contains(&name.as_str())), "an unknown field");
+            let given = fields.get("after").and_then(Value::as_str);
+            assert_eq!(given, after.as_ref().map(|account| account.as_str()));
             assert_eq!(fields["survey"], Value::Bool(true));
             // An OU may be named by its ARN, which ends in the id.
             let given = fields.get("ou").and_then(Value::as_str);
