@@ -169,7 +169,8 @@ async fn the_sample_is_made_true_from_nothing_and_a_second_run_writes_nothing() 
     assert_eq!(report.outcome, Outcome::Ready, "{report:#?}");
     let wanted = 13;
     assert_eq!(world.enabled().len(), wanted, "{:#?}", world.enabled());
-    assert_eq!(report.counts.enabled + report.counts.present, wanted);
+    assert_eq!(report.counts.enabled, wanted, "what this instance did is said once");
+    assert_eq!(world.step().await.counts.present, wanted);
     let writes = world.writes();
     assert_eq!(writes, wanted as u64, "each was asked for once");
     assert!(world.stand_in.peak_control_operations() <= 10);
@@ -222,6 +223,81 @@ async fn exemptions_end_parameters_follow_the_table_and_drift_is_repaired_if_ask
     assert_eq!((count("ResetEnabledControl"), count("UpdateEnabledControl")), (1, 1), "{calls:?}");
     let one = &world.stand_in.enabled_controls()[0];
     assert_eq!(one.parameters.get("ExemptedPrincipalArns"), Some(&json!([])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_random_moments_it_still_ends_and_sends_nothing_twice() {
+    for seed in 0..8 {
+        let settings = Settings { seed, latency: Duration::from_millis(200), ..Settings::default() };
+        let mut world = World::with(&sample(), settings, &[]).await;
+        let mut moments = fastrand::Rng::with_seed(seed);
+        for _ in 0..12 {
+            let alive = Duration::from_millis(moments.u64(100..12_000));
+            // Dropped wherever it is, as a process that is killed.
+            _ = tokio::time::timeout(alive, world.handle(json!({ "controls": {} }))).await;
+            world.restart().await;
+            tokio::time::advance(Duration::from_secs(moments.u64(1..60))).await;
+        }
+        assert_eq!(world.run().await.outcome, Outcome::Ready, "seed {seed}");
+        let accepted = world
+            .stand_in
+            .history()
+            .iter()
+            .filter(|call| call.operation == "EnableControl" && call.status == 200)
+            .count();
+        assert_eq!((world.enabled().len(), accepted), (13, 13), "seed {seed}");
+        assert_eq!(world.stand_in.calls().get("DisableControl"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_operations_take_hardly_longer_than_control_tower_needs() {
+    let (units, each, takes, poll) = (10, 8, 60.0, Duration::from_secs(5));
+    let mut table = sample();
+    for row in table["controls"].as_array_mut().unwrap() {
+        row["ous"] = (0..units).map(|n| Value::from(format!("U{n}"))).collect();
+    }
+    let world = World::new(&table).await;
+    world.stand_in.edit(|organization| {
+        let unit = |n: usize| json!({ "id": format!("ou-ab12-a{n:07}"), "name": format!("U{n}"), "parent": "r-ab12" });
+        let more = (0..units).map(|n| serde_json::from_value(unit(n)).unwrap());
+        organization.organizational_units.extend(more.collect::<Vec<_>>());
+    });
+    let began = Instant::now();
+    while world.step().await.outcome == Outcome::Working {
+        tokio::time::advance(poll).await;
+    }
+    let least = (units as f64 * f64::from(each) / 10.0).ceil() * takes;
+    let took = began.elapsed().as_secs_f64();
+    assert_eq!(world.enabled().len(), units * each as usize);
+    assert!(took < 1.15 * least, "{took} s, and {least} s at least");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_operation_may_fail_at_times() {
+    let operations = [
+        "EnableControl",
+        "ListEnabledControls",
+        "ListControlOperations",
+        "GetEnabledControl",
+        "GetControlOperation",
+        "GetControl",
+        "ListControls",
+        "ListControlMappings",
+        "GetLandingZone",
+        "ListLandingZones",
+        "ListPoliciesForTarget",
+        "ListOrganizationalUnitsForParent",
+    ];
+    for kind in [FaultKind::Throttle, FaultKind::Internal, FaultKind::CutAfter] {
+        for operation in operations {
+            let world = World::new(&sample()).await;
+            world.stand_in.set_faults(vec![Fault::on(operation, kind.clone()).with_probability(0.3)]);
+            let report = world.run().await;
+            assert_eq!(report.outcome, Outcome::Ready, "{operation} {kind:?}: {report:#?}");
+            assert_eq!(world.enabled().len(), 13, "{operation} {kind:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,8 @@
 //! # The map of the house
 //!
 //! ```text
-//!    account-assigner (src/)                assignctl (crates/assignctl)      shells: speak to Lambda or to a person
-//!           └───────────────┬──────────────────────┘
+//!    account-assigner (src/)   control-keeper   assignctl (crates/...)        shells: speak to Lambda or to a person
+//!           └───────────────┬────────┴─────────────┘
 //!                        engine (crates/engine)       awaits: reads facts, drives work to its end
 //!                         │   │
 //!        (crates/aws)    aws  │                       the only crate below the shells that names aws_sdk_*
@@ -39,6 +39,7 @@
 //! | how facts are read, by how few calls | `engine::facts`, `engine::assignments::present` |
 //! | how names become ids, what is remembered and confirmed | `engine::assignments::resolve` |
 //! | one account from names to outcomes | `engine::assignments::ensure` |
+//! | one step towards the controls of each OU | `engine::controls`; the shell is `crates/control-keeper` |
 //! | what a verb of the command does | `assignctl`, one file a verb |
 //!
 //! # One event, one row, one grant

@@ -55,6 +55,8 @@ pub struct Item {
     pub unit: Place,
     /// Indices of the rows that want it.
     pub rows: Vec<usize>,
+    /// Whether a row names the OU. Otherwise it was only reached.
+    pub is_named: bool,
     /// The guide's name, or the last part of the ARN.
     pub name: String,
     /// As it is enabled, or as it would be.
@@ -272,6 +274,7 @@ impl<'p> Planner<'p> {
             self.plan.items.push(Item {
                 unit: *place,
                 rows: wish.rows.clone(),
+                is_named: wish.is_named,
                 name: wish.control.name().to_owned(),
                 arn: enabled.map_or(&wish.control.arn, |enabled| &enabled.control).clone(),
                 verdict,
@@ -443,6 +446,7 @@ impl<'p> Planner<'p> {
             let item = Item {
                 unit: *place,
                 rows: one.rows.clone(),
+                is_named: false,
                 name: one.control.name().to_owned(),
                 arn: above.arn.clone(),
                 verdict: Verdict::Inherited { from: one.from, reason },
@@ -467,6 +471,7 @@ impl<'p> Planner<'p> {
             self.plan.items.push(Item {
                 unit: place,
                 rows: Vec::new(),
+                is_named: false,
                 name: control.map_or(last, Control::name).to_owned(),
                 arn: enabled.arn.clone(),
                 verdict: Verdict::Extra {

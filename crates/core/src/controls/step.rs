@@ -136,7 +136,7 @@ mod tests {
 
     fn item(unit: Place, action: Action) -> Item {
         let verdict = Verdict::Due(action);
-        Item { unit, rows: vec![0], name: "C".into(), arn: "C".into(), verdict }
+        Item { unit, rows: vec![0], is_named: true, name: "C".into(), arn: "C".into(), verdict }
     }
 
     fn enable() -> Action {

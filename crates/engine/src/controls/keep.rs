@@ -11,7 +11,7 @@ use assigner_core::{
         Table,
         facts::{Enablement, Facts},
         plan::{self, Kind, Plan, Rules, Verdict},
-        report::{Mode, Report, Seen},
+        report::{Mode, Outcome, Report, Seen},
         step::{self, Next},
         tree::{Place, Tree},
         wish::{self, Unresolved},
@@ -172,7 +172,12 @@ impl Keeper {
                 mode: asked.mode,
             };
             let started = self.known.lock().started.clone();
-            return Ok(Report::of(seen, selected, |id| started.get(id).copied(), began.elapsed()));
+            let report = Report::of(seen, selected, |id| started.get(id).copied(), began.elapsed());
+            // What was done is said once: the next run finds it there.
+            if report.outcome != Outcome::Working {
+                self.known.lock().started.clear();
+            }
+            return Ok(report);
         }
     }
 
@@ -189,11 +194,12 @@ impl Keeper {
         let most = asked.limits.max_operations;
         let step = step::step(plan, tree, facts, most, selected, fastrand::usize(..));
         let mut taken = 0;
-        for queue in step.queues {
+        let mut excluded: Vec<usize> = Vec::new();
+        'units: for queue in step.queues {
             for index in queue {
                 // A write that is cut off here may have had an effect: then the next step sees it. But none is begun late.
                 if taken >= step.room || Instant::now() + LONGEST_WRITE > asked.until {
-                    return taken;
+                    break 'units;
                 }
                 let Verdict::Due(action) = plan.items[index].verdict.clone() else { continue };
                 let kind = action.kind();
@@ -217,6 +223,17 @@ impl Keeper {
                 };
                 tracing::warn!(%error, control = plan.items[index].name, "Control Tower did not accept a write");
                 let refused = step::refused(&error, kind);
+                // The control and the OU exist, so Control Tower does not govern the OU.
+                if error.cause == Cause::NotFound && !plan.items[index].is_named {
+                    let item = &plan.items[index];
+                    plan.notes.push(format!(
+                        "{} is left out on {}: {error}",
+                        item.name,
+                        tree.path(item.unit)
+                    ));
+                    excluded.push(index);
+                    break;
+                }
                 plan.items[index].verdict = match error.cause {
                     Cause::Invalid if self.has(plan, index, tree).await => Verdict::Held {
                         reason: "somebody else has enabled it meanwhile".to_owned(),
@@ -234,6 +251,8 @@ impl Keeper {
                 }
             }
         }
+        excluded.sort_unstable();
+        excluded.into_iter().rev().for_each(|index| _ = plan.items.remove(index));
         taken
     }
 
