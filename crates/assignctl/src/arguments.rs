@@ -9,6 +9,8 @@ use assigner_core::{
 };
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 
+use crate::permissions;
+
 /// Who gets which access to which AWS account, and why.
 ///
 /// Reads the table that the function account-assigner reads, and the organization as it is: checks, plans,
@@ -65,6 +67,9 @@ pub enum Verb {
     Doctor(Doctor),
     /// The access matrix for auditors: accounts by permission sets
     Report(Report),
+    /// From what is used in AWS to a permission set that allows no more
+    #[command(subcommand)]
+    PermissionSet(permissions::arguments::PermissionSet),
     /// Prints the completions of a shell
     Completions { shell: clap_complete::Shell },
     /// Writes the manual pages into a directory
@@ -267,7 +272,7 @@ fn organizational_unit(text: &str) -> Result<OrganizationalUnit, String> {
     OrganizationalUnit::parse(text).map_err(|(problem, right)| format!("it {problem}; {right}"))
 }
 
-fn account(text: &str) -> Result<AccountId, &'static str> {
+pub fn account(text: &str) -> Result<AccountId, &'static str> {
     AccountId::parse(text).ok_or("an account id has 12 digits")
 }
 

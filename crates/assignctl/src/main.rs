@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `arguments` | what is typed |
 //! | `assignments` | a file for each verb: plan, apply, snapshot, report; what they show |
+//! | `permissions` | a file for each verb of `permission-set` |
 //! | `table` | check, push and pull, for any kind of row |
 //! | `doctor` | can this identity do the job? |
 //! | `session`, `facts`, `files`, `terminal` | what the verbs share: the table, the facts, files, the person |
@@ -18,6 +19,7 @@ mod doctor;
 mod exit;
 mod facts;
 mod files;
+mod permissions;
 mod session;
 mod style;
 mod table;
@@ -55,6 +57,7 @@ async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,
         Verb::Report(arguments) => assignments::report::run(session, arguments).await,
+        Verb::PermissionSet(arguments) => permissions::run(session, arguments),
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "assignctl", &mut text);

@@ -10,6 +10,7 @@
 
 mod apply;
 mod check;
+mod permission_set;
 mod pictures;
 mod plan;
 mod report;
