@@ -1,16 +1,16 @@
 //! The control endpoints under `/stand-in/`: plain JSON for people with curl and for tests in other
 //! languages. Never signed, and no part of AWS.
 
-use crate::{Assignment, Call, Creation, EnabledControl, Fault, Organization, StandIn};
+use crate::{Access, Assignment, Call, Creation, EnabledControl, Fault, Organization, StandIn};
 use axum::extract::{Json, State};
 use axum::http::StatusCode;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Reply = Result<StatusCode, (StatusCode, Json<Value>)>;
 
-pub(crate) fn routes() -> [(&'static str, MethodRouter<StandIn>); 8] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<StandIn>); 9] {
     [
         ("/stand-in/assignments", get(assignments)),
         ("/stand-in/calls", get(calls)),
@@ -19,6 +19,7 @@ pub(crate) fn routes() -> [(&'static str, MethodRouter<StandIn>); 8] {
         ("/stand-in/controls", get(controls)),
         ("/stand-in/faults", post(set_faults)),
         ("/stand-in/reset", post(reset)),
+        ("/stand-in/access", put(put_access)),
         ("/stand-in/organization", get(organization).put(put_organization)),
     ]
 }
@@ -59,6 +60,11 @@ async fn organization(State(stand_in): State<StandIn>) -> Json<Organization> {
 
 async fn put_organization(State(stand_in): State<StandIn>, Json(organization): Json<Organization>) -> Reply {
     accept(organization.faults(), || stand_in.edit(|current| *current = organization))
+}
+
+async fn put_access(State(stand_in): State<StandIn>, Json(access): Json<Access>) -> StatusCode {
+    stand_in.set_access(access);
+    StatusCode::NO_CONTENT
 }
 
 fn accept(problems: Vec<String>, change: impl FnOnce()) -> Reply {

@@ -1,5 +1,7 @@
 //! A stand-in for the AWS services that account assignments and controls need: IAM Identity Center, its Identity
-//! Store, AWS Organizations, AWS Control Tower and its Control Catalog. For tests and development only; it must never reach a deployment.
+//! Store, AWS Organizations, AWS Control Tower and its Control Catalog; and for what permission sets from real use
+//! need of IAM, STS, CloudTrail and IAM Access Analyzer. For tests and development only; it must never reach a
+//! deployment.
 //!
 //! It is stricter than AWS if AWS is unclear: identifiers must match their documented patterns, unknown
 //! members are refused, quotas hold to the request, and nothing is assigned at once. It never verifies a
@@ -8,6 +10,7 @@
 //!
 //! ```text
 //! wire (HTTP, in process) ─► state ─► services::find        which operation a request names
+//! forms (XML, REST) ─► state          access                roles, their use, sessions and jobs
 //! control (/stand-in/...) ─► state    fault                 what goes wrong with it, on order
 //!                                     services/*            what the operation does ─► ledger (assignments)
 //!                                                                                   ─► enablement (controls)
@@ -18,9 +21,11 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod control;
 mod enablement;
 mod fault;
+mod forms;
 mod identifier;
 pub mod lambda;
 mod landing_zone;
@@ -30,6 +35,7 @@ mod state;
 mod wire;
 mod world;
 
+pub use access::Access;
 pub use enablement::{EnabledControl, EnablementStatus, OperationType, Parameters};
 pub use fault::{Fault, FaultKind};
 pub use landing_zone::{Control, LandingZone, LandingZoneStatus};
@@ -127,8 +133,9 @@ impl StandIn {
     }
 
     pub fn router(&self) -> Router {
-        let router =
-            Router::new().route("/", post(wire::aws_json)).route("/{operation}", post(wire::rest_json));
+        let router = forms::routes()
+            .route("/", post(wire::aws_json))
+            .route("/{operation}", post(wire::rest_json));
         let router =
             control::routes().into_iter().fold(router, |router, (path, method)| router.route(path, method));
         router.layer(DefaultBodyLimit::disable()).with_state(self.clone())
@@ -261,6 +268,11 @@ impl StandIn {
 
     pub fn organization(&self) -> Organization {
         self.state().world.organization.clone()
+    }
+
+    /// Replaces what is known of roles and their use, and forgets sessions and jobs.
+    pub fn set_access(&self, document: Access) {
+        self.state().access = access::AccessState { document, ..Default::default() };
     }
 
     /// Returns the most creations that were in progress at once.

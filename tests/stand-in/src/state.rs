@@ -2,6 +2,7 @@
 //! operation. Never waits: it returns how long the answer should take.
 
 use crate::Settings;
+use crate::access::{AccessState, allows};
 use crate::enablement::Enablement;
 use crate::fault::{Disturbance, Failure, Faults};
 use crate::ledger::Ledger;
@@ -46,6 +47,7 @@ pub(crate) struct State {
     pub(crate) enablement: Enablement,
     pub(crate) faults: Faults,
     pub(crate) rng: Rng,
+    pub(crate) access: AccessState,
     pub(crate) calls: BTreeMap<String, u64>,
     pub(crate) history: Vec<Call>,
     /// Of the services that have a quota, by signing name.
@@ -62,6 +64,7 @@ impl State {
             enablement: Enablement::default(),
             faults: Faults::default(),
             rng: Rng::with_seed(settings.seed),
+            access: AccessState::default(),
             settings,
             calls: BTreeMap::new(),
             history: Vec::new(),
@@ -71,8 +74,7 @@ impl State {
         }
     }
 
-    pub(crate) fn receive(&mut self, headers: &HeaderMap, body: &[u8]) -> Exchange {
-        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    pub(crate) fn receive(&mut self, target: &str, headers: &HeaderMap, body: &[u8]) -> Exchange {
         self.exchange(services::find(target), target, headers, serde_json::from_slice(body))
     }
 
@@ -113,7 +115,7 @@ impl State {
         let mut delay = self.settings.latency;
         let name = operation.as_ref().map_or(target, |(_, operation)| operation.name).to_owned();
         let outcome = operation.map_err(Failure::from).and_then(|(service, operation)| {
-            self.admit(service, headers, at)?;
+            self.admit(service, operation.name, headers, at)?;
             let body =
                 body.map_err(|fault| Refusal::new(400, "SerializationException", fault.to_string()))?;
             let Disturbance { before, cut_after, delay: slowness, staleness } =
@@ -138,11 +140,46 @@ impl State {
         Exchange { request_id: self.uuid(), outcome, delay }
     }
 
-    fn admit(&mut self, service: &Service, headers: &HeaderMap, at: Instant) -> Result<(), Refusal> {
+    fn admit(
+        &mut self,
+        service: &Service,
+        operation: &str,
+        headers: &HeaderMap,
+        at: Instant,
+    ) -> Result<(), Refusal> {
         let within_quota = (service.requests_per_second)(&self.settings)
             .is_none_or(|quota| self.paces.entry(service.signing_name).or_default().admits(at, quota));
         service.authorize(headers, &self.world.organization.region)?;
+        self.require_session(service, operation, headers)?;
         if within_quota { Ok(()) } else { Err(service.refuse(Problem::Throttled, "Rate exceeded")) }
+    }
+
+    /// Notes who asks. A session may do what its inline policy allows, and nothing else.
+    fn require_session(
+        &mut self,
+        service: &Service,
+        operation: &str,
+        headers: &HeaderMap,
+    ) -> Result<(), Refusal> {
+        let (caller, region) = services::caller(headers);
+        let denied = self.access.sessions.get(&caller).is_some_and(|session| {
+            let action = format!("{}:{operation}", service.signing_name);
+            action != "sts:GetCallerIdentity" && !allows(&session.policy, &action)
+        });
+        (self.access.caller, self.access.region) = (caller, region);
+        if !denied {
+            return Ok(());
+        }
+        let what = format!("is not authorized to perform: {}:{operation}", service.signing_name);
+        Err(service.refuse(Problem::AccessDenied, format!("User: jane@example.com {what}")))
+    }
+
+    /// Returns the account whose session asks; the management account if it is none.
+    pub(crate) fn account_of_caller(&self) -> String {
+        match self.access.sessions.get(&self.access.caller) {
+            Some(session) => session.account.clone(),
+            None => self.world.organization.management_account_id.clone(),
+        }
     }
 
     /// Returns the most requests to the service that came within one second, the refused ones too.

@@ -22,7 +22,13 @@ use std::time::Duration;
 use tower::ServiceExt;
 
 pub(crate) async fn aws_json(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {
-    let exchange = stand_in.state().receive(&headers, &body);
+    let form =
+        headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form"));
+    if form {
+        return crate::forms::query(&stand_in, &headers, &body).await;
+    }
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let exchange = stand_in.state().receive(target, &headers, &body);
     tokio::time::sleep(exchange.delay).await;
     exchange.into_response()
 }

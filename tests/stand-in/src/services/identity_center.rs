@@ -4,6 +4,7 @@
 use crate::fault::Fate;
 use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
 use crate::ledger::{AcceptedCreation, Assignment, CreationStatus, Ending};
+use crate::services::permission_sets;
 use crate::services::{
     Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members, usual_error,
 };
@@ -25,22 +26,30 @@ pub(crate) static SERVICE: Service = Service {
             "DescribeAccountAssignmentCreationStatus",
             describe_account_assignment_creation_status,
         ),
-        Operation::single("DescribePermissionSet", describe_permission_set),
+        Operation::single("DescribePermissionSet", permission_sets::describe_permission_set),
+        Operation::single("GetInlinePolicyForPermissionSet", permission_sets::get_inline_policy),
+        Operation::single(
+            "GetPermissionsBoundaryForPermissionSet",
+            permission_sets::get_permissions_boundary,
+        ),
         Operation::paged("ListAccountAssignmentCreationStatus", 100, list_account_assignment_creation_status),
         Operation::paged("ListAccountAssignments", 100, list_account_assignments),
         Operation::paged("ListAccountAssignmentsForPrincipal", 100, list_account_assignments_for_principal),
+        Operation::paged("ListAccountsForProvisionedPermissionSet", 100, permission_sets::list_accounts),
         Operation::paged(
-            "ListAccountsForProvisionedPermissionSet",
+            "ListCustomerManagedPolicyReferencesInPermissionSet",
             100,
-            list_accounts_for_provisioned_permission_set,
+            permission_sets::list_customer_managed_policies,
         ),
         Operation::paged("ListInstances", 100, list_instances),
+        Operation::paged("ListManagedPoliciesInPermissionSet", 100, permission_sets::list_managed_policies),
         Operation::paged("ListPermissionSets", 100, list_permission_sets),
         Operation::paged(
             "ListPermissionSetsProvisionedToAccount",
             100,
             list_permission_sets_provisioned_to_account,
         ),
+        Operation::paged("ListTagsForResource", 100, permission_sets::list_tags_for_resource),
     ],
 };
 
@@ -258,29 +267,9 @@ fn account_assignment(assignment: &Assignment) -> Value {
 
 #[derive(PartialEq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum ProvisioningStatus {
+pub(super) enum ProvisioningStatus {
     LatestPermissionSetProvisioned,
     LatestPermissionSetNotProvisioned,
-}
-
-fn list_accounts_for_provisioned_permission_set(state: &mut State, request: &Request) -> Answer {
-    let members = members!(request {
-        instance_arn: InstanceArn,
-        permission_set_arn: PermissionSetArn,
-        provisioning_status: Option<ProvisioningStatus>,
-    });
-    require_instance(state, request, &members.instance_arn)?;
-    require_permission_set(state, request, &members.permission_set_arn)?;
-    let outdated_only =
-        members.provisioning_status == Some(ProvisioningStatus::LatestPermissionSetNotProvisioned);
-    let mut accounts: Vec<&str> = state
-        .ledger
-        .of_permission_set(&members.permission_set_arn, request.at, request.staleness)
-        .filter(|_| !outdated_only)
-        .map(|assignment| assignment.account.as_str())
-        .collect();
-    accounts.dedup();
-    request.page("AccountIds", accounts, Value::from)
 }
 
 fn list_permission_sets_provisioned_to_account(state: &mut State, request: &Request) -> Answer {
@@ -322,20 +311,11 @@ fn list_permission_sets(state: &mut State, request: &Request) -> Answer {
     request.page("PermissionSets", &state.world.organization.permission_sets, |set| json!(set.arn))
 }
 
-fn describe_permission_set(state: &mut State, request: &Request) -> Answer {
-    let members = members!(request { instance_arn: InstanceArn, permission_set_arn: PermissionSetArn });
-    require_instance(state, request, &members.instance_arn)?;
-    let arn = &*members.permission_set_arn;
-    require_permission_set(state, request, arn)?;
-    let name = state.world.permission_set(arn).map(|set| &set.name);
-    Ok(json!({ "PermissionSet": { "Name": name, "PermissionSetArn": arn, "SessionDuration": "PT1H" } }))
-}
-
-fn require_instance(state: &State, request: &Request, arn: &str) -> Result<(), Refusal> {
+pub(super) fn require_instance(state: &State, request: &Request, arn: &str) -> Result<(), Refusal> {
     require(state.world.organization.instance_arn == arn, request, "instance", arn)
 }
 
-fn require_permission_set(state: &State, request: &Request, arn: &str) -> Result<(), Refusal> {
+pub(super) fn require_permission_set(state: &State, request: &Request, arn: &str) -> Result<(), Refusal> {
     require(state.world.permission_set(arn).is_some(), request, "permission set", arn)
 }
 

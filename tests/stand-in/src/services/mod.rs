@@ -3,12 +3,17 @@
 //!
 //! A new service is a file with a `SERVICE`, its `mod` here, and its line in [`ALL`].
 
+mod access_analyzer;
+mod cloudtrail;
 pub(crate) mod control_catalog;
 pub(crate) mod control_tower;
+mod iam;
 pub(crate) mod identity_center;
 mod identity_store;
 mod organizations;
+mod permission_sets;
 mod request;
+mod sts;
 
 pub(crate) use request::{Answer, Operation, Problem, Refusal, Request, members};
 
@@ -17,11 +22,15 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 pub(crate) static ALL: &[&Service] = &[
     // A line each: two changes that add a service then add different lines.
+    &access_analyzer::SERVICE,
+    &cloudtrail::SERVICE,
     &control_catalog::SERVICE,
     &control_tower::SERVICE,
+    &iam::SERVICE,
     &identity_center::SERVICE,
     &identity_store::SERVICE,
     &organizations::SERVICE,
+    &sts::SERVICE,
 ];
 
 pub(crate) struct Service {
@@ -46,7 +55,7 @@ enum SignedIn {
 
 /// Returns the service and the operation that an `X-Amz-Target` names.
 pub(crate) fn find(target: &str) -> Result<(&'static Service, &'static Operation), Refusal> {
-    let (prefix, name) = target.split_once('.').unwrap_or_default();
+    let (prefix, name) = target.rsplit_once('.').unwrap_or_default();
     let service = ALL.iter().find(|service| service.target_prefix == prefix);
     service
         .and_then(|&service| Some((service, service.operations.iter().find(|one| one.name == name)?)))
@@ -78,6 +87,14 @@ fn path_of(name: &str) -> String {
 /// Whether any service has an operation of this name.
 pub(crate) fn knows(operation: &str) -> bool {
     ALL.iter().flat_map(|service| service.operations).any(|one| one.name == operation)
+}
+
+/// Returns the access key that signed a request, and the Region for which.
+pub(crate) fn caller(headers: &HeaderMap) -> (String, String) {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let credential = authorization.split_once("Credential=").map_or("", |(_, rest)| rest);
+    let mut parts = credential.split('/').map(str::to_owned);
+    (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default())
 }
 
 /// Returns the error of most services. One that differs has a function of its own.

@@ -1,0 +1,188 @@
+//! The operations of AWS IAM that permission sets need: roles, policies and last-accessed data. Each answers for the
+//! account of the session that asks.
+
+use crate::access::{Report, Role, iso8601};
+use crate::services::sts::query_error;
+use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members};
+use crate::state::State;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) static SERVICE: Service = Service {
+    target_prefix: "IAM20100508",
+    signing_name: "iam",
+    signed_in: SignedIn::AnyRegion,
+    requests_per_second: |_| None,
+    error: query_error,
+    operations: &[
+        Operation::single("GenerateServiceLastAccessedDetails", generate_service_last_accessed_details),
+        Operation::single("GetPolicy", get_policy),
+        Operation::single("GetPolicyVersion", get_policy_version),
+        Operation::single("GetServiceLastAccessedDetails", get_service_last_accessed_details),
+        Operation::single("ListRoles", list_roles),
+    ],
+};
+
+/// Returns the page that begins at `marker`, as IAM's lists have it.
+fn page(state: &State, member: &str, items: Vec<Value>, marker: Option<&str>) -> Value {
+    let from = marker.and_then(|marker| marker.parse().ok()).unwrap_or(0).min(items.len());
+    let to = (from + state.settings.page_size).min(items.len());
+    let mut answer = json!({ member: items[from..to], "IsTruncated": to < items.len() });
+    if to < items.len() {
+        answer["Marker"] = json!(to.to_string());
+    }
+    answer
+}
+
+fn list_roles(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        path_prefix: Option<String>,
+        marker: Option<String>,
+        #[serde(rename = "MaxItems")]
+        _max_items: Option<String>,
+    });
+    let account = state.account_of_caller();
+    let prefix = members.path_prefix.unwrap_or_else(|| "/".to_owned());
+    let found = state.access.document.accounts.get(&account);
+    let roles = found.map(|found| found.roles.as_slice()).unwrap_or_default();
+    let roles = roles.iter().filter(|role| role.path.starts_with(&prefix)).map(|role| {
+        json!({
+            "Path": role.path,
+            "RoleName": role.name,
+            "RoleId": "AROAEXAMPLEEXAMPLE",
+            "Arn": role.arn(&account),
+            "CreateDate": "2026-01-01T00:00:00Z",
+        })
+    });
+    Ok(page(state, "Roles", roles.collect(), members.marker.as_deref()))
+}
+
+fn document(state: &State, request: &Request, arn: &str) -> Result<Value, Refusal> {
+    let missing = || request.missing(format_args!("the policy {arn}"));
+    if arn.starts_with("arn:aws:iam::aws:policy/") {
+        return state.access.document.policies.get(arn).cloned().ok_or_else(missing);
+    }
+    let account = state.account_of_caller();
+    let name = arn.strip_prefix(&format!("arn:aws:iam::{account}:policy")).ok_or_else(missing)?;
+    let found = state.access.document.accounts.get(&account).and_then(|found| found.policies.get(name));
+    found.cloned().ok_or_else(missing)
+}
+
+fn get_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { policy_arn: String });
+    document(state, request, &members.policy_arn)?;
+    Ok(json!({ "Policy": { "Arn": members.policy_arn, "DefaultVersionId": "v3" } }))
+}
+
+fn get_policy_version(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { policy_arn: String, version_id: String });
+    let document = document(state, request, &members.policy_arn)?;
+    if members.version_id != "v3" {
+        return Err(request.missing(format_args!("the version {}", members.version_id)));
+    }
+    // IAM's documents are URL-encoded, as RFC 3986 says.
+    let encoded: String = document
+        .to_string()
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    Ok(json!({ "PolicyVersion": { "Document": encoded, "VersionId": "v3", "IsDefaultVersion": true } }))
+}
+
+fn generate_service_last_accessed_details(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { arn: String, granularity: Option<String> });
+    let account = state.account_of_caller();
+    if state.access.role(&account, &members.arn).is_none() {
+        return Err(request.missing(format_args!("{}", members.arn)));
+    }
+    let report = Report {
+        id: state.uuid(),
+        caller: state.access.caller.clone(),
+        account,
+        role: members.arn,
+        by_action: members.granularity.as_deref() == Some("ACTION_LEVEL"),
+        asked_at: request.at,
+        settles_at: request.at + Duration::from_millis(state.access.document.job_millis),
+    };
+    let id = report.id.clone();
+    state.access.reports.push(report);
+    Ok(json!({ "JobId": id }))
+}
+
+fn get_service_last_accessed_details(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        job_id: String,
+        marker: Option<String>,
+        #[serde(rename = "MaxItems")]
+        _max_items: Option<String>,
+    });
+    let caller = &state.access.caller;
+    let report = state.access.reports.iter().find(|report| report.id == members.job_id);
+    let report = report.ok_or_else(|| request.missing(format_args!("the job {}", members.job_id)))?.clone();
+    if report.caller != *caller {
+        return Err(request.refuse(Problem::AccessDenied, "only the session that asked gets the answer"));
+    }
+    let asked_at = iso8601(state.epoch_seconds(report.asked_at));
+    let head = json!({
+        "JobId": report.id,
+        "JobType": if report.by_action { "ACTION_LEVEL" } else { "SERVICE_LEVEL" },
+        "JobCreationDate": asked_at,
+    });
+    let merged = |mut head: Value, rest: Value| {
+        if let (Some(head), Value::Object(rest)) = (head.as_object_mut(), rest) {
+            head.extend(rest);
+        }
+        head
+    };
+    if request.at < report.settles_at {
+        return Ok(merged(
+            head,
+            json!({ "JobStatus": "IN_PROGRESS", "JobCompletionDate": asked_at, "ServicesLastAccessed": [] }),
+        ));
+    }
+    let now = state.epoch_seconds(request.at);
+    let role = state.access.role(&report.account, &report.role).cloned().unwrap_or_default();
+    let services = services(&role, report.by_action, now);
+    let page = page(state, "ServicesLastAccessed", services, members.marker.as_deref());
+    let head = merged(head, json!({ "JobStatus": "COMPLETED", "JobCompletionDate": iso8601(now) }));
+    Ok(merged(head, page))
+}
+
+fn services(role: &Role, by_action: bool, now: f64) -> Vec<Value> {
+    let ago = |days: u64| iso8601(now - days as f64 * 86_400.0);
+    let mut services: BTreeMap<&str, Value> = BTreeMap::new();
+    for (name, days) in &role.services {
+        let mut service = json!({
+            "ServiceName": format!("The service {name}"),
+            "ServiceNamespace": name,
+            "TotalAuthenticatedEntities": u8::from(days.is_some()),
+        });
+        if let Some(days) = days {
+            service["LastAuthenticated"] = json!(ago(*days));
+            // With the name of the role's session, as AWS has it.
+            service["LastAuthenticatedEntity"] = json!("arn:aws:iam::111122223333:role/jane@example.com");
+            service["LastAuthenticatedRegion"] = json!("eu-west-1");
+        }
+        services.insert(name, service);
+    }
+    for (action, days) in role.tracked.iter().filter(|_| by_action) {
+        let Some((service, name)) = action.split_once(':') else { continue };
+        let mut tracked = json!({ "ActionName": name });
+        if let Some(days) = days {
+            tracked["LastAccessedTime"] = json!(ago(*days));
+            tracked["LastAccessedEntity"] = json!("arn:aws:iam::111122223333:role/jane@example.com");
+            tracked["LastAccessedRegion"] = json!("eu-west-1");
+        }
+        if let Some(service) = services.get_mut(service).and_then(Value::as_object_mut) {
+            let list = service.entry("TrackedActionsLastAccessed").or_insert_with(|| json!([]));
+            list.as_array_mut().map(|list| list.push(tracked)).unwrap_or_default();
+        }
+    }
+    services.into_values().collect()
+}
