@@ -57,7 +57,7 @@ async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,
         Verb::Report(arguments) => assignments::report::run(session, arguments).await,
-        Verb::PermissionSet(arguments) => permissions::run(session, arguments),
+        Verb::PermissionSet(arguments) => permissions::run(session, arguments).await,
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "assignctl", &mut text);

@@ -12,6 +12,7 @@
 //! | [`organizations`] | accounts, OUs, tags |
 //! | [`identity_center`] | the instance, permission sets, assignments, groups and users |
 //! | `control_tower`, `control_catalog` | controls, behind the feature `controls` |
+//! | `permissions` | sessions in accounts, and what permission sets from real use ask there; a feature |
 //! | [`dynamodb`] | a table's items, and writing them all or not at all |
 
 pub mod calls;
@@ -25,3 +26,5 @@ pub mod http;
 pub mod identity_center;
 pub mod organizations;
 pub mod pace;
+#[cfg(feature = "permissions")]
+pub mod permissions;

@@ -157,6 +157,15 @@ impl Organizations {
         }
     }
 
+    /// Returns the names of all accounts, whatever their state.
+    #[cfg(feature = "permissions")]
+    pub async fn account_names(&self) -> Result<BTreeMap<AccountId, String>, CallError> {
+        let named = |account: types::Account| {
+            Some((AccountId::parse(account.id()?)?, account.name().unwrap_or_default().to_owned()))
+        };
+        Ok(self.list_accounts().await?.into_iter().filter_map(named).collect())
+    }
+
     pub async fn management_account(&self) -> Result<String, CallError> {
         const OPERATION: &str = "organizations:DescribeOrganization";
         let call = self.client.describe_organization();

@@ -29,7 +29,7 @@
 //! | which controls an OU shall have, and every fault of the table | [`controls::row`], [`controls::apart`], [`controls::wish`] |
 //! | what has to be done about each OU and control | [`controls::plan`], and what may be sent now in [`controls::step`] |
 //! | which payload means what to `control-keeper`, and its answer | [`controls::event`], [`controls::report`] |
-//! | what a permission set needs from real use | [`permissions`], a room for each rule |
+//! | what a permission set needs from real use | [`permissions`], a room for each rule; read by `engine::permissions` |
 //! | what is asked of AWS next, and when; polls, retries, adoption | [`work`], driven by `engine::drive` |
 //! | what became of a grant, and the function's answer | [`outcome`], [`assignments::report`] |
 //! | shapes of identifiers | [`ids`] |

@@ -13,6 +13,7 @@
 //! | [`drive`] | work: calls, answers, deadline, observer |
 //! | [`assignments`] | one account's grants, and who has what |
 //! | `controls` | one step towards the controls of each OU, behind the feature `controls` |
+//! | `permissions` | what a permission set is used for; a feature |
 //! | [`error`] | what ends an invocation or a verb |
 
 pub mod assignments;
@@ -23,6 +24,8 @@ pub mod drive;
 pub mod error;
 pub mod facts;
 pub mod files;
+#[cfg(feature = "permissions")]
+pub mod permissions;
 pub mod sdk;
 pub mod settings;
 pub mod source;

@@ -318,7 +318,10 @@ mod tests {
             Quotas { service_control_policies: 10, resource_control_policies: 5, declarative_policies: 10 };
         let limits = crate::controls::Limits { max_operations: 10, repair: false, retry_now: false, quotas };
         let table = TableLocation::Embedded(EMBEDDED_CONTROLS);
-        assert_eq!(read(&[]), Ok(ControlSettings { table, limits, dry_run: false, network: Network::default() }));
+        assert_eq!(
+            read(&[]),
+            Ok(ControlSettings { table, limits, dry_run: false, network: Network::default() })
+        );
         let quotas =
             Quotas { service_control_policies: 5, resource_control_policies: 6, declarative_policies: 7 };
         let limits = crate::controls::Limits { max_operations: 3, repair: true, retry_now: false, quotas };
@@ -332,7 +335,10 @@ mod tests {
             ("MAX_RCPS_PER_OU", "6"),
             ("MAX_DECLARATIVE_POLICIES_PER_OU", "7"),
         ];
-        assert_eq!(read(&set), Ok(ControlSettings { table, limits, dry_run: true, network: Network::default() }));
+        assert_eq!(
+            read(&set),
+            Ok(ControlSettings { table, limits, dry_run: true, network: Network::default() })
+        );
         let bad = [("CONTROLS_TABLE", "a/b"), ("MAX_CONTROL_OPERATIONS", "0"), ("REPAIR", "yes")];
         let faults = read(&bad).unwrap_err();
         assert_eq!(faults.len(), bad.len(), "{faults:#?}");

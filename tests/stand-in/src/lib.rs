@@ -133,9 +133,8 @@ impl StandIn {
     }
 
     pub fn router(&self) -> Router {
-        let router = forms::routes()
-            .route("/", post(wire::aws_json))
-            .route("/{operation}", post(wire::rest_json));
+        let router =
+            forms::routes().route("/", post(wire::aws_json)).route("/{operation}", post(wire::rest_json));
         let router =
             control::routes().into_iter().fold(router, |router, (path, method)| router.route(path, method));
         router.layer(DefaultBodyLimit::disable()).with_state(self.clone())

@@ -3,14 +3,51 @@
 use std::path::PathBuf;
 
 use assigner_core::ids::AccountId;
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::arguments::account;
 
 #[derive(Debug, Subcommand)]
 pub enum PermissionSet {
+    /// Reads what the roles of a set did, in every account that has it
+    Usage(Usage),
     /// Drafts the policy that allows what was used, offline
     Draft(Draft),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl permission-set usage PowerUserAccess --output poweruser.usage.json
+  assignctl permission-set usage PowerUserAccess --source last-accessed --days 30 --output poweruser.usage.json
+
+In each account a role is assumed, and its session narrowed to what is read. Policy generations of the last seven days
+are taken instead of new ones.
+
+Exit status: 0 every account was read, 1 a source failed in an account; the file is written all the same.")]
+pub struct Usage {
+    /// The permission set: its name or its ARN.
+    pub set: String,
+    /// How far to look back, 1 to 90.
+    #[arg(long, value_name = "NUMBER", default_value = "90", value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub days: u32,
+    /// Asks this source alone; without it, both.
+    #[arg(long, value_enum)]
+    pub source: Option<SourceName>,
+    /// The role that is assumed in the accounts of the set.
+    #[arg(long, value_name = "NAME", default_value = "AWSControlTowerExecution")]
+    pub role: String,
+    /// Writes the usage file.
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SourceName {
+    /// Policy generations of IAM Access Analyzer, from CloudTrail's log
+    Generated,
+    /// IAM's last-accessed data
+    LastAccessed,
 }
 
 #[derive(Debug, Args)]
@@ -26,7 +63,7 @@ is listed as a gap; add what is needed to the keep file:
 
 Exit status: 0 drafted, 1 use is missing, the policy is too large, or --strict and there are gaps, 2 bad input.")]
 pub struct Draft {
-    /// What was used, and the set as it was read; docs/permission-sets.md says what is in it.
+    /// What `assignctl permission-set usage` wrote.
     #[arg(value_hint = ValueHint::FilePath)]
     pub usage: PathBuf,
     /// What to keep although nobody was seen to use it, each with a reason.

@@ -32,7 +32,7 @@ pub fn run(session: &Session, arguments: arguments::Draft) -> Result<Exit, Failu
     let usage = Usage::parse(&session.read(&path, LARGEST_SNAPSHOT)?).map_err(|problem| {
         Failure::wrong(
             format!("{}: {problem}", path.display()),
-            "docs/permission-sets.md says what is in a usage file",
+            "write a new one with `assignctl permission-set usage`",
         )
     })?;
     let keep = keep_path.as_deref().map(|path| session.read(path, keep::MAX_BYTES)).transpose()?;
@@ -83,7 +83,7 @@ fn refused(refusal: Refusal, usage: &Path, keep: Option<&Path>) -> Failure {
             "UsageIncomplete",
             usage.display(),
             problems,
-            "complete the usage file, or leave an account out with --without ACCOUNT",
+            "read the use again with `assignctl permission-set usage`, or leave an account out with --without ACCOUNT",
             Exit::Missing,
         ),
         Refusal::Input(problems) => {

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod draft;
+mod usage;
 
 use self::arguments::PermissionSet;
 use crate::{
@@ -9,8 +10,9 @@ use crate::{
     session::Session,
 };
 
-pub fn run(session: &Session, arguments: PermissionSet) -> Result<Exit, Failure> {
+pub async fn run(session: &Session, arguments: PermissionSet) -> Result<Exit, Failure> {
     match arguments {
+        PermissionSet::Usage(arguments) => usage::run(session, arguments).await,
         PermissionSet::Draft(arguments) => draft::run(session, arguments),
     }
 }

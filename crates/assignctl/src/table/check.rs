@@ -88,9 +88,7 @@ pub async fn run<R: RowKind>(
         TableLocation::Embedded(_) | TableLocation::DynamoDb(_) => None,
     };
     let parsed = match &bytes {
-        Some(bytes) => {
-            table::parse::<R>(bytes).and_then(|table| table::require_rows(table, &session.table))
-        }
+        Some(bytes) => table::parse::<R>(bytes).and_then(|table| table::require_rows(table, &session.table)),
         None => match session.source(&session.table).await?.load_rows().await {
             Ok(table) => Ok(table),
             Err(Error::InvalidTable { faults, .. }) => Err(faults),

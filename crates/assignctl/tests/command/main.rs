@@ -11,6 +11,7 @@
 mod apply;
 mod check;
 mod permission_set;
+mod permission_set_usage;
 mod pictures;
 mod plan;
 mod report;

@@ -145,7 +145,7 @@ fn an_account_without_use_is_refused_unless_it_is_left_out() {
         str![[r#"
 error: no draft of usage.json, 1 problem:
 - account 333344445555: generated: the role cannot be assumed; name another one with --role
-next: complete the usage file, or leave an account out with --without ACCOUNT
+next: read the use again with `assignctl permission-set usage`, or leave an account out with --without ACCOUNT
 
 "#]]
     );

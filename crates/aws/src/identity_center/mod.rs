@@ -2,6 +2,8 @@
 
 mod assignments;
 mod identity_store;
+#[cfg(feature = "permissions")]
+mod permission_content;
 mod permission_sets;
 
 use std::{
@@ -15,6 +17,8 @@ use aws_sdk_ssoadmin::types::InstanceStatus;
 use tokio::time::Instant;
 
 pub use self::assignments::Creation;
+#[cfg(feature = "permissions")]
+pub use self::permission_content::{BoundaryReference, PermissionSetContent, PolicyReference};
 use crate::{
     calls::{Calls, Patience},
     client::{self, Paced, Tally, Watch},

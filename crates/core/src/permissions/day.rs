@@ -18,6 +18,11 @@ impl Day {
         ten.then_some(Day(day))
     }
 
+    /// Returns the day so many days before.
+    pub fn back(self, days: u32) -> Day {
+        Day(self.0.saturating_sub(time::Duration::days(i64::from(days))))
+    }
+
     pub fn of(date: Date) -> Day {
         Day(date)
     }
@@ -56,6 +61,7 @@ mod tests {
         {
             assert_eq!(Day::parse(text), None, "{text}");
         }
+        assert_eq!(Day::parse("2026-03-01").map(|day| day.back(60)), Day::parse("2025-12-31"));
         assert!(Day::parse("2026-12-31") < Day::parse("2027-01-01"));
     }
 }

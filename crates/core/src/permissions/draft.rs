@@ -151,7 +151,7 @@ pub fn draft(
         None => Vec::new(),
         Some(text) => keep::parse(text, &today, &ids, day).map_err(Refusal::Keep)?,
     };
-    let (ended, rows): (Vec<(usize, Kept)>, Vec<(usize, Kept)>) =
+    let (ended, rows): (Vec<_>, Vec<_>) =
         rows.into_iter().enumerate().partition(|(_, row)| row.has_ended(day));
     let rows: Vec<Kept> = rows.into_iter().map(|(_, row)| row).collect();
 
@@ -291,24 +291,41 @@ fn sort_out(accounts: &[&Account], today: &Today) -> (BTreeMap<String, Used>, Ve
                     of_account.last = of_account.last.max(action.last);
                     of_account.sources.extend(&action.sources);
                 }
-                Err(reason) => {
-                    let entry = left_out.entry((lower, reason)).or_insert_with(|| LeftOut {
-                        action: action.action.clone(),
-                        accounts: BTreeSet::new(),
-                        reason,
-                    });
-                    entry.action = entry.action.clone().min(action.action.clone());
-                    entry.accounts.insert(account.id.clone());
-                }
+                Err(reason) => leave_out(&mut left_out, &action.action, reason, &account.id),
             }
+        }
+        for left in &account.left_out {
+            leave_out(&mut left_out, &left.action, left.reason, &account.id);
         }
     }
     (used, left_out.into_values().collect())
 }
 
+fn leave_out(
+    left_out: &mut BTreeMap<(String, Reason), LeftOut>,
+    action: &str,
+    reason: Reason,
+    account: &AccountId,
+) {
+    let entry = left_out.entry((action.to_ascii_lowercase(), reason)).or_insert_with(|| LeftOut {
+        action: action.to_owned(),
+        accounts: BTreeSet::new(),
+        reason,
+    });
+    entry.action = entry.action.clone().min(action.to_owned());
+    entry.accounts.insert(account.clone());
+}
+
 /// Which actions are wanted on which resources under which condition.
 #[derive(Default)]
 struct Wanted(BTreeMap<(Resources, Condition), BTreeSet<String>>);
+
+/// One entry of them, its patterns read.
+struct Entry<'w> {
+    resources: &'w Resources,
+    condition: &'w Condition,
+    actions: Vec<(&'w String, Pattern)>,
+}
 
 impl Wanted {
     fn add(&mut self, resources: &Resources, condition: &Condition, action: &str) {
@@ -317,25 +334,26 @@ impl Wanted {
 
     /// Takes out what another entry allows anyway, so that the policy is shorter and means the same.
     fn without_repetition(self) -> Wanted {
-        let entries: Vec<(&(Resources, Condition), Vec<(&String, Pattern)>)> = self
+        let entries: Vec<Entry<'_>> = self
             .0
             .iter()
-            .map(|(key, actions)| {
-                (key, actions.iter().map(|action| (action, Pattern::action(action))).collect())
+            .map(|((resources, condition), actions)| Entry {
+                resources,
+                condition,
+                actions: actions.iter().map(|action| (action, Pattern::action(action))).collect(),
             })
             .collect();
         let covers = |outer: usize, inner: usize| {
-            let ((resources, condition), (inner_resources, inner_condition)) =
-                (entries[outer].0, entries[inner].0);
+            let (of, by) = (&entries[inner], &entries[outer]);
             outer == inner
-                || (condition_covers(condition, inner_condition) && resources.cover(inner_resources))
+                || (condition_covers(by.condition, of.condition) && by.resources.cover(of.resources))
         };
         let mut left = Wanted::default();
-        for (inner, (key, actions)) in entries.iter().enumerate() {
+        for (inner, entry) in entries.iter().enumerate() {
             let outers: Vec<usize> = (0..entries.len()).filter(|outer| covers(*outer, inner)).collect();
-            for (action, pattern) in actions {
+            for (action, pattern) in &entry.actions {
                 let repeated = outers.iter().any(|outer| {
-                    entries[*outer].1.iter().any(|(other, over)| {
+                    entries[*outer].actions.iter().any(|(other, over)| {
                         let same_place = *outer == inner && other == action;
                         // Of two that mean the same, the first one stays.
                         let first = (*outer, *other) < (inner, *action);
@@ -344,7 +362,7 @@ impl Wanted {
                     })
                 });
                 if !repeated {
-                    left.add(&key.0, &key.1, action);
+                    left.add(entry.resources, entry.condition, action);
                 }
             }
         }

@@ -8,7 +8,7 @@ use super::{
     day::Day,
     policy::{Document, Effect, Statement, pattern::Pattern},
     today::Today,
-    usage::Account,
+    usage::{Account, Source},
 };
 use crate::ids::AccountId;
 
@@ -28,6 +28,9 @@ pub enum Gap {
     /// Access Analyzer says that it could not name every action.
     #[serde(rename_all = "camelCase")]
     Incomplete { accounts: BTreeSet<AccountId> },
+    /// A policy generation read the log of some Regions only, because all of them were too much.
+    #[serde(rename_all = "camelCase")]
+    Regions { regions: BTreeSet<String>, accounts: BTreeSet<AccountId> },
 }
 
 impl Gap {
@@ -48,6 +51,15 @@ impl Gap {
                 let accounts: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
                 format!(
                     "{service}: used{last} in {}, and no source names the actions; keep what is used",
+                    accounts.join(", ")
+                )
+            }
+            Gap::Regions { regions, accounts } => {
+                let accounts: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
+                format!(
+                    "other Regions: the policy generation read {} only in {}, because the whole log is too much; keep \
+                     what is used elsewhere",
+                    list(regions),
                     accounts.join(", ")
                 )
             }
@@ -286,6 +298,15 @@ pub fn gaps(
     if !incomplete.is_empty() {
         gaps.push(Gap::Incomplete { accounts: incomplete });
     }
+    let mut regions: BTreeMap<BTreeSet<String>, BTreeSet<AccountId>> = BTreeMap::new();
+    for account in accounts {
+        let generated = || account.sources.iter().filter(|of| of.source == Source::Generated);
+        if generated().count() > 0 && generated().all(|of| !of.regions.is_empty()) {
+            let read = generated().flat_map(|of| of.regions.iter().cloned()).collect();
+            regions.entry(read).or_default().insert(account.id.clone());
+        }
+    }
+    gaps.extend(regions.into_iter().map(|(regions, accounts)| Gap::Regions { regions, accounts }));
     gaps
 }
 

@@ -5,6 +5,7 @@
 //! | how a policy document is read, written and compared | [`policy`] |
 //! | what a pattern of actions or resources matches | [`policy::pattern`] |
 //! | how large a document is for AWS, and how one becomes several | [`policy::size`] |
+//! | what a session in an account may do | [`narrow`] |
 //! | which roles of an account are those of a set | [`role`] |
 //! | what the sources of use say, as one list | [`sources`] |
 //! | which policy generation to ask for next, and what a failed one means | [`generation`] |
@@ -24,6 +25,7 @@ pub mod draft;
 pub mod gaps;
 pub mod generation;
 pub mod keep;
+pub mod narrow;
 pub mod policy;
 pub mod privacy;
 pub mod role;

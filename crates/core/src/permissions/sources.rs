@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     day::Day,
-    policy::{Actions, Document, Effect, is_action},
-    usage::{Account, Action, Failure, Service, Source},
+    policy::{Actions, Document, Effect, is_action, pattern::Pattern},
+    today::Today,
+    usage::{Account, Action, Failure, LeftOut, Service, Source},
 };
 
 /// What a policy generation found.
@@ -78,6 +79,18 @@ pub fn add_generated(account: &mut Account, generated: &Generated) {
         add_action(account, action, None, Source::Generated);
     }
     forget_unused(account);
+}
+
+/// Takes out the actions that the set does not allow today: generated policies also have calls that were refused.
+pub fn leave_out(account: &mut Account, today: &Today) {
+    let (id, left_out) = (account.id.clone(), &mut account.left_out);
+    account.actions.retain(|action| match today.allowing(&Pattern::action(&action.action), &id) {
+        Ok(_) => true,
+        Err(reason) => {
+            left_out.push(LeftOut { action: action.action.clone(), reason });
+            false
+        }
+    });
 }
 
 /// Adds a failure for a source that was asked for and named no action: nothing seen is not nothing used.
@@ -156,6 +169,7 @@ mod tests {
             actions: Vec::new(),
             services: Vec::new(),
             unused: BTreeSet::new(),
+            left_out: Vec::new(),
             failures: Vec::new(),
         }
     }

@@ -421,6 +421,13 @@ fn gaps_are_named_and_a_kept_statement_closes_them() {
     file["accounts"][0]["sources"] = json!([{ "source": "generated", "from": "2026-08-29", "to": "2026-11-27", "complete": false, "job": "a" }]);
     let draft = sound(&file);
     let text: Vec<String> = draft.gaps.iter().map(Gap::sentence).collect();
+    file["accounts"][0]["sources"][0]["regions"] = json!(["eu-west-1", "us-east-1"]);
+    let some = sound(&file).gaps.last().unwrap().sentence();
+    assert!(
+        some.starts_with("other Regions: the policy generation read eu-west-1, us-east-1 only in 1111"),
+        "{some}"
+    );
+    file["accounts"][0]["sources"][0]["regions"] = json!([]);
     let expected = [
         "iam:PassRole to ec2.amazonaws.com: ec2:RunInstances",
         "iam:PassRole to lambda.amazonaws.com: lambda:CreateFunction",

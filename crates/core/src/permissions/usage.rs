@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     day::Day,
     policy::{Document, is_action},
+    today::Reason,
 };
 use crate::ids::AccountId;
 
@@ -104,6 +105,9 @@ pub struct Account {
     /// Actions of which AWS knows that the set allows them and that nobody used them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unused: BTreeSet<String>,
+    /// Actions that were used, and that the set does not allow today.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Sources that were asked for and failed or named no action.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
@@ -155,6 +159,14 @@ pub struct Action {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Day>,
     pub sources: BTreeSet<Source>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LeftOut {
+    #[serde(deserialize_with = "action_name")]
+    pub action: String,
+    pub reason: Reason,
 }
 
 /// A service that the set allows.

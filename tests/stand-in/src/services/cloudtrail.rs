@@ -5,7 +5,7 @@ use crate::state::State;
 use serde_json::json;
 
 pub(crate) static SERVICE: Service = Service {
-    target_prefix: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+    target_prefix: "CloudTrail_20131101",
     signing_name: "cloudtrail",
     signed_in: SignedIn::AnyRegion,
     requests_per_second: |_| None,

@@ -56,6 +56,8 @@ enum SignedIn {
 /// Returns the service and the operation that an `X-Amz-Target` names.
 pub(crate) fn find(target: &str) -> Result<(&'static Service, &'static Operation), Refusal> {
     let (prefix, name) = target.rsplit_once('.').unwrap_or_default();
+    // Some SDKs write a namespace before it.
+    let prefix = prefix.rsplit('.').next().unwrap_or_default();
     let service = ALL.iter().find(|service| service.target_prefix == prefix);
     service
         .and_then(|&service| Some((service, service.operations.iter().find(|one| one.name == name)?)))

@@ -91,8 +91,8 @@ impl Pattern {
             next[0] = open[0] && token.is_elastic();
             for length in 1..=other.len() {
                 let against = &other[length - 1];
-                next[length] = (token.is_elastic() && (open[length] || next[length - 1]))
-                    || (against.is_elastic() && (open[length] || next[length - 1]))
+                let stretches = token.is_elastic() || against.is_elastic();
+                next[length] = (stretches && (open[length] || next[length - 1]))
                     || (open[length - 1] && token.is_like(against));
             }
             open = next;

@@ -1,0 +1,89 @@
+//! `assignctl permission-set usage`: what the roles of a set did, as a file for `draft`.
+
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+
+use assigner_aws::{
+    client::{self, Tally},
+    permissions::Sessions,
+};
+use assigner_core::permissions::usage::{Account, Source, Usage};
+use assigner_engine::{
+    clock,
+    error::Error,
+    permissions::usage::{self, Ask, Aws, Step},
+    sdk,
+};
+
+use super::arguments::{self, SourceName};
+use crate::{
+    exit::{Exit, Failure},
+    session::{ATTEMPTS, Session},
+    terminal::{self, GOOD, WARNING, clean, plural},
+};
+
+pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit, Failure> {
+    let arguments::Usage { set, days, source, role, output } = arguments;
+    let sources = match source {
+        None => BTreeSet::from([Source::Generated, Source::LastAccessed]),
+        Some(SourceName::Generated) => BTreeSet::from([Source::Generated]),
+        Some(SourceName::LastAccessed) => BTreeSet::from([Source::LastAccessed]),
+    };
+    let ask = Ask { set, days, sources, role, day: clock::day(SystemTime::now()) };
+    let aws = session.aws().await?;
+    let sdk = sdk::load(&aws.settings.network, client::attempts(ATTEMPTS)).await?;
+    let sessions = Sessions::new(&sdk, Arc::new(Tally::default()));
+    let bar = session.spinner();
+    let watch = |step: Step| match step {
+        Step::Set => bar.set_message("Reading the permission set"),
+        Step::Accounts { read, all } => {
+            if bar.length() != Some(all as u64) {
+                bar.set_style(terminal::style("{spinner} {msg} {bar:30} {pos} of {len}"));
+                bar.set_length(all as u64);
+            }
+            bar.set_message("Reading accounts");
+            bar.set_position(read as u64);
+        }
+    };
+    let clients = Aws { center: &aws.center, organizations: &aws.organizations, sessions: &sessions };
+    let read = tokio::time::timeout_at(session.until, usage::read(clients, &ask, &watch)).await;
+    bar.finish_and_clear();
+    let usage = read.map_err(|_| Error::Late {
+        what: "the use of the permission set",
+        last: aws.center.tally().last_failure(),
+    })??;
+
+    // Strings, lists and objects cannot fail to be written.
+    let text = serde_json::to_string_pretty(&usage).unwrap_or_default() + "\n";
+    session.write(&output, text.as_bytes())?;
+    if session.json {
+        session.print_json(&usage);
+    } else {
+        session.print(&summary(&usage));
+    }
+    session.note(&format!("written to {}", output.display()));
+    let failed = usage.accounts.iter().any(|account| !account.failures.is_empty());
+    Ok(if failed { Exit::Missing } else { Exit::Good })
+}
+
+/// Returns a line an account, and one for each failure.
+fn summary(usage: &Usage) -> String {
+    let mut text = String::new();
+    for Account { id, name, actions, failures, left_out, .. } in &usage.accounts {
+        let name = if name.is_empty() { String::new() } else { format!(" ({})", clean(name)) };
+        let left = match left_out.len() {
+            0 => String::new(),
+            count => format!(", {count} more that the set does not allow"),
+        };
+        let colour = if failures.is_empty() { GOOD } else { WARNING };
+        text += &format!("{colour}{id}{name}{colour:#}: {}{left}\n", plural(actions.len(), "action"));
+        for failure in failures {
+            let source = failure.source.map(|source| format!("{}: ", source.as_str())).unwrap_or_default();
+            text += &format!(
+                "  {WARNING}-{WARNING:#} {source}{}; {}\n",
+                clean(&failure.cause),
+                clean(&failure.remedy)
+            );
+        }
+    }
+    text
+}

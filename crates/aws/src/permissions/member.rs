@@ -1,0 +1,242 @@
+//! One account: its roles, policies, trails and last-accessed data.
+
+use std::sync::Arc;
+
+use assigner_core::{
+    cause::{CallError, Cause},
+    permissions::{day::Day, policy::Document, sources::Accessed},
+};
+use aws_config::{Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_iam::types::{AccessAdvisorUsageGranularityType, JobStatusType};
+use aws_smithy_types::{DateTime, date_time::Format};
+
+use super::{nothing, quiet};
+use crate::{
+    calls::{Calls, Patience},
+    client::{self, Tally, Watch},
+};
+
+/// The clients of one account.
+#[derive(Debug)]
+pub struct Member {
+    iam: aws_sdk_iam::Client,
+    cloudtrail: aws_sdk_cloudtrail::Client,
+    pub(super) analyzer: aws_sdk_accessanalyzer::Client,
+    pub(super) calls: Calls,
+    sdk: SdkConfig,
+    tally: Arc<Tally>,
+}
+
+/// A role of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    pub path: String,
+    pub name: String,
+    pub arn: String,
+}
+
+/// A trail that the account sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trail {
+    pub arn: String,
+    pub of_organization: bool,
+    pub bucket: String,
+    pub home_region: Option<String>,
+    pub key: Option<String>,
+}
+
+impl Member {
+    pub(super) fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Member {
+        let watch = || Watch { pace: None, tally: tally.clone() };
+        let iam = aws_sdk_iam::config::Builder::from(sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(client::timeouts())
+            .interceptor(watch())
+            .build();
+        let cloudtrail = aws_sdk_cloudtrail::config::Builder::from(sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(client::timeouts())
+            .interceptor(watch())
+            .build();
+        Member {
+            iam: aws_sdk_iam::Client::from_conf(iam),
+            cloudtrail: aws_sdk_cloudtrail::Client::from_conf(cloudtrail),
+            analyzer: analyzer(sdk, &tally),
+            calls: Calls::new(sdk, tally.clone()),
+            sdk: sdk.clone(),
+            tally,
+        }
+    }
+
+    /// Asks Access Analyzer in this Region from now on.
+    pub fn analyze_in(&mut self, region: &str) {
+        let sdk = self.sdk.to_builder().region(Region::new(region.to_owned())).build();
+        self.analyzer = analyzer(&sdk, &self.tally);
+    }
+
+    /// Returns the roles below a path.
+    pub async fn roles(&self, path: &str) -> Result<Vec<Role>, CallError> {
+        let call = self.iam.list_roles().path_prefix(path);
+        let roles = self.calls.list(
+            "iam:ListRoles",
+            Patience::OfOne,
+            |marker| call.clone().set_marker(marker).send(),
+            |page| (page.roles, page.marker),
+        );
+        let role =
+            |role: aws_sdk_iam::types::Role| Role { path: role.path, name: role.role_name, arn: role.arn };
+        Ok(quiet(roles.await)?.into_iter().map(role).collect())
+    }
+
+    /// Returns the document of a managed policy in its default version, or `None` if there is no such policy.
+    pub async fn policy(&self, arn: &str) -> Result<Option<Document>, CallError> {
+        const OPERATION: &str = "iam:GetPolicyVersion";
+        let policy = self.iam.get_policy().policy_arn(arn);
+        let answer = quiet(self.calls.ask("iam:GetPolicy", Patience::OfOne, || policy.clone().send()).await);
+        let policy = match answer {
+            Ok(answer) => answer.policy,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let version = policy.and_then(|policy| policy.default_version_id);
+        let version = version.ok_or_else(|| nothing("iam:GetPolicy", "default version"))?;
+        let call = self.iam.get_policy_version().policy_arn(arn).version_id(version);
+        let answer = quiet(self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await)?;
+        let text = answer.policy_version.and_then(|version| version.document);
+        let text = decoded(&text.ok_or_else(|| nothing(OPERATION, "document"))?);
+        let unread = |error: serde_json::Error| CallError {
+            operation: OPERATION,
+            cause: Cause::Invalid,
+            code: None,
+            message: format!("{arn}: {error}"),
+        };
+        serde_json::from_str(&text).map(Some).map_err(unread)
+    }
+
+    /// Returns the trails, also those of the organization.
+    pub async fn trails(&self) -> Result<Vec<Trail>, CallError> {
+        const OPERATION: &str = "cloudtrail:DescribeTrails";
+        let call = self.cloudtrail.describe_trails().include_shadow_trails(true);
+        let answer = quiet(self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await)?;
+        let trail = |trail: aws_sdk_cloudtrail::types::Trail| {
+            Some(Trail {
+                arn: trail.trail_arn?,
+                of_organization: trail.is_organization_trail == Some(true),
+                bucket: trail.s3_bucket_name?,
+                home_region: trail.home_region,
+                key: trail.kms_key_id,
+            })
+        };
+        Ok(answer.trail_list.unwrap_or_default().into_iter().filter_map(trail).collect())
+    }
+
+    /// Asks for what a role last did, by actions. Returns the id of the request.
+    pub async fn ask_last_accessed(&self, role: &str) -> Result<String, CallError> {
+        const OPERATION: &str = "iam:GenerateServiceLastAccessedDetails";
+        let call = self
+            .iam
+            .generate_service_last_accessed_details()
+            .arn(role)
+            .granularity(AccessAdvisorUsageGranularityType::ActionLevel);
+        let answer = quiet(self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await)?;
+        answer.job_id.ok_or_else(|| nothing(OPERATION, "job id"))
+    }
+
+    /// Returns what the role last did, or `None` while it is being found out.
+    pub async fn last_accessed(&self, job: &str) -> Result<Option<Vec<Accessed>>, CallError> {
+        const OPERATION: &str = "iam:GetServiceLastAccessedDetails";
+        let mut services = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let call = self.iam.get_service_last_accessed_details().job_id(job).set_marker(marker.clone());
+            let page = quiet(self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await)?;
+            match page.job_status {
+                JobStatusType::InProgress => return Ok(None),
+                JobStatusType::Completed => {}
+                other => {
+                    let why = page.error.map(|error| error.message).unwrap_or_default();
+                    let message = format!("the request ended as {}: {why}", other.as_str());
+                    return Err(CallError {
+                        operation: OPERATION,
+                        cause: Cause::Unavailable,
+                        code: None,
+                        message,
+                    });
+                }
+            }
+            services.extend(page.services_last_accessed.into_iter().map(accessed));
+            let next = page.marker.filter(|_| page.is_truncated);
+            if next.is_none() {
+                return Ok(Some(services));
+            }
+            if next == marker {
+                return Err(nothing(OPERATION, "new marker, so that the list cannot be read whole"));
+            }
+            marker = next;
+        }
+    }
+}
+
+fn analyzer(sdk: &SdkConfig, tally: &Arc<Tally>) -> aws_sdk_accessanalyzer::Client {
+    let config = aws_sdk_accessanalyzer::config::Builder::from(sdk)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(client::timeouts())
+        .interceptor(Watch { pace: None, tally: tally.clone() })
+        .build();
+    aws_sdk_accessanalyzer::Client::from_conf(config)
+}
+
+/// Translates one service. Who used it is not looked at.
+fn accessed(service: aws_sdk_iam::types::ServiceLastAccessed) -> Accessed {
+    let actions = service.tracked_actions_last_accessed.unwrap_or_default();
+    Accessed {
+        service: service.service_namespace,
+        last: service.last_authenticated.as_ref().and_then(day),
+        actions: actions
+            .into_iter()
+            .filter_map(|action| {
+                Some((action.action_name?, action.last_accessed_time.as_ref().and_then(day)))
+            })
+            .collect(),
+    }
+}
+
+/// Returns the day of a moment, UTC.
+pub(super) fn day(moment: &DateTime) -> Option<Day> {
+    let text = moment.fmt(Format::DateTime).ok()?;
+    Day::parse(text.get(..10)?)
+}
+
+fn is_missing(error: &CallError) -> bool {
+    error.cause == Cause::NotFound || error.code.as_deref() == Some("NoSuchEntity")
+}
+
+/// Returns a text that is URL-encoded as RFC 3986 says.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        match byte {
+            b'%' => {
+                let (high, low) = (digit(rest.next()), digit(rest.next()));
+                bytes.extend(high.zip(low).and_then(|(high, low)| u8::try_from(high * 16 + low).ok()));
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_decoded_and_moments_are_days() {
+        assert_eq!(decoded("%7B%22a%22%3A%20%22%C3%A4%2B%22%7D"), r#"{"a": "ä+"}"#);
+        assert_eq!(decoded("{}"), "{}");
+        let moment = DateTime::from_secs(1_795_823_999);
+        assert_eq!(day(&moment).unwrap().to_string(), "2026-11-27");
+    }
+}

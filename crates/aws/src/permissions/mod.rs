@@ -1,0 +1,105 @@
+//! What permission sets from real use call in the accounts that have a set. Each account is reached by a session of its
+//! own, which an inline policy narrows to what the step needs.
+
+mod generation;
+mod member;
+
+use std::sync::Arc;
+
+use assigner_core::{cause::CallError, ids::AccountId, permissions::privacy};
+use aws_config::{Region, SdkConfig, retry::RetryConfig};
+use aws_credential_types::Credentials;
+
+pub use self::{
+    generation::{Found, Generation, GenerationStatus},
+    member::{Member, Role, Trail},
+};
+use crate::{
+    calls::{Calls, Patience},
+    client::{self, Tally, Watch},
+};
+
+/// The name of our sessions. It names nobody.
+const SESSION_NAME: &str = "assignctl";
+
+/// Hands out the clients of accounts.
+#[derive(Debug)]
+pub struct Sessions {
+    sts: aws_sdk_sts::Client,
+    calls: Calls,
+    sdk: SdkConfig,
+    tally: Arc<Tally>,
+}
+
+impl Sessions {
+    pub fn new(sdk: &SdkConfig, tally: Arc<Tally>) -> Sessions {
+        let config = aws_sdk_sts::config::Builder::from(sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(client::timeouts())
+            .interceptor(Watch { pace: None, tally: tally.clone() })
+            .build();
+        Sessions {
+            sts: aws_sdk_sts::Client::from_conf(config),
+            calls: Calls::new(sdk, tally.clone()),
+            sdk: sdk.clone(),
+            tally,
+        }
+    }
+
+    /// Returns the account that the caller is in.
+    pub async fn own_account(&self) -> Result<Option<AccountId>, CallError> {
+        const OPERATION: &str = "sts:GetCallerIdentity";
+        let answer =
+            self.calls.ask(OPERATION, Patience::Needed, || self.sts.get_caller_identity().send()).await;
+        Ok(quiet(answer)?.account.as_deref().and_then(AccountId::parse))
+    }
+
+    /// Returns the clients of the caller's own account.
+    pub fn own(&self) -> Member {
+        Member::new(&self.sdk, self.tally.clone())
+    }
+
+    /// Assumes a role of an account, narrowed by an inline policy.
+    pub async fn assume(&self, account: &AccountId, role: &str, policy: &str) -> Result<Member, CallError> {
+        const OPERATION: &str = "sts:AssumeRole";
+        let partition = partition(self.sdk.region());
+        let call = self
+            .sts
+            .assume_role()
+            .role_arn(format!("arn:{partition}:iam::{account}:role/{role}"))
+            .role_session_name(SESSION_NAME)
+            .policy(policy);
+        let answer = self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await;
+        let credentials = quiet(answer)?.credentials.ok_or_else(|| nothing(OPERATION, "credentials"))?;
+        let credentials = Credentials::new(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            Some(credentials.session_token),
+            None,
+            "AssumeRole",
+        );
+        let provider = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+        let sdk = self.sdk.to_builder().credentials_provider(provider).build();
+        Ok(Member::new(&sdk, self.tally.clone()))
+    }
+}
+
+/// Returns the partition of a Region.
+fn partition(region: Option<&Region>) -> &'static str {
+    match region.map(AsRef::as_ref) {
+        Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+        Some(region) if region.starts_with("cn-") => "aws-cn",
+        _ => "aws",
+    }
+}
+
+/// Returns the answer, or the error without the name of a person or of a session.
+fn quiet<T>(answer: Result<T, CallError>) -> Result<T, CallError> {
+    answer.map_err(|error| CallError { message: privacy::hide(&error.message), ..error })
+}
+
+/// Returns the error of an answer that lacks what it must have.
+fn nothing(operation: &'static str, what: &str) -> CallError {
+    let message = format!("the answer has no {what}");
+    CallError { operation, cause: assigner_core::cause::Cause::Unavailable, code: None, message }
+}

@@ -1,0 +1,59 @@
+//! The inline policies of our sessions in accounts: each has just the actions of its step.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::usage::Source;
+
+/// Below which path, and with which beginning of a name, Access Analyzer's roles are that read a log. The statement of
+/// the log bucket demands both.
+pub const ACCESS_ROLE_PATH: &str = "/service-role/";
+pub const ACCESS_ROLE_NAME: &str = "AccessAnalyzerMonitorServiceRole";
+
+/// Returns the policy of a session that reads what the roles of an account did.
+pub fn usage(sources: &BTreeSet<Source>) -> String {
+    let mut actions = vec!["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListRoles"];
+    if sources.contains(&Source::LastAccessed) {
+        actions.extend(["iam:GenerateServiceLastAccessedDetails", "iam:GetServiceLastAccessedDetails"]);
+    }
+    let mut statements: Vec<Value> = Vec::new();
+    if sources.contains(&Source::Generated) {
+        actions.extend([
+            "access-analyzer:GetGeneratedPolicy",
+            "access-analyzer:ListPolicyGenerations",
+            "access-analyzer:StartPolicyGeneration",
+            "cloudtrail:DescribeTrails",
+        ]);
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": format!("arn:*:iam::*:role{ACCESS_ROLE_PATH}{ACCESS_ROLE_NAME}*"),
+            "Condition": { "StringEquals": { "iam:PassedToService": "access-analyzer.amazonaws.com" } },
+        }));
+    }
+    statements.push(json!({ "Effect": "Allow", "Action": actions, "Resource": "*" }));
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permissions::policy::{Document, Strictness};
+
+    #[test]
+    fn a_session_may_do_no_more_than_its_sources_need() {
+        /// The most characters of a session policy.
+        const MOST: usize = 2_048;
+        let both = BTreeSet::from([Source::Generated, Source::LastAccessed]);
+        for (sources, has, lacks) in [
+            (BTreeSet::from([Source::LastAccessed]), "GetServiceLastAccessedDetails", "PassRole"),
+            (BTreeSet::from([Source::Generated]), "StartPolicyGeneration", "GetServiceLastAccessedDetails"),
+            (both, "iam:PassedToService", "iam:Create"),
+        ] {
+            let text = usage(&sources);
+            assert!(Document::parse(text.as_bytes(), Strictness::Written).is_ok(), "{text}");
+            assert!(text.contains(has) && !text.contains(lacks) && text.len() <= MOST, "{text}");
+        }
+    }
+}
