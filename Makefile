@@ -1,6 +1,6 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
-.PHONY: demo test format lint unit doc template programs moto browser stack stack-demo docker pictures \
+.PHONY: demo test format lint unit doc template programs moto browser stack stack-demo fakecloud docker pictures \
 	tools deny bench
 
 demo:
@@ -63,6 +63,12 @@ stack: .venv/.installed .venv-stack/.installed programs
 # The same, left running, to be tried by hand: it says what to try.
 stack-demo: .venv/.installed .venv-stack/.installed programs
 	@.venv/bin/python tests/stack/demo.py serve
+
+# A second opinion on Identity Center. fakecloud is under the AGPL: it is run, and never linked. Its first build takes a
+# quarter of an hour on two cores, so this is not part of `make test`.
+fakecloud: .venv/.installed programs
+	CARGO_PROFILE_DEV_DEBUG=false cargo install fakecloud --locked --version 0.51.0 --debug --root .tools
+	.venv/bin/python -m pytest -q tests/fakecloud
 
 # In Lambda's own image by `sam local invoke`, and by `cargo lambda watch`. Needs Docker, so it is not part of `make test`.
 docker: .venv/.installed programs
