@@ -75,6 +75,30 @@ async fn the_report_has_the_documented_shape() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_order_in_which_creations_are_listed_costs_next_to_nothing() {
+    const GRANTS: u32 = 200;
+    let run = async |history_oldest_first: bool| {
+        let settings = Settings { history_oldest_first, ..Settings::default() };
+        let share = [("MAX_OUTSTANDING", "10"), ("MAX_REQUESTS_PER_SECOND", "20")];
+        let count = GRANTS as usize;
+        let world = World::with(rows_for(count), with_permission_sets(count), settings, &share).await;
+        let start = Instant::now();
+        assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, count);
+        let took = start.elapsed().as_secs_f64();
+        let calls = ["CreateAccountAssignment", "ListAccountAssignmentCreationStatus"];
+        let calls: u64 = calls.iter().map(|name| world.calls(name)).sum();
+        let described = world.calls("DescribeAccountAssignmentCreationStatus");
+        (took, (calls + described) as f64 / f64::from(GRANTS))
+    };
+    let ((newest, few), (oldest, some)) = (run(false).await, run(true).await);
+    println!(
+        "{GRANTS} grants: newest first {newest:.1} s, {few:.2} calls a grant; oldest first {oldest:.1} s, {some:.2}"
+    );
+    assert!(oldest <= newest * 1.1, "{oldest:.1} s instead of {newest:.1} s");
+    assert!(some <= few * 1.25, "{some:.2} calls a grant instead of {few:.2}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn thirty_rows_finish_within_1_3_times_the_bound_of_places_and_pace() {
     // The jitter of the polls differs from run to run. So the median counts.
     let mut ratios = Vec::new();

@@ -100,7 +100,12 @@ async fn of_center(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Opti
         describe,
         for_principal,
         // Without it what is under way is not known. A creation may then be asked for twice, which does no harm.
-        tried(examined, "sso:ListAccountAssignmentCreationStatus", Status::Warning, center.some_creations()),
+        tried(
+            examined,
+            "sso:ListAccountAssignmentCreationStatus",
+            Status::Warning,
+            center.some_creations(None)
+        ),
         tried(examined, "identitystore:GetGroupId", Status::Failed, center.group_id(NOBODY)),
         tried(examined, "identitystore:GetUserId", Status::Failed, center.user_id(NOBODY)),
         // Without these, plans and reports show ids instead of names that the table does not have.

@@ -4,14 +4,21 @@ use assigner_core::{
     assignments::{PrincipalId, PrincipalKind, plan::Assignment},
     cause::CallError,
     ids::AccountId,
-    work::Progress,
+    work::{Listed, Progress},
 };
-use aws_sdk_ssoadmin::types::{
-    AccountAssignmentOperationStatus, OperationStatusFilter, PrincipalType, StatusValues, TargetType,
+use aws_sdk_ssoadmin::{
+    operation::list_account_assignment_creation_status::builders::ListAccountAssignmentCreationStatusFluentBuilder,
+    types::{
+        AccountAssignmentOperationStatus, OperationStatusFilter, PrincipalType, StatusValues, TargetType,
+    },
 };
 
 use super::{IdentityCenter, known};
 use crate::{calls::Patience, client::call_error};
+
+const LIST_CREATIONS: &str = "sso:ListAccountAssignmentCreationStatus";
+/// More pages of what is in progress are not read: few creations may be under way.
+const MOST_PAGES: usize = 5;
 
 /// A creation that was asked for, by us or by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,17 +115,33 @@ impl IdentityCenter {
         }
     }
 
-    /// Returns request ids and progress of up to 100 creations of the whole instance. The service chooses which ones,
-    /// and in which order.
-    pub async fn some_creations(&self) -> Result<Vec<(String, Progress)>, CallError> {
-        self.creations(None, 1).await
+    /// Returns a page of up to 100 creations of the whole instance, in an order of the service's choice.
+    pub async fn some_creations(&self, page: Option<String>) -> Result<Listed, CallError> {
+        let call = self.list_creations(None)?;
+        self.creations(&call.set_next_token(page)).await
+    }
+
+    /// Returns the creations that are under way in the whole instance.
+    pub async fn creations_under_way(&self) -> Result<Listed, CallError> {
+        let call = self.list_creations(Some(StatusValues::InProgress))?;
+        let (mut found, mut token) = (Listed::default(), None);
+        for _ in 0..MOST_PAGES {
+            let page = self.creations(&call.clone().set_next_token(token.clone())).await?;
+            found.progress.extend(page.progress);
+            // A token that is the same again leads nowhere.
+            if page.next.is_none() || page.next == token {
+                break;
+            }
+            token = page.next;
+        }
+        Ok(found)
     }
 
     /// Returns the request ids of the creations that are under way in the whole instance, or none if AWS does not
     /// answer. They only save duplicate creations.
     pub async fn creations_in_progress(&self) -> Vec<String> {
-        match self.creations(Some(StatusValues::InProgress), 5).await {
-            Ok(found) => found.into_iter().map(|(request_id, _)| request_id).collect(),
+        match self.creations_under_way().await {
+            Ok(found) => found.progress.into_keys().collect(),
             Err(error) => {
                 tracing::warn!(%error, "creations under way are not known");
                 Vec::new()
@@ -126,33 +149,27 @@ impl IdentityCenter {
         }
     }
 
-    /// Lists creations. The caller can do without the answer, so few attempts are enough.
-    async fn creations(
+    fn list_creations(
         &self,
         status: Option<StatusValues>,
-        most_pages: usize,
-    ) -> Result<Vec<(String, Progress)>, CallError> {
-        const OPERATION: &str = "sso:ListAccountAssignmentCreationStatus";
-        let instance = self.found(OPERATION)?;
+    ) -> Result<ListAccountAssignmentCreationStatusFluentBuilder, CallError> {
+        let instance = self.found(LIST_CREATIONS)?;
         let filter = status.map(|status| OperationStatusFilter::builder().status(status).build());
         let call = self.sso.list_account_assignment_creation_status().instance_arn(&instance.arn);
-        let call = call.max_results(100).set_filter(filter);
-        let (mut found, mut token) = (Vec::new(), None);
-        for _ in 0..most_pages {
-            let page = || call.clone().set_next_token(token.clone()).send();
-            let page = self.calls.ask(OPERATION, Patience::Optional, page).await?;
-            let entries = page.account_assignments_creation_status.unwrap_or_default().into_iter();
-            found.extend(
-                entries.filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None)))),
-            );
-            // A token that is empty, or the same again, leads nowhere.
-            let next = page.next_token.filter(|next| !next.is_empty());
-            if next.is_none() || next == token {
-                break;
-            }
-            token = next;
-        }
-        Ok(found)
+        Ok(call.max_results(100).set_filter(filter))
+    }
+
+    /// Lists a page of creations. The caller can do without the answer, so few attempts are enough.
+    async fn creations(
+        &self,
+        call: &ListAccountAssignmentCreationStatusFluentBuilder,
+    ) -> Result<Listed, CallError> {
+        let page = self.calls.ask(LIST_CREATIONS, Patience::Optional, || call.clone().send()).await?;
+        let entries = page.account_assignments_creation_status.unwrap_or_default().into_iter();
+        let entries =
+            entries.filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None))));
+        // An empty token means the same as none.
+        Ok(Listed { progress: entries.collect(), next: page.next_token.filter(|next| !next.is_empty()) })
     }
 }
 

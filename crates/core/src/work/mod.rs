@@ -6,8 +6,9 @@
 //! by showing that it is there.
 //!
 //! **Calls.** A start takes one call, and polling is shared: one list gives the progress of everything under way, so
-//! the polls of ten items cost one request, not ten. Which items a list has is AWS's choice; those it leaves out are
-//! described one by one.
+//! the polls of ten items cost one request, not ten. Which items a list has, and in which order, is AWS's choice: it is
+//! read from the page on which ours are, and if there is none, it is asked for what is in progress alone. Items that it
+//! leaves out are described one by one.
 
 mod item;
 mod polls;
@@ -48,11 +49,29 @@ pub enum Ask {
         item: usize,
     },
     /// The progress of what is under way.
-    List,
+    List(Scope),
     Describe {
         item: usize,
         request_id: String,
     },
+}
+
+/// What is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// A page of everything, by the token of the page before; without one, the first.
+    Page(Option<String>),
+    /// Everything that is in progress.
+    InProgress,
+}
+
+/// What a list has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// By request id.
+    pub progress: HashMap<String, Progress>,
+    /// The token of the next page.
+    pub next: Option<String>,
 }
 
 /// A call that has ended, with what it was about.
@@ -66,8 +85,7 @@ pub enum Answer {
         item: usize,
         answer: Result<Evidence, CallError>,
     },
-    /// Progress by request id.
-    Listed(Result<HashMap<String, Progress>, CallError>),
+    Listed(Result<Listed, CallError>),
     /// `None`: the request id is not known (yet, or any more).
     Described {
         item: usize,
@@ -319,15 +337,20 @@ impl Work {
         }
         let outstanding: Vec<(usize, String)> =
             self.outstanding().map(|(item, request_id, _)| (item, request_id.to_owned())).collect();
-        if outstanding.len() > 1 && self.polls.list_helps {
-            self.polls.asked(1);
-            asks.push(Ask::List);
-        } else {
-            self.polls.asked(outstanding.len());
-            let describe =
-                outstanding.into_iter().map(|(item, request_id)| Ask::Describe { item, request_id });
-            asks.extend(describe);
+        match self.polls.scope() {
+            Some(scope) if outstanding.len() > 1 => self.ask_list(scope, asks),
+            _ => self.ask_each(outstanding, asks),
         }
+    }
+
+    fn ask_list(&mut self, scope: Scope, asks: &mut Vec<Ask>) {
+        self.polls.asked(1);
+        asks.push(Ask::List(scope));
+    }
+
+    fn ask_each(&mut self, items: Vec<(usize, String)>, asks: &mut Vec<Ask>) {
+        self.polls.asked(items.len());
+        asks.extend(items.into_iter().map(|(item, request_id)| Ask::Describe { item, request_id }));
     }
 
     /// Returns when there is something to do even if no call ends before. `None`: never.
@@ -403,36 +426,50 @@ impl Work {
         }
     }
 
-    fn listed(
-        &mut self,
-        now: Duration,
-        answer: Result<HashMap<String, Progress>, CallError>,
-        asks: &mut Vec<Ask>,
-    ) {
-        // A failed list counts as an empty one.
-        let listed = answer.unwrap_or_default();
-        let outstanding: Vec<(usize, String)> =
-            self.outstanding().map(|(item, request_id, _)| (item, request_id.to_owned())).collect();
-        self.polls.list_helps = outstanding.iter().any(|(_, request_id)| listed.contains_key(request_id));
-        for (index, request_id) in outstanding {
-            match listed.get(&request_id) {
+    fn listed(&mut self, now: Duration, answer: Result<Listed, CallError>, asks: &mut Vec<Ask>) {
+        let outstanding: Vec<(usize, String)> = self
+            .outstanding()
+            .filter(|(item, ..)| !self.polls.is_handled(*item))
+            .map(|(item, request_id, _)| (item, request_id.to_owned()))
+            .collect();
+        let Listed { progress, next } = match answer {
+            Ok(listed) => listed,
+            Err(error) => {
+                self.polls.not_listed(error.cause.retry() == Retry::Again);
+                self.polls.searched();
+                return self.ask_each(outstanding, asks);
+            }
+        };
+        let (ours, others): (Vec<_>, Vec<_>) =
+            outstanding.into_iter().partition(|(_, request_id)| progress.contains_key(request_id));
+        let mut to_describe = Vec::new();
+        let mut in_progress = false;
+        for (index, request_id) in ours {
+            self.polls.handled(index);
+            match progress.get(&request_id) {
                 Some(Progress::InProgress) => {
+                    in_progress = true;
                     self.seen_in_progress(now, index);
                     if self.doubts_list(now, index) {
-                        self.polls.asked(1);
-                        asks.push(Ask::Describe { item: index, request_id });
+                        to_describe.push((index, request_id));
                     }
                 }
                 Some(Progress::Succeeded) => {
                     self.finished(now, index, Progress::Succeeded, Some(request_id));
                 }
-                // The list gives no reasons, and may leave out any item.
-                Some(Progress::Failed(_)) | None => {
-                    self.polls.asked(1);
-                    asks.push(Ask::Describe { item: index, request_id });
-                }
+                // The list gives no reasons.
+                Some(Progress::Failed(_)) | None => to_describe.push((index, request_id)),
             }
         }
+        // What the list leaves out may be elsewhere, or has to be described.
+        match self.polls.listed(in_progress, others.len(), next) {
+            Some(scope) => self.ask_list(scope, asks),
+            None => {
+                self.polls.searched();
+                to_describe.extend(others);
+            }
+        }
+        self.ask_each(to_describe, asks);
     }
 
     fn described(

@@ -2,8 +2,15 @@
 //! taken, or `FIRST_POLL` if none is done. While polls find nothing new, the gap grows by two fifths up to
 //! `LONGEST_GAP`. While items wait for one of the outstanding places, a poll that frees places is the best use of a
 //! request, so the shortest gap is smaller then.
+//!
+//! It also knows where a list has our items. AWS documents no order. If it lists the newest first, they are on the first
+//! page. If it lists the oldest first, they are some pages on, and move on; so the page is remembered. If they are on none
+//! of `MOST_PAGES` pages, only what is in progress is listed: that is never much, because few may be outstanding. What is
+//! not in that list any more has ended, and is described.
 
 use std::time::Duration;
+
+use super::Scope;
 
 /// Before anything is known of how long provisioning takes; it is rarely faster.
 const FIRST_POLL: Duration = Duration::from_millis(500);
@@ -13,11 +20,21 @@ const SHORTEST_GAP: Duration = Duration::from_millis(250);
 /// 200 ms costs 13 % more time and saves one poll.
 const SHORTEST_GAP_WHILE_WAITING: Duration = Duration::from_millis(120);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
+/// Pages of 100 that one poll reads at most. More history than they hold is not searched.
+const MOST_PAGES: u32 = 5;
 
 #[derive(Debug)]
 pub(super) struct Polls {
-    /// Whether the last list had anything of ours.
-    pub list_helps: bool,
+    /// What is listed by the next poll; `None` if lists do not help.
+    scope: Option<Scope>,
+    /// Pages that the present poll has asked for.
+    pages: u32,
+    /// Items that the present poll has found.
+    handled: Vec<usize>,
+    /// Whether any of them is in progress.
+    in_progress: bool,
+    /// Polls in a row that have searched pages and found nothing of ours.
+    fruitless_searches: u32,
     /// Calls of the present poll that have not been answered.
     under_way: usize,
     at: Option<Duration>,
@@ -32,7 +49,18 @@ pub(super) struct Polls {
 
 impl Default for Polls {
     fn default() -> Polls {
-        Polls { list_helps: true, under_way: 0, at: None, fruitless: 0, provisioning: FIRST_POLL, took: None }
+        Polls {
+            scope: Some(Scope::Page(None)),
+            pages: 0,
+            handled: Vec::new(),
+            in_progress: false,
+            fruitless_searches: 0,
+            under_way: 0,
+            at: None,
+            fruitless: 0,
+            provisioning: FIRST_POLL,
+            took: None,
+        }
     }
 }
 
@@ -43,6 +71,66 @@ impl Polls {
 
     pub fn is_due(&self, now: Duration) -> bool {
         self.under_way == 0 && self.at.is_some_and(|at| at <= now)
+    }
+
+    /// Begins a poll. Returns what it lists.
+    pub fn scope(&mut self) -> Option<Scope> {
+        self.pages = 1;
+        self.in_progress = false;
+        self.scope.clone()
+    }
+
+    /// Ends the search of the present poll.
+    pub fn searched(&mut self) {
+        self.handled.clear();
+    }
+
+    pub fn handled(&mut self, item: usize) {
+        self.handled.push(item);
+    }
+
+    pub fn is_handled(&self, item: usize) -> bool {
+        self.handled.contains(&item)
+    }
+
+    /// Notes that a list failed. `again`: another one may succeed.
+    pub fn not_listed(&mut self, again: bool) {
+        self.scope = match self.scope.take() {
+            // A token may have expired.
+            Some(Scope::Page(Some(_))) => Some(Scope::Page(None)),
+            scope if again => scope,
+            _ => None,
+        };
+    }
+
+    /// Notes what a list had, and how many items it left out. Returns what to list next in the same poll.
+    pub fn listed(&mut self, in_progress: bool, left_out: usize, next: Option<String>) -> Option<Scope> {
+        let found = !self.handled.is_empty();
+        let Some(Scope::Page(start)) = &self.scope else { return None };
+        self.in_progress |= in_progress;
+        // One item alone is described at the same cost.
+        let goes_on = left_out > 1 || (left_out > 0 && !found);
+        if goes_on
+            && self.pages < MOST_PAGES
+            && let Some(next) = &next
+        {
+            self.pages += 1;
+            let next = Scope::Page(Some(next.clone()));
+            // Pages before the first that has any in progress are of no use any more.
+            if !self.in_progress {
+                self.scope = Some(next.clone());
+            }
+            return Some(next);
+        }
+        if found {
+            self.fruitless_searches = 0;
+        } else if left_out > 0 && (self.pages > 1 || start.is_some() || next.is_some()) {
+            // Lists may lag behind, so the pages are searched once more.
+            self.fruitless_searches += 1;
+            let whole = self.fruitless_searches < 2;
+            self.scope = Some(if whole { Scope::Page(None) } else { Scope::InProgress });
+        }
+        None
     }
 
     /// Adds calls to the present poll.
@@ -99,7 +187,7 @@ impl Polls {
         };
         let shortest = if waiting { SHORTEST_GAP_WHILE_WAITING } else { SHORTEST_GAP };
         // A poll that describes one by one costs as many requests, so it comes less often.
-        let calls = if self.list_helps { 1 } else { outstanding.div_ceil(2) };
+        let calls = if self.scope.is_some() { 1 } else { outstanding.div_ceil(2) };
         let gap = shortest
             .mul_f64(calls as f64 * 1.4_f64.powi(self.fruitless.min(20) as i32))
             .min(LONGEST_GAP)

@@ -2,6 +2,16 @@ use super::*;
 
 const FAR: Bounds = Bounds { max_outstanding: 2, until: Duration::from_secs(100) };
 
+const FIRST_PAGE: Ask = Ask::List(Scope::Page(None));
+
+fn page(progress: HashMap<String, Progress>, next: Option<&str>) -> Answer {
+    Answer::Listed(Ok(Listed { progress, next: next.map(str::to_owned) }))
+}
+
+fn next_page(token: &str) -> Ask {
+    Ask::List(Scope::Page(Some(token.to_owned())))
+}
+
 /// All in one group.
 fn work(items: usize) -> Work {
     Work::new(&vec![0; items], FAR, || 0.5)
@@ -42,12 +52,12 @@ fn as_many_are_started_as_may_be_outstanding_and_one_list_polls_for_all() {
     assert_eq!(work.take(under_way(0, "a"), at(10)), []);
     assert_eq!(work.take(under_way(1, "b"), at(10)), []);
     assert_eq!(asks(&mut work, at(20)), [], "both places are taken");
-    assert_eq!(asks(&mut work, at(510)), [Ask::List], "after half a second something may be done");
+    assert_eq!(asks(&mut work, at(510)), [FIRST_PAGE], "after half a second something may be done");
     let listed =
         HashMap::from([("a".to_owned(), Progress::Succeeded), ("stranger".to_owned(), Progress::InProgress)]);
     // What the list leaves out is described.
     let describe = Ask::Describe { item: 1, request_id: "b".into() };
-    assert_eq!(work.take(Answer::Listed(Ok(listed)), at(520)), [describe]);
+    assert_eq!(work.take(page(listed, None), at(520)), [describe]);
     assert_eq!(asks(&mut work, at(530)), [start(2)], "a place is free");
     let answer = Ok(Some(Progress::Failed(Some("Received a 404 status error".into()))));
     work.take(Answer::Described { item: 1, request_id: "b".into(), answer }, at(540));
@@ -57,6 +67,80 @@ fn as_many_are_started_as_may_be_outstanding_and_one_list_polls_for_all() {
     assert_eq!((settled[0].request_id.as_deref(), settled[0].took), (Some("a"), Some(at(520))));
     assert!(matches!(&settled[1].status, Status::Failed { remedy: crate::cause::Remedy::CorrectTable, .. }));
     assert!(matches!(&settled[2].status, Status::Pending { .. }), "it was asked for and not answered");
+}
+
+/// Two items under way, whose first poll is due.
+fn two_under_way() -> Work {
+    let mut work = work(2);
+    asks(&mut work, at(0));
+    work.take(under_way(0, "a"), at(10));
+    work.take(under_way(1, "b"), at(10));
+    work
+}
+
+fn strangers(progress: &[(&str, Progress)]) -> HashMap<String, Progress> {
+    let ended = ("stranger".to_owned(), Progress::Succeeded);
+    progress.iter().map(|(id, progress)| ((*id).to_owned(), progress.clone())).chain([ended]).collect()
+}
+
+fn describes(asks: &[Ask]) -> usize {
+    asks.iter().filter(|ask| matches!(ask, Ask::Describe { .. })).count()
+}
+
+#[test]
+fn a_list_that_begins_with_the_oldest_is_read_from_the_page_that_has_ours() {
+    let mut work = two_under_way();
+    assert_eq!(asks(&mut work, at(510)), [FIRST_PAGE]);
+    assert_eq!(work.take(page(strangers(&[]), Some("2")), at(520)), [next_page("2")]);
+    let both = [("a", Progress::InProgress), ("b", Progress::InProgress)];
+    assert_eq!(work.take(page(strangers(&both), Some("3")), at(530)), [], "both are on the second page");
+    assert_eq!(asks(&mut work, at(2_000)), [next_page("2")], "the second page is remembered");
+    let moved = [("a", Progress::Succeeded)];
+    let describe = Ask::Describe { item: 1, request_id: "b".into() };
+    assert_eq!(work.take(page(strangers(&moved), Some("3")), at(2_010)), [describe], "one costs no more");
+}
+
+#[test]
+fn what_no_page_has_is_found_in_the_list_of_what_is_in_progress() {
+    let mut work = two_under_way();
+    let (mut now, mut pages) = (510, 0);
+    for search in 1..=2 {
+        assert_eq!(asks(&mut work, at(now)), [FIRST_PAGE], "search {search}");
+        let described = loop {
+            pages += 1;
+            let more = work.take(page(strangers(&[]), Some(&pages.to_string())), at(now));
+            if more != [next_page(&pages.to_string())] {
+                break more;
+            }
+        };
+        assert_eq!(describes(&described), 2);
+        for (item, id) in [(0, "a"), (1, "b")] {
+            let answer = Ok(Some(Progress::InProgress));
+            work.take(Answer::Described { item, request_id: id.into(), answer }, at(now));
+        }
+        now += 2_000;
+    }
+    assert_eq!(pages, 2 * 5, "a history without end is not searched without end");
+    assert_eq!(asks(&mut work, at(now)), [Ask::List(Scope::InProgress)]);
+    let left = HashMap::from([("a".to_owned(), Progress::InProgress)]);
+    let describe = Ask::Describe { item: 1, request_id: "b".into() };
+    assert_eq!(work.take(page(left, None), at(now)), [describe], "it has ended");
+}
+
+#[test]
+fn a_list_that_fails_is_asked_again_by_the_next_poll_unless_it_cannot_be() {
+    let last = |cause| {
+        let mut work = two_under_way();
+        asks(&mut work, at(510));
+        assert_eq!(describes(&work.take(Answer::Listed(Err(refused(cause))), at(520))), 2, "{cause:?}");
+        for (item, id) in [(0, "a"), (1, "b")] {
+            let answer = Ok(Some(Progress::InProgress));
+            work.take(Answer::Described { item, request_id: id.into(), answer }, at(530));
+        }
+        asks(&mut work, at(3_000))
+    };
+    assert_eq!(last(Cause::Unavailable), [FIRST_PAGE]);
+    assert_eq!(describes(&last(Cause::Unsupported)), 2);
 }
 
 #[test]
@@ -211,7 +295,7 @@ fn what_is_said_to_be_in_progress_for_long_is_asked_for_by_other_means() {
     work.take(under_way(1, "b"), at(0));
     let listed = || {
         let in_progress = |id: &str| (id.to_owned(), Progress::InProgress);
-        Answer::Listed(Ok(HashMap::from([in_progress("a"), in_progress("b")])))
+        page(HashMap::from([in_progress("a"), in_progress("b")]), None)
     };
     assert_eq!(work.take(listed(), at(9_000)), [], "nothing takes less than ten seconds for long");
     let describe = |item: usize, id: &str| Ask::Describe { item, request_id: id.into() };

@@ -16,7 +16,7 @@ use assigner_core::{
     cause::CallError,
     ids::AccountId,
     outcome::Settled,
-    work::{Answer, Ask, Bounds, Evidence, Progress, Started, Work},
+    work::{Answer, Ask, Bounds, Evidence, Progress, Scope, Started, Work},
 };
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -122,13 +122,18 @@ fn call<'a>(center: &'a IdentityCenter, missing: &'a [Assignment], ask: Ask, wor
             let assignment = &missing[item];
             async move { Answer::Looked { item, answer: look(center, assignment, &ours).await } }.boxed()
         }
-        Ask::List => async move {
-            let answer = center.some_creations().await;
-            let answer = answer
-                .inspect_err(|error| tracing::debug!(%error, "creations are described one by one instead"));
-            Answer::Listed(answer.map(|listed| listed.into_iter().collect()))
+        Ask::List(scope) => {
+            async move {
+                let answer = match scope {
+                    Scope::Page(page) => center.some_creations(page).await,
+                    Scope::InProgress => center.creations_under_way().await,
+                };
+                Answer::Listed(answer.inspect_err(
+                    |error| tracing::debug!(%error, "creations are described one by one instead"),
+                ))
+            }
+            .boxed()
         }
-        .boxed(),
         Ask::Describe { item, request_id } => async move {
             // It is asked for again by the next poll.
             let answer = center.creation(&request_id, Patience::Optional).await;
