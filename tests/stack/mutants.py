@@ -118,7 +118,7 @@ MUTANTS = [
     ),
     Mutant(
         "baseline rule: accounts start the backfill",
-        "ou/\n                      - Management: *management-account",
+        ":ou/\n                      - Management: *management-account",
         "\n                      - Management: *management-account",
         "test_an_account_with_a_baseline",
     ),

@@ -49,6 +49,7 @@ def test_an_account_with_a_baseline_gets_its_assignments_and_no_backfill_starts(
     assert [result["outcome"] for result in results(2)] == ["ready", "ready"]
     stand(aws, CLASS_7)
     assert len(aws.creations()) == len(CLASS_7)
+    eventually(aws.idle, what="the end of all events")
     assert len(stack.executions()) == before
 
 
