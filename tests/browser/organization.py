@@ -67,7 +67,7 @@ def snapshot(accounts=1_000, permission_sets=30, missing_in=(), unexplained_in=(
         return [{"permissionSet": arn, "group": group} for arn, group in sorted(held)]
 
     return {
-        "version": 1,
+        "version": 2,
         "takenAt": "2025-01-31T12:00:00Z",
         "instance": INSTANCE,
         "method": "principals",

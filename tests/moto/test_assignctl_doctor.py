@@ -1,8 +1,10 @@
 """`assignctl doctor` with the organization, a stack, its functions and its queues in moto."""
 
+import hashlib
 import io
 import json
 import re
+import urllib.request
 import zipfile
 
 import pytest
@@ -18,8 +20,28 @@ FUNCTIONS = {
     f"{STACK}-assigner": {"MAX_OUTSTANDING": "6", "MAX_REQUESTS_PER_SECOND": "9"},
     f"{STACK}-backfill": {"MAX_OUTSTANDING": "4", "MAX_REQUESTS_PER_SECOND": "6"},
 }
+DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
 TEMPLATE = {
-    "Resources": {"Undelivered": {"Type": "AWS::SQS::Queue"}, "Failed": {"Type": "AWS::SQS::Queue"}},
+    "Resources": {
+        "Undelivered": {"Type": "AWS::SQS::Queue"},
+        "Failed": {"Type": "AWS::SQS::Queue"},
+        "VendingRule": {
+            "Type": "AWS::Events::Rule",
+            "Properties": {"Name": "vending", "State": "ENABLED", "EventPattern": {"source": ["aws.controltower"]}},
+        },
+        "ScheduleRule": {
+            "Type": "AWS::Events::Rule",
+            "Properties": {"Name": "schedule", "State": "ENABLED", "ScheduleExpression": "rate(1 day)"},
+        },
+        "Backfill": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "StateMachineName": "backfill",
+                "DefinitionString": DEFINITION,
+                "RoleArn": "arn:aws:iam::123456789012:role/backfill",
+            },
+        },
+    },
     "Outputs": {
         "FunctionName": {"Value": f"{STACK}-assigner"},
         "BackfillFunctionName": {"Value": f"{STACK}-backfill"},
@@ -30,6 +52,10 @@ TEMPLATE = {
 
 # moto does not know these, so the answer is unknown.
 NOT_IN_MOTO = {"action/sso:ListAccountAssignmentCreationStatus"}
+# moto makes no alarms from a template, and its state machine has not run yet.
+DOUBTFUL = {"alarms": "warning", "executions": "warning"}
+# No execution has reported which table is compiled in.
+NOT_REPORTED = {"function-settings", "backfill-function-settings"}
 # moto's identity is a user of STS, which has no policies.
 SIMULATED = {"action/sso:CreateAccountAssignment", "action/sso:DescribeAccountAssignmentCreationStatus"}
 # No write is ever called to see whether it is allowed.
@@ -82,7 +108,8 @@ def doctor(assignctl):
             assert (check["remedy"] is None) == (check["status"] == "ok"), check
         statuses = [check["status"] for check in checks.values()]
         assert document["counts"] == {s: statuses.count(s) for s in ["ok", "warning", "failed", "unknown"]}
-        assert code == (1 if "failed" in statuses else 0)
+        bad = {"failed"} if "--allow-unknown" in arguments else {"failed", "unknown"}
+        assert code == (1 if bad & set(statuses) else 0)
         return checks
 
     return run
@@ -95,16 +122,17 @@ def others_than_ok(checks):
 def test_all_is_well_except_what_moto_does_not_know(aws, assignctl, stack, doctor):
     stack()
     checks = doctor()
-    assert others_than_ok(checks) == {id: "unknown" for id in NOT_IN_MOTO | SIMULATED}
+    assert others_than_ok(checks) == {id: "unknown" for id in NOT_IN_MOTO | SIMULATED | NOT_REPORTED} | DOUBTFUL
     assert checks["administrator"]["detail"] == f"{aws.management} is the management account"
     assert aws.instance in checks["instance"]["detail"]
     assert [call for call in aws.calls if not READS.search(call)] == []
     assert aws.assignments().total() == 0
-    done = assignctl("doctor")
+    assert assignctl("doctor").returncode == 1, "what is not known is not good"
+    done = assignctl("doctor", "--allow-unknown")
     assert done.returncode == 0
     text = done.stdout.splitlines()
     assert f"  ok       organization: its management account is {aws.management}" in text
-    assert text[-1].endswith("3 unknown")
+    assert text[-1].endswith("5 unknown")
     assert [line for line in text if not line.startswith(" ") and line] == [
         "Identity",
         "Table",
@@ -178,13 +206,140 @@ def test_names_that_mean_nothing_are_reported_with_their_rows(doctor):
     ]
 
 
-def test_without_a_stack_the_deployment_is_unknown(doctor):
-    checks = doctor("--stack", "another")
+def test_a_stack_that_does_not_exist_fails_and_the_rest_of_the_deployment_is_unknown(doctor):
+    checks = doctor("--stack", "another", "--allow-unknown")
     assert checks["stack"]["title"] == "stack another"
-    assert checks["stack"]["status"] == "unknown"
+    assert checks["stack"]["status"] == "failed"
     assert "--stack" in checks["stack"]["remedy"]
-    for id in ["function", "function-settings", "backfill-function", "limits", "undelivered-events"]:
+    for id in ["function", "function-settings", "backfill-function", "limits", "undelivered-events", *RESOURCES]:
         assert checks[id]["status"] == "unknown"
+
+
+RESOURCES = ["rules", "schedule", "pipe", "executions", "alarms"]
+
+
+@pytest.fixture
+def resources(aws, stack, before_moto):
+    """A stack with a resource of each kind; `resources(*kinds)` is the URL at which it lists those of these kinds."""
+    stack()
+    role = f"arn:aws:iam::{aws.management}:role/any"
+    queue = f"arn:aws:sqs:{REGION}:{aws.management}:any"
+    aws.client("pipes").create_pipe(Name="table-changes", Source=queue, Target=queue, RoleArn=role)
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName="errors",
+        Namespace="AWS/Lambda",
+        MetricName="Errors",
+        ComparisonOperator="GreaterThanThreshold",
+        EvaluationPeriods=1,
+        Period=60,
+        Statistic="Sum",
+        Threshold=0,
+    )
+    machine = aws.client("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    physical = {
+        "AWS::Events::Rule": ["vending", "schedule"],
+        "AWS::Pipes::Pipe": ["table-changes"],
+        "AWS::StepFunctions::StateMachine": [machine],
+        "AWS::CloudWatch::Alarm": ["errors"],
+    }
+
+    def listing(*kinds):
+        members = "".join(
+            f"<member><ResourceType>{kind}</ResourceType><LogicalResourceId>{name.rpartition(':')[2]}</LogicalResourceId>"
+            f"<PhysicalResourceId>{name}</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus>"
+            f"<LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>"
+            for kind, names in physical.items()
+            for name in names
+            if not kinds or kind in kinds
+        )
+        answer = (
+            "<ListStackResourcesResponse xmlns='http://cloudformation.amazonaws.com/doc/2010-05-15/'>"
+            f"<ListStackResourcesResult><StackResourceSummaries>{members}</StackResourceSummaries>"
+            "</ListStackResourcesResult></ListStackResourcesResponse>"
+        ).encode()
+        return before_moto(lambda operation: (200, answer) if operation == "ListStackResources" else None)
+
+    return listing
+
+
+def test_what_starts_the_functions_is_looked_at(aws, doctor, resources):
+    machines = aws.client("stepfunctions")
+    machine = machines.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    url = resources()
+    checks = doctor(AWS_ENDPOINT_URL=url)
+    assert {id: checks[id]["status"] for id in RESOURCES} == {
+        "rules": "ok",
+        "schedule": "ok",
+        "pipe": "ok",
+        "executions": "warning",
+        "alarms": "ok",
+    }
+    assert checks["schedule"]["detail"].startswith("rate(1 day): ")
+    assert "start-execution" in checks["executions"]["remedy"]
+
+    events = aws.client("events")
+    events.disable_rule(Name="vending")
+    aws.client("pipes").stop_pipe(Name="table-changes")
+    execution = machines.start_execution(stateMachineArn=machine)["executionArn"]
+    machines.stop_execution(executionArn=execution)
+    aws.client("cloudwatch").set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="3 errors")
+    checks = doctor(AWS_ENDPOINT_URL=url)
+    expected = {"rules": "vending is disabled", "executions": "ABORTED", "alarms": "errors is in ALARM: 3 errors"}
+    for id, text in expected.items():
+        assert (checks[id]["status"], text in checks[id]["detail"]) == ("failed", True), checks[id]
+    assert "enable-rule --name vending" in checks["rules"]["remedy"]
+    assert execution in checks["executions"]["remedy"]
+    assert checks["pipe"]["status"] == "failed" and "start-pipe --name table-changes" in checks["pipe"]["remedy"]
+    assert checks["schedule"]["status"] == "ok"
+    events.disable_rule(Name="schedule")
+    assert doctor(AWS_ENDPOINT_URL=url)["schedule"]["status"] == "failed"
+
+
+def test_what_the_stack_has_and_aws_has_not_fails(aws, doctor, resources):
+    url = resources()
+    aws.client("events").delete_rule(Name="vending")
+    aws.client("pipes").delete_pipe(Name="table-changes")
+    aws.client("cloudwatch").delete_alarms(AlarmNames=["errors"])
+    checks = doctor(AWS_ENDPOINT_URL=url)
+    for id in ["rules", "pipe", "alarms"]:
+        assert (checks[id]["status"], "deploy the stack again" in checks[id]["remedy"]) == ("failed", True), checks[id]
+
+
+def test_a_stack_without_rules_or_a_state_machine_does_nothing(doctor, resources):
+    checks = doctor(AWS_ENDPOINT_URL=resources("AWS::Pipes::Pipe"))
+    assert {id: checks[id]["status"] for id in RESOURCES} == {
+        "rules": "failed",
+        "schedule": "warning",
+        "pipe": "ok",
+        "executions": "failed",
+        "alarms": "warning",
+    }
+
+
+@pytest.mark.parametrize(
+    ("denied", "ids"),
+    [
+        ("ListStackResources", RESOURCES),
+        ("DescribeRule", ["rules", "schedule"]),
+        ("ListExecutions", ["executions"]),
+        ("DescribeAlarms", ["alarms"]),
+    ],
+)
+def test_what_may_not_be_looked_at_is_unknown(aws, doctor, resources, before_moto, denied, ids):
+    behind = resources()
+
+    def answer(operation):
+        if operation == denied:
+            return error("AccessDenied" if denied == "DescribeAlarms" else "AccessDeniedException")
+        if operation == "ListStackResources":
+            body = f"Action={operation}&Version=2010-05-15&StackName={STACK}".encode()
+            with urllib.request.urlopen(urllib.request.Request(behind, body)) as got:
+                return 200, got.read()
+        return None
+
+    checks = doctor(AWS_ENDPOINT_URL=before_moto(answer))
+    for id in ids:
+        assert checks[id]["status"] == "unknown", checks[id]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +349,8 @@ def test_without_a_stack_the_deployment_is_unknown(doctor):
         ({"DRY_RUN": "perhaps"}, "backfill-function-settings", "failed", "DRY_RUN must be true or false"),
         ({"IDENTITY_CENTER_REGION": "us-east-1"}, "function-settings", "failed", "us-east-1"),
         ({"MANAGEMENT_ACCOUNT_ID": "111122223333"}, "function-settings", "failed", "111122223333"),
-        ({"ASSIGNMENTS_TABLE": "rules"}, "function-settings", "warning", "--table dynamodb:rules"),
+        ({"ASSIGNMENTS_TABLE": "rules"}, "function-settings", "unknown", "it reads the DynamoDB table rules"),
+        ({}, "function-settings", "unknown", "no execution of the state machine has reported it"),
         ({"MAX_REQUESTS_PER_SECOND": "15"}, "limits", "warning", "30 requests a second of 20"),
         ({"reserved": None}, "limits", "warning", "no concurrency is reserved"),
         ({"reserved": 0}, "function", "failed", "may not run"),
@@ -213,7 +369,8 @@ def test_a_function_that_was_deleted_fails_and_the_other_is_still_judged(aws, st
     checks = doctor()
     assert checks["backfill-function"]["status"] == "failed"
     assert checks["backfill-function-settings"]["status"] == checks["limits"]["status"] == "unknown"
-    assert checks["function"]["status"] == checks["function-settings"]["status"] == "ok"
+    assert checks["function"]["status"] == "ok"
+    assert checks["function-settings"]["status"] == "unknown", "which table is compiled in was not reported"
 
 
 @pytest.mark.parametrize(
@@ -256,6 +413,57 @@ def test_a_dynamodb_table_is_read_and_compared_with_that_of_the_functions(aws, a
     assert checks["action/dynamodb:Scan"]["status"] == "ok"
     assert checks["names"]["status"] == "unknown"
     assert checks["function-settings"]["status"] == "ok"
+
+
+def digest(rows):
+    by_id = {row["id"]: row for row in rows}
+    rest = {"$schema": "./assignments.schema.json", "assignments": []}
+    text = json.dumps([by_id, rest], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_function_that_reads_other_rows_fails_and_one_that_reads_the_same_rows_elsewhere_does_not(
+    aws, stack, doctor
+):
+    table = aws.client("dynamodb")
+    table.create_table(
+        TableName="rules",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    for row in ROWS:
+        table.put_item(TableName="rules", Item={name: {"S": value} for name, value in row.items()})
+    stack(ASSIGNMENTS_TABLE="rules")
+    check = doctor()["function-settings"]
+    assert check["status"] == "ok"
+    assert check["detail"].endswith(f"which has the rows of assignments.json (digest {digest(ROWS)[:12]})")
+    check = doctor(rows=ROWS[:2])["function-settings"]
+    assert check["status"] == "failed"
+    for text in [digest(ROWS)[:12], digest(ROWS[:2])[:12], "the rows are not the same"]:
+        assert text in check["detail"]
+
+
+def test_what_the_last_execution_reports_is_the_table_that_is_compiled_in(stack, doctor, before_moto):
+    stack()
+    reported = []
+
+    def answer(operation):
+        times = {"startDate": 1.0, "stopDate": 2.0}
+        arns = {"executionArn": "arn:e", "stateMachineArn": "arn:m", "name": "e", "status": "SUCCEEDED", **times}
+        if operation == "ListExecutions":
+            return 200, json.dumps({"executions": [arns]}).encode()
+        if operation == "DescribeExecution":
+            return 200, json.dumps({**arns, "output": json.dumps({"table": reported[-1]})}).encode()
+        return None
+
+    url = before_moto(answer)
+    for rows, status in [(ROWS, "ok"), (ROWS[:1], "failed")]:
+        reported.append(digest(rows))
+        checks = doctor(AWS_ENDPOINT_URL=url)
+        assert checks["executions"]["status"] == "ok"
+        for id in NOT_REPORTED:
+            assert checks[id]["status"] == status, checks[id]
 
 
 def error(code):
@@ -323,7 +531,7 @@ def test_an_account_that_administers_nothing_fails_and_one_that_is_delegated_doe
     checks = doctor(AWS_ENDPOINT_URL=url)
     assert checks["administrator"]["status"] == "failed"
     assert f"register-delegated-administrator --account-id {account}" in checks["administrator"]["remedy"]
-    assert checks["action/sso:ListAccountAssignmentsForPrincipal"]["status"] == "unknown"
+    assert checks["action/sso:ListAccountAssignmentsForPrincipal"]["status"] == "ok"
     delegated.append(account)
     checks = doctor(AWS_ENDPOINT_URL=url)
     assert checks["administrator"]["status"] == "ok"

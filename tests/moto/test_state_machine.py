@@ -42,6 +42,7 @@ class Organization:
         listed = accounts[: self.most_listed]
         return {
             "outcome": "surveyed",
+            "table": "0f1e2d3c",
             "accounts": listed,
             "accountsOmitted": len(accounts) - len(listed),
             "counts": {
@@ -82,6 +83,7 @@ def test_if_nothing_is_missing_one_survey_is_all():
     execution = run(Organization())
 
     assert (execution.status, execution.output["outcome"]) == ("SUCCEEDED", "complete")
+    assert execution.output["table"] == "0f1e2d3c", "doctor reads from it which table was read"
     assert execution.output["rounds"] == 0
     assert execution.payloads == [{"survey": True}]
 

@@ -8,7 +8,7 @@ use std::{fs, hint::black_box, time::Duration};
 use assigner_core::{
     assignments::{Table, plan::plan},
     ids::AccountId,
-    organization::{Account, Parent, State},
+    organization::{Account, AccountTags, Parent, State},
     table,
 };
 use serde_json::{Value, json};
@@ -66,9 +66,11 @@ fn accounts_of(count: usize) -> Vec<Account> {
                 parent("ou-ab12-99999999".into(), "Workloads"),
                 parent(format!("ou-ab12-{:08}", n % 64), &format!("Team {}", n % 64)),
             ],
-            tags: [("course", format!("course-{n}")), ("term", "1".into())]
-                .map(|(key, value)| (key.to_owned(), value))
-                .into(),
+            tags: AccountTags::Read(
+                [("course", format!("course-{n}")), ("term", "1".into())]
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .into(),
+            ),
             unread: None,
         }
     });

@@ -1,6 +1,6 @@
 //! What the command takes: every verb, option and example of `--help`, the completions and the manual.
 
-use std::path::PathBuf;
+use std::{io::ErrorKind, path::PathBuf};
 
 use assigner_core::{
     ids::{self, AccountId},
@@ -9,7 +9,10 @@ use assigner_core::{
 };
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 
-use crate::permissions;
+use crate::{
+    exit::{Exit, Failure},
+    permissions, terminal,
+};
 
 /// Who gets which access to which AWS account, and why.
 ///
@@ -32,8 +35,37 @@ pub struct Arguments {
     /// Gives up after this many minutes; what is not done by then is pending.
     #[arg(long, global = true, value_name = "MINUTES", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=1440))]
     pub timeout: u32,
+    /// Shows each call to AWS on standard error, with its answer and the time that it took.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+/// Prints the help or the version that was asked for, or says why the arguments cannot be understood.
+pub fn refuse(error: &clap::Error) -> Exit {
+    let text = error.render().ansi().to_string();
+    if !error.use_stderr() {
+        return match terminal::print(&text) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Failure::unwritten(&error).tell(false),
+            _ => Exit::Good,
+        };
+    }
+    // They were not understood, so nothing else says what was asked for.
+    let arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    if arguments.into_iter().any(|argument| argument == "--json") {
+        return wrong_use(&error.render().to_string()).tell(true);
+    }
+    terminal::say(&text);
+    Exit::Wrong
+}
+
+/// Returns what clap says as a failure: its first paragraph, and what it suggests.
+fn wrong_use(text: &str) -> Failure {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let message = text.split("\n\n").next().unwrap_or_default().trim_end();
+    let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
+    Failure::wrong(message, tip.unwrap_or("see `assignctl --help`, or --help after the verb"))
 }
 
 const EXAMPLES: &str = "\
@@ -222,7 +254,8 @@ Examples:
   assignctl doctor
   assignctl doctor --stack account-assigner --role arn:aws:iam::111122223333:role/NAME
 
-Reads only. Exit status: 0 all is well, 1 at least one check failed.")]
+Reads only. Exit status: 0 all is well or only doubtful, 1 at least one check failed or could not be made; with
+--allow-unknown 0 if none failed.")]
 pub struct Doctor {
     /// The CloudFormation stack of the deployed function.
     #[arg(long, value_name = "NAME", default_value = "account-assigner")]
@@ -230,6 +263,9 @@ pub struct Doctor {
     /// Whose permissions to simulate; without it, this identity's.
     #[arg(long, value_name = "ARN")]
     pub role: Option<String>,
+    /// Exits with 0 if no check failed, although some could not be made.
+    #[arg(long)]
+    pub allow_unknown: bool,
 }
 
 #[derive(Debug, Args)]
@@ -239,7 +275,7 @@ prints it, and no file is needed.
 
 The CSV file has one line a grant or assignment; its status is present, missing, unexplained, unresolved, failed, or
 outside (in an account to which the table does not apply). A cell that a spreadsheet would take for a formula, because
-it begins with = + - @ or a tab or line break, has a ' before it.
+it begins with = + - @ (also full-width, or after blanks) or a hidden character, has a ' before it.
 
 Examples:
   assignctl report --html access.html

@@ -1,6 +1,11 @@
 //! How a verb ends: its exit code, or one message and what to do next.
 
-use std::{fmt::Display, path::Path, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind},
+    path::Path,
+    process::ExitCode,
+};
 
 use assigner_aws::dynamodb::NoItems;
 use assigner_core::cause::CallError;
@@ -9,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     style::{ERROR, STRONG},
+    terminal::{self, clean},
     words,
 };
 
@@ -48,23 +54,43 @@ impl Failure {
         Failure { name: "WrongUse", message: message.into(), next: next.into(), exit: Exit::Wrong }
     }
 
+    /// Returns the failure of variables of the environment that mean nothing.
+    pub fn settings(faults: Vec<String>) -> Failure {
+        Failure::wrong(faults.join("; "), "correct these variables of the environment, or unset them")
+    }
+
     /// Returns the failure of a file that could not be read or written. `what` is a verb, such as "read".
     pub fn file(what: &str, path: &Path, error: impl Display) -> Failure {
         Failure::wrong(
-            format!("cannot {what} {}: {error}", path.display()),
+            format!("cannot {what} {}: {error}", clean(&path.display().to_string())),
             "correct the path or its permissions",
         )
+    }
+
+    /// Returns the failure of a write to standard output.
+    pub fn unwritten(error: &io::Error) -> Failure {
+        Failure {
+            name: "WriteFailed",
+            message: format!("cannot write to standard output: {error}"),
+            next: "make room, or write to another place; what was done before is done".to_owned(),
+            exit: Exit::Missing,
+        }
     }
 
     /// Writes it to standard error, and as JSON to standard output if that was asked for.
     pub fn tell(&self, json: bool) -> Exit {
         let Failure { name, message, next, exit } = self;
         if json {
-            anstream::println!("{}", json!({ "error": { "type": name, "message": message, "next": next } }));
+            let error = json!({ "error": { "type": name, "message": message, "next": next } });
+            if let Err(error) = terminal::print(&terminal::document(&error))
+                && error.kind() != ErrorKind::BrokenPipe
+            {
+                terminal::say(&format!("{ERROR}error{ERROR:#}: {}\n", Failure::unwritten(&error).message));
+            }
         }
-        anstream::eprintln!("{ERROR}error{ERROR:#}: {message}");
+        terminal::say(&format!("{ERROR}error{ERROR:#}: {message}\n"));
         if !next.is_empty() {
-            anstream::eprintln!("{STRONG}next{STRONG:#}: {next}");
+            terminal::say(&format!("{STRONG}next{STRONG:#}: {next}\n"));
         }
         *exit
     }

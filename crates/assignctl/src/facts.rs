@@ -1,29 +1,29 @@
 //! The facts that a verb needs: from AWS as it is now, or from a snapshot.
 
-use std::{path::Path, sync::Arc};
-
-use assigner_aws::{
-    client::{self, Tally},
-    identity_center::IdentityCenter,
-    organizations::Organizations,
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
+
+use assigner_aws::{client::Tally, identity_center::IdentityCenter, organizations::Organizations};
 use assigner_core::{
     assignments::{Table, facts::Facts},
     selector::{OrganizationalUnit, Selection},
 };
 use assigner_engine::{
     assignments::resolve::Resolver,
+    clock,
     error::Error,
     facts::{Reader, Step, Tags},
-    sdk,
     settings::Settings,
 };
 use indicatif::ProgressBar;
 
 use crate::{
     exit::Failure,
-    session::{ATTEMPTS, Session},
-    terminal,
+    session::Session,
+    terminal::{self, clean},
 };
 
 /// The clients of AWS, with the settings of the function as far as the environment has them.
@@ -36,8 +36,8 @@ pub struct Aws {
 
 impl Session {
     pub async fn aws(&self) -> Result<Aws, Failure> {
-        let settings = Settings::from_environment().map_err(Error::InvalidConfig)?;
-        let sdk = sdk::load(&settings.network, client::attempts(ATTEMPTS)).await?;
+        let settings = Settings::from_environment().map_err(Failure::settings)?;
+        let sdk = self.sdk().await?;
         let tally = Arc::new(Tally::default());
         let center = IdentityCenter::new(&settings.identity_center(), &sdk, tally.clone());
         Ok(Aws {
@@ -56,16 +56,47 @@ impl Session {
         tables: &[&Table],
     ) -> Result<Facts, Failure> {
         let mut facts = self.snapshot(path)?.facts(tables);
-        let unknown = selection.unknown(&facts.accounts);
-        if !unknown.is_empty() {
+        let name = clean(&path.display().to_string());
+        let beyond = selection.beyond(&facts.selection, &facts.accounts);
+        if !beyond.is_empty() {
             return Err(Failure::wrong(
-                format!("{} has no account {}", path.display(), unknown.join(", ")),
-                "correct the id, or write a new snapshot",
+                format!(
+                    "{name} says nothing of {}: only {} was read",
+                    beyond.join(", "),
+                    facts.selection.words()
+                ),
+                "write a snapshot of more, with `assignctl snapshot`",
             ));
         }
-        facts.accounts.retain(|account| selection.includes(account));
-        somebody(selection, &facts)?;
+        let unknown = selection.unknown(&facts.accounts);
+        if !unknown.is_empty() {
+            let like = selection.accounts.iter().filter(|id| unknown.contains(&id.as_str()));
+            let like = like.filter_map(|id| facts.account_like(id)).next();
+            let like = like.map(|one| format!("did you mean {} ({})? ", one.id, clean(&one.name)));
+            return Err(Failure::wrong(
+                format!("{name} has no account {}", unknown.join(", ")),
+                format!("{}correct the id, or write a new snapshot", like.unwrap_or_default()),
+            ));
+        }
+        self.note_origin(&name, &facts);
+        if !selection.is_everything() {
+            somebody(selection, &facts)?;
+            facts.accounts.retain(|account| selection.includes(account));
+            facts.selection = selection.clone();
+        } else if !facts.is_whole() {
+            let only =
+                format!("only {} was read, so nothing is said of any other account", facts.selection.words());
+            facts.notes.push(only);
+        }
+        facts.notes.iter().for_each(|note| self.note(&format!("note: {}", clean(note))));
         Ok(facts)
+    }
+
+    /// Says how old a snapshot is. A plan of yesterday may be wrong today.
+    fn note_origin(&self, name: &str, facts: &Facts) {
+        let age = clock::since(&facts.read_at, SystemTime::now());
+        let ago = age.map_or("at an unknown moment".to_owned(), ago);
+        self.note(&format!("note: {name} shows AWS as it was at {}, {ago}", clean(&facts.read_at)));
     }
 
     /// Returns what AWS reports now of these accounts.
@@ -92,7 +123,7 @@ impl Session {
         bar.finish_and_clear();
         let facts =
             read.map_err(|_| Error::Late { what: "AWS", last: aws.center.tally().last_failure() })??;
-        facts.notes.iter().for_each(|note| self.note(&format!("note: {note}")));
+        facts.notes.iter().for_each(|note| self.note(&format!("note: {}", clean(note))));
         somebody(selection, &facts)?;
         Ok(facts)
     }
@@ -103,30 +134,45 @@ impl Session {
         file: Option<&Path>,
         selection: &Selection,
         tables: &[&Table],
+        tags: Tags,
     ) -> Result<Facts, Failure> {
         match file {
             Some(path) => self.facts_from_snapshot(path, selection, tables),
-            None => self.facts_from_aws(&self.aws().await?, selection, tables, Tags::ThatDecide).await,
+            None => self.facts_from_aws(&self.aws().await?, selection, tables, tags).await,
         }
     }
 }
 
-/// Refuses OUs without any account: such a name is usually misspelt.
+/// Refuses OUs without any account: such a name is usually misspelt. The facts may be those of other accounts too.
 fn somebody(selection: &Selection, facts: &Facts) -> Result<(), Failure> {
-    if !facts.accounts.is_empty() || selection.is_everything() {
+    if selection.is_everything() || facts.accounts.iter().any(|account| selection.includes(account)) {
         return Ok(());
     }
     let ous: Vec<String> = selection.ous.iter().map(OrganizationalUnit::to_string).collect();
+    let like = ous.iter().find_map(|ou| facts.unit_like(ou));
+    let like = like.map(|like| format!("did you mean {}? ", clean(&like))).unwrap_or_default();
     Err(Failure::wrong(
-        format!("no active account is in {} or below it", ous.join(" or ")),
-        "give the path of names from the root down, such as Workloads/Prod, or the OU's id",
+        format!("no active account is in {} or below it", clean(&ous.join(" or "))),
+        format!("{like}give the path of names from the root down, such as Workloads/Prod, or the OU's id"),
     ))
+}
+
+/// Returns words such as "3 days ago".
+fn ago(age: Duration) -> String {
+    let minutes = age.as_secs() / 60;
+    let (count, what) = match minutes {
+        0 => return "less than a minute ago".to_owned(),
+        1..60 => (minutes, "minute"),
+        60..2_880 => (minutes / 60, "hour"),
+        _ => (minutes / 1_440, "day"),
+    };
+    format!("{count} {what}{} ago", if count == 1 { "" } else { "s" })
 }
 
 fn watch(bar: &ProgressBar, step: Step) {
     let counted = |read: usize, all: usize, what: &str| {
         if bar.length() != Some(all as u64) {
-            bar.set_style(terminal::style("{spinner} {msg} {bar:30} {pos} of {len}, {eta} left"));
+            bar.set_style(terminal::bar_style("{spinner} {msg} {bar:30} {pos} of {len}, {eta} left"));
             bar.set_length(all as u64);
         }
         bar.set_message(format!("Reading {what}"));
@@ -137,5 +183,26 @@ fn watch(bar: &ProgressBar, step: Step) {
         Step::Accounts => bar.set_message("Reading names and accounts"),
         Step::Tags { read, all } => counted(read, all, "tags of accounts"),
         Step::Assignments { read, all } => counted(read, all, "assignments"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_said_in_the_unit_that_fits() {
+        let cases = [
+            (59, "less than a minute ago"),
+            (60, "1 minute ago"),
+            (3_599, "59 minutes ago"),
+            (3_600, "1 hour ago"),
+            (47 * 3_600, "47 hours ago"),
+            (48 * 3_600, "2 days ago"),
+            (400 * 86_400, "400 days ago"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(ago(Duration::from_secs(seconds)), expected);
+        }
     }
 }

@@ -60,5 +60,7 @@ fn replace(path: &Path, content: &[u8], permissions: Option<std::fs::Permissions
     builder.permissions(permissions.unwrap_or(new));
     let mut file = builder.tempfile_in(directory.unwrap_or(Path::new(".")))?;
     file.write_all(content)?;
+    // Some file systems report a full disk only now. What is there must not be replaced by less.
+    file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }

@@ -12,9 +12,11 @@
 //! | `doctor` | can this identity do the job? |
 //! | `session`, `facts`, `files`, `terminal` | what the verbs share: the table, the facts, files, the person |
 //! | `exit`, `words` | how a verb ends, and what it says to do |
+//! | `calls` | `-v`: each call to AWS |
 
 mod arguments;
 mod assignments;
+mod calls;
 mod doctor;
 mod exit;
 mod facts;
@@ -39,13 +41,18 @@ use crate::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Arguments { table, json, timeout, verb } = Arguments::parse();
-    let session =
-        Session { table, json, until: Instant::now() + Duration::from_secs(u64::from(timeout) * 60) };
-    match run(&session, verb).await {
-        Ok(exit) => exit.into(),
-        Err(failure) => failure.tell(json).into(),
+    let Arguments { table, json, timeout, verbose, verb } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return arguments::refuse(&error).into(),
+    };
+    if verbose {
+        calls::show();
     }
+    let until = Instant::now() + Duration::from_secs(u64::from(timeout) * 60);
+    let session = Session::new(table, json, verbose, until);
+    // A verb that could not say what it had to say has not done its work.
+    let ended = run(&session, verb).await.and_then(|exit| session.written().map(|()| exit));
+    ended.unwrap_or_else(|failure| failure.tell(json)).into()
 }
 
 async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {

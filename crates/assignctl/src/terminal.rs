@@ -1,33 +1,74 @@
 //! The person: what is printed, what is asked, what is shown while it takes time, and Ctrl-C.
+//!
+//! Whatever goes to a terminal passes [`harmless`]. A write to standard output that fails is remembered, so that no verb
+//! can end well without what it had to say.
 
 use std::{
-    io::{IsTerminal, Write},
+    borrow::Cow,
+    io::{self, ErrorKind, IsTerminal, Write},
     time::Duration,
 };
 
+use assigner_core::shown::{is_hidden, shown, shown_json};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 pub use crate::style::{ERROR, FAINT, GOOD, STRONG, WARNING};
 use crate::{exit::Failure, session::Session};
 
+/// The version of every document that `--json` prints. It changes if a field changes its meaning or goes away.
+pub const DOCUMENTS: u32 = 1;
+
+/// A document with its version.
+#[derive(Serialize)]
+struct Versioned<'d, T> {
+    version: u32,
+    #[serde(flatten)]
+    document: &'d T,
+}
+
+/// Returns a document as `--json` prints it.
+pub fn document(document: &impl Serialize) -> String {
+    as_it_is(&Versioned { version: DOCUMENTS, document })
+}
+
+/// Returns JSON that others define, such as a table or a snapshot: without a version of ours.
+pub fn as_it_is(document: &impl Serialize) -> String {
+    // Strings, numbers, lists and objects cannot fail to be written.
+    let text = serde_json::to_string_pretty(document).unwrap_or_default() + "\n";
+    shown_json(&text).into_owned()
+}
+
 impl Session {
-    /// Writes to standard output, with colours only if it is a terminal that wants them. A reader that went away, such
-    /// as `head`, is not a failure.
+    /// Writes to standard output, with colours only if it is a terminal that wants them.
     pub fn print(&self, text: &str) {
-        let mut output = anstream::stdout().lock();
-        let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+        if self.unwritten.get().is_none()
+            && let Err(error) = print(text)
+        {
+            // It is empty, so it can be set.
+            let _ = self.unwritten.set(error);
+        }
     }
 
     /// Writes one JSON document to standard output.
-    pub fn print_json(&self, document: &impl Serialize) {
-        // Strings, numbers and lists cannot fail to be written.
-        self.print(&(serde_json::to_string_pretty(document).unwrap_or_default() + "\n"));
+    pub fn print_json(&self, answer: &impl Serialize) {
+        self.print(&document(answer));
+    }
+
+    /// Returns the failure of a write to standard output. Nothing may be done on the strength of what nobody can read.
+    ///
+    /// # Errors
+    /// A reader that went away, such as `head`, is no failure.
+    pub fn written(&self) -> Result<(), Failure> {
+        match self.unwritten.get() {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::unwritten(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a note to the person. It is never part of the output.
     pub fn note(&self, text: &str) {
-        anstream::eprintln!("{FAINT}{text}{FAINT:#}");
+        say(&format!("{FAINT}{text}{FAINT:#}\n"));
     }
 
     /// Asks before something is done.
@@ -38,7 +79,7 @@ impl Session {
                 "look at the plan first, then add --yes",
             ));
         }
-        anstream::eprint!("{question} [y/N] ");
+        say(&format!("{question} [y/N] "));
         let mut answer = String::new();
         std::io::stdin()
             .read_line(&mut answer)
@@ -57,18 +98,19 @@ impl Session {
     /// Shows how much of `all` is done.
     pub fn progress(&self, all: usize, template: &str) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(all as u64), self.draw_target());
-        bar.set_style(style(template));
+        bar.set_style(bar_style(template));
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
 
     fn draw_target(&self) -> ProgressDrawTarget {
-        if self.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() }
+        // A bar would be drawn over the calls.
+        if self.json || self.verbose { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() }
     }
 }
 
 /// Returns the style of a bar.
-pub fn style(template: &str) -> ProgressStyle {
+pub fn bar_style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
@@ -94,12 +136,74 @@ pub async fn interrupted() {
     }
 }
 
-/// Returns a text without control characters. Names come from others: what would move the cursor or colour the terminal
-/// is spelt out.
+/// Writes to standard output.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut output = anstream::stdout().lock();
+    output.write_all(harmless(text).as_bytes())?;
+    output.flush()
+}
+
+/// Writes to standard error. If nobody can be reached there, nobody can be reached.
+pub fn say(text: &str) {
+    let mut output = anstream::stderr().lock();
+    let _ = output.write_all(harmless(text).as_bytes()).and_then(|()| output.flush());
+}
+
+/// Returns a text of others in one line, with what nobody would see spelt out.
 pub fn clean(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    shown(text).into_owned()
+}
+
+/// Returns a text that can do nothing to a terminal but colour it, whoever forgot to [`clean`] a part of it: only line
+/// breaks and the sequences of our own styles pass.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(|character| character != '\n' && is_hidden(character)) {
+        return text.into();
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let length = style(rest).unwrap_or(character.len_utf8());
+        match &rest[..length] {
+            "\n" => clean.push('\n'),
+            one if length == character.len_utf8() => clean.push_str(&shown(one)),
+            style => clean.push_str(style),
+        }
+        rest = &rest[length..];
+    }
+    clean.into()
+}
+
+/// Returns the length of the style that a text begins with, such as `ESC [ 1 m`.
+fn style(text: &str) -> Option<usize> {
+    let numbers = text.strip_prefix("\u{1b}[")?;
+    let end = numbers.find(|character: char| !matches!(character, '0'..='9' | ';'))?;
+    numbers[end..].starts_with('m').then_some(end + 3)
 }
 
 pub fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_colours_and_line_breaks_reaches_a_terminal() {
+        let cases = [
+            ("a\nb", "a\nb"),
+            ("\u{1b}[1m\u{1b}[31mbold\u{1b}[0m", "\u{1b}[1m\u{1b}[31mbold\u{1b}[0m"),
+            ("\u{1b}[38;5;12mblue", "\u{1b}[38;5;12mblue"),
+            ("\u{1b}[2J", r"\u{1b}[2J"),
+            ("\u{1b}[", r"\u{1b}["),
+            ("\u{1b}[1", r"\u{1b}[1"),
+            ("\u{1b}]0;title\u{7}", r"\u{1b}]0;title\u{7}"),
+            ("\u{9b}2J", r"\u{9b}2J"),
+            ("a\r\tb\u{202e}é\u{200b}", r"a\r\tb\u{202e}é\u{200b}"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(harmless(text), expected, "{text:?}");
+        }
+    }
 }

@@ -24,7 +24,30 @@ pub fn remedy(remedy: Remedy) -> &'static str {
         Remedy::TryLater => {
             "run the same command again later; if it fails for hours, open a support case with the request id"
         }
-        other => other.in_general(),
+        Remedy::CallLess => {
+            "run it again with a lower MAX_REQUESTS_PER_SECOND in the environment, or find out who else calls Identity \
+             Center so often"
+        }
+        Remedy::CorrectValue => {
+            "correct the row, the argument or the variable of the environment that holds this value"
+        }
+        Remedy::CheckEndpoint => {
+            "check AWS_ENDPOINT_URL and the endpoint_url of the profile: the service there does not know the call"
+        }
+        Remedy::AllowCreation => {
+            "allow this identity sso:CreateAccountAssignment; a delegated administrator can never assign a permission \
+             set that is provisioned in the management account"
+        }
+        // Nothing in these depends on who reads them.
+        Remedy::CorrectName
+        | Remedy::ListNames
+        | Remedy::RaiseQuota
+        | Remedy::GiveId
+        | Remedy::CorrectTable
+        | Remedy::CreatePolicy
+        | Remedy::SynchronizePrincipal
+        | Remedy::AllowProvisioning
+        | Remedy::ReopenAccount => remedy.in_general(),
     }
 }
 

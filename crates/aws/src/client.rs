@@ -30,6 +30,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{config_bag::ConfigBag, error::metadata::ProvideErrorMetadata};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{
     http::{self, Trust},
@@ -39,8 +40,78 @@ use crate::{
 /// Loads credentials, Region and endpoint as the SDK defines them, with one HTTP client and one `patience` for all
 /// services.
 pub async fn load(patience: RetryConfig, trust: Trust) -> SdkConfig {
-    let http = http::client(trust);
+    let http = SharedHttpClient::new(Reported(http::client(trust)));
     aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(patience).load().await
+}
+
+/// The target of an event for each request to AWS that was answered, or was not, at level DEBUG.
+pub const CALLS: &str = "assigner_aws::calls";
+
+/// An HTTP client that reports each request to whoever listens to [`CALLS`]: who asked what, never with which values.
+#[derive(Debug)]
+struct Reported(SharedHttpClient);
+
+impl HttpClient for Reported {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(ReportedConnector(self.0.http_connector(settings, components)))
+    }
+}
+
+#[derive(Debug)]
+struct ReportedConnector(SharedHttpConnector);
+
+impl HttpConnector for ReportedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if !tracing::enabled!(target: CALLS, tracing::Level::DEBUG) {
+            return self.0.call(request);
+        }
+        let (call, began) = (called(&request), Instant::now());
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            match &answer {
+                Ok(response) => {
+                    let id =
+                        ["x-amzn-requestid", "x-amz-request-id"].map(|name| response.headers().get(name));
+                    let request = id.into_iter().flatten().next().unwrap_or_default();
+                    let status = response.status().as_u16();
+                    tracing::debug!(target: CALLS, call, status, milliseconds, request);
+                }
+                Err(error) => {
+                    tracing::debug!(target: CALLS, call, failed = innermost(error), milliseconds);
+                }
+            }
+            answer
+        })
+    }
+}
+
+/// Returns what a request asks for, such as `sso:ListInstances in eu-west-1`, or as much of it as it shows.
+fn called(request: &HttpRequest) -> String {
+    let header = |name| request.headers().get(name).unwrap_or_default();
+    let path = request.uri().split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let (host, path) = path.split_once('/').unwrap_or((path, ""));
+    // The protocols of AWS name an operation in a header, at the end of a path, in a form, or by the path itself.
+    let target = header("x-amz-target").rsplit_once('.').map(|(_, operation)| operation);
+    let in_path = path.rsplit_once("/operation/").map(|(_, operation)| operation);
+    let form = || {
+        let body = request.body().bytes().and_then(|body| std::str::from_utf8(body).ok())?;
+        body.split('&').find_map(|pair| pair.strip_prefix("Action="))
+    };
+    let operation = target.or(in_path).or_else(form).map(str::to_owned);
+    let operation = operation.unwrap_or_else(|| format!("{} /{path}", request.method()));
+    // AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, ...
+    let scope = header("authorization").split(',').next().unwrap_or_default();
+    match scope.split('/').collect::<Vec<_>>()[..] {
+        [_, _, region, service, "aws4_request"] => format!("{service}:{operation} in {region}"),
+        _ => format!("{host}: {operation}"),
+    }
 }
 
 /// The attempts of one call are limited by the caller's deadline; this number only has to be out of reach.
@@ -243,14 +314,17 @@ fn cause(code: &str, status: u16, body: &[u8]) -> Cause {
         "ConflictException" | "ConcurrentModificationException" => Cause::Conflict,
         // Of a resource, account, target, child, OU, and what AWS adds.
         _ if code.ends_with("NotFoundException") => Cause::NotFound,
-        "AccessDeniedException"
+        "AccessDeniedException" | "AWSOrganizationsNotInUseException" => Cause::Denied,
+        // They are of nobody, or of somebody no more.
+        "ExpiredTokenException"
+        | "ExpiredToken"
+        | "RequestExpired"
         | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
         | "InvalidSignatureException"
-        | "AWSOrganizationsNotInUseException"
         | "IncompleteSignature"
         | "MissingAuthenticationToken"
-        | "InvalidClientTokenId" => Cause::Denied,
-        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => Cause::Credentials,
+        | "MissingAuthenticationTokenException" => Cause::Credentials,
         "ServiceQuotaExceededException" => Cause::Quota,
         "UnknownOperationException" => Cause::Unsupported,
         // Control Tower's quotas, whatever the code.
@@ -281,6 +355,54 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_call_is_named_in_every_protocol_and_without_its_values() {
+        const SIGNED: &str =
+            "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/SERVICE/aws4_request, SignedHeaders=host";
+        let cases = [
+            (
+                "sso",
+                "https://sso.eu-west-1.amazonaws.com/",
+                "SWB.ListInstances",
+                "{}",
+                "sso:ListInstances in eu-west-1",
+            ),
+            (
+                "iam",
+                "https://iam.amazonaws.com/",
+                "",
+                "Action=GetRole&RoleName=secret",
+                "iam:GetRole in eu-west-1",
+            ),
+            (
+                "monitoring",
+                "https://m.example/service/Granite/operation/DescribeAlarms",
+                "",
+                "",
+                "monitoring:DescribeAlarms in eu-west-1",
+            ),
+            (
+                "lambda",
+                "https://l.example/v1/functions/f?Marker=secret",
+                "",
+                "",
+                "lambda:GET /v1/functions/f in eu-west-1",
+            ),
+        ];
+        for (service, uri, target, body, expected) in cases {
+            let mut request = HttpRequest::new(body.into());
+            request.set_uri(uri).unwrap();
+            request.headers_mut().insert("authorization", SIGNED.replace("SERVICE", service));
+            if !target.is_empty() {
+                request.headers_mut().insert("x-amz-target", target.to_owned());
+            }
+            assert_eq!(called(&request), expected);
+        }
+        let mut unsigned = HttpRequest::new("refresh_token=secret".into());
+        unsigned.set_uri("https://oidc.example/token").unwrap();
+        assert_eq!(called(&unsigned), "oidc.example: GET /token");
+    }
+
+    #[test]
     fn an_error_means_what_its_code_and_its_members_say_and_not_what_its_message_mentions() {
         let cases = [
             ("ThrottlingException", 400, "{}", Cause::Throttled),
@@ -294,7 +416,9 @@ mod tests {
             ("AccessDeniedException", 400, r#"{"Reason": "KMS_AccessDeniedException"}"#, Cause::Key),
             ("AccessDeniedException", 400, r#"{"Message": "no \"KMS_ for KMS_admins"}"#, Cause::Denied),
             ("ExpiredTokenException", 400, "{}", Cause::Credentials),
-            ("UnrecognizedClientException", 400, "{}", Cause::Denied),
+            ("UnrecognizedClientException", 400, "{}", Cause::Credentials),
+            ("InvalidClientTokenId", 403, "", Cause::Credentials),
+            ("InvalidSignatureException", 403, "{}", Cause::Credentials),
             ("UnknownOperationException", 400, "{}", Cause::Unsupported),
             ("ValidationException", 400, "{}", Cause::Invalid),
             ("ServiceQuotaExceededException", 402, "{}", Cause::Quota),

@@ -14,7 +14,7 @@ use std::{
 use assigner_core::{
     cause::{CallError, Cause},
     ids::{self, AccountId},
-    organization::{Account, Needs, Parent, State},
+    organization::{Account, AccountTags, Needs, Parent, State},
 };
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_organizations::{
@@ -71,7 +71,12 @@ impl Organizations {
             }
             Ok::<_, CallError>(parents)
         };
-        let tags = async { if needs.tags { self.tags(id).await } else { Ok(BTreeMap::new()) } };
+        let tags = async {
+            match needs.tags {
+                true => self.tags(id).await.map(AccountTags::Read),
+                false => Ok(AccountTags::NotRead),
+            }
+        };
         match tokio::try_join!(parents, tags) {
             Ok((parents, tags)) => (account.parents, account.tags) = (parents, tags),
             Err(error) if error.cause.may_concern_one() => account.unread = Some(error.to_string()),
@@ -131,7 +136,7 @@ impl Organizations {
             state: state(described),
             is_management,
             parents: Vec::new(),
-            tags: BTreeMap::new(),
+            tags: AccountTags::NotRead,
             unread: None,
         })
     }

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::shown::shown;
+
 /// A call to AWS that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError {
@@ -32,9 +34,9 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} failed", self.operation)?;
         if let Some(code) = &self.code {
-            write!(f, " with {code}")?;
+            write!(f, " with {}", shown(code))?;
         }
-        write!(f, ": {}", self.message)
+        write!(f, ": {}", shown(&self.message))
     }
 }
 
@@ -77,6 +79,8 @@ pub enum Remedy {
     WaitForService,
     CorrectName,
     AllowAction,
+    /// Facts were read without the right to list names.
+    ListNames,
     SignIn,
     AllowKey,
     RaiseQuota,
@@ -109,6 +113,10 @@ impl Remedy {
             Remedy::WaitForService => "wait for the service to recover",
             Remedy::CorrectName => "correct the name, id or ARN in the table, or create what it names",
             Remedy::AllowAction => "allow this action",
+            Remedy::ListNames => {
+                "take the snapshot again with an identity that may list groups and users (identitystore:ListGroups, \
+                 ListUsers)"
+            }
             Remedy::SignIn => "give it credentials",
             Remedy::AllowKey => {
                 "allow kms:Decrypt with the KMS key of the Identity Center instance, and check that the key is enabled"

@@ -32,6 +32,7 @@
 //! | what a permission set needs from real use | [`permissions`], a room for each rule; read by `engine::permissions` |
 //! | what is asked of AWS next, and when; polls, retries, adoption | [`work`], driven by `engine::drive` |
 //! | what became of a grant, and the function's answer | [`outcome`], [`assignments::report`] |
+//! | how a text of others may be shown | [`shown`] |
 //! | shapes of identifiers | [`ids`] |
 //! | how a request is paced, repeated, and translated | `aws::pace`, `aws::calls`, `aws::client`, and a room a service |
 //! | which authorities are trusted, which proxies used | `aws::http`, from `engine::sdk` |
@@ -68,5 +69,6 @@ pub mod outcome;
 pub mod permissions;
 pub mod reading;
 pub mod selector;
+pub mod shown;
 pub mod table;
 pub mod work;

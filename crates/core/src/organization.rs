@@ -17,8 +17,7 @@ pub struct Account {
     pub is_management: bool,
     /// From the root down to the OU that holds the account; the root comes first.
     pub parents: Vec<Parent>,
-    /// Empty if no row asks for tags.
-    pub tags: BTreeMap<String, String>,
+    pub tags: AccountTags,
     /// Why something of it could not be read, so that nothing may be decided about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
@@ -40,6 +39,16 @@ impl Account {
             _ => self.parents.last().map(|parent| parent.id.clone()).unwrap_or_default(),
         }
     }
+}
+
+/// The tags of an account. They take a call of their own, so they are read only if they can decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AccountTags {
+    /// Nothing may be said of them, and nothing decided by them. `null` in a file.
+    #[default]
+    NotRead,
+    Read(BTreeMap<String, String>),
 }
 
 /// A root or an OU above an account.
@@ -97,7 +106,10 @@ impl Account {
                 parent("ou-ab12-55555555", Some("Education")),
                 parent("ou-ab12-66666666", Some("Rust")),
             ],
-            tags: BTreeMap::from([("course".into(), "rust".into()), ("empty".into(), String::new())]),
+            tags: AccountTags::Read(BTreeMap::from([
+                ("course".into(), "rust".into()),
+                ("empty".into(), String::new()),
+            ])),
             unread: None,
         }
     }

@@ -32,7 +32,7 @@ use assigner_core::{
     },
     event::{self, Request},
     ids::AccountId,
-    organization::{Account, Parent, State},
+    organization::{Account, AccountTags, Parent, State},
     reading::Fault,
     table::{self, MAX_BYTES, MAX_ROWS},
 };
@@ -322,7 +322,7 @@ fn account(name: &str, course: &str) -> Account {
         state: State::Active,
         is_management: false,
         parents: vec![parent("r-ab12", "Root"), parent("ou-ab12-11111111", "Education")],
-        tags: [("course".to_owned(), course.to_owned())].into(),
+        tags: AccountTags::Read([("course".to_owned(), course.to_owned())].into()),
         unread: None,
     }
 }

@@ -1,6 +1,6 @@
 //! A moment as text.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use assigner_core::permissions::day::Day;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -15,4 +15,24 @@ pub fn rfc3339(moment: SystemTime) -> String {
 /// Returns the day of the moment, UTC.
 pub fn day(moment: SystemTime) -> Day {
     Day::of(OffsetDateTime::from(moment).date())
+}
+
+/// Returns how long before `now` a moment in RFC 3339 was. `None`: it is no such text, or lies ahead.
+pub fn since(moment: &str, now: SystemTime) -> Option<Duration> {
+    let moment = OffsetDateTime::parse(moment, &Rfc3339).ok()?;
+    Duration::try_from(OffsetDateTime::from(now) - moment).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_that_was_written_is_read_again() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let then = now - Duration::from_secs(3 * 86_400);
+        assert_eq!(since(&rfc3339(then), now), Some(Duration::from_secs(3 * 86_400)));
+        assert_eq!(since(&rfc3339(now), then), None, "it lies ahead");
+        assert_eq!(since("yesterday", now), None);
+    }
 }

@@ -11,7 +11,7 @@ use assigner_core::{
     assignments::report::Report,
     cause::{CallError, Retry},
     controls,
-    reading::Fault,
+    reading::{self, Fault},
 };
 
 /// Why it ended. [`Error::name`] is stable: queues, alarms and people match on it.
@@ -106,12 +106,13 @@ fn last_failure(last: Option<&CallError>) -> String {
 const MOST_BYTES: usize = 64 * 1024;
 
 fn list(faults: &[Fault]) -> String {
-    let count = if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
-    let mut text = format!("{count}:");
+    let all = reading::count(faults);
+    let mut text = format!("{all} fault{}:", if all == 1 { "" } else { "s" });
     for (listed, fault) in faults.iter().enumerate() {
         let line = format!("\n- {fault}");
         if text.len() + line.len() > MOST_BYTES {
-            text += &format!("\n- and {} more; `assignctl check` lists them all", faults.len() - listed);
+            let more = reading::count(&faults[listed..]);
+            text += &format!("\n- and {more} more; `assignctl check` lists them");
             break;
         }
         text += &line;
@@ -133,12 +134,13 @@ mod tests {
             part: Part::Value,
             problem: format!("is {:?}", "\"".repeat(300)),
             remedy: "x".repeat(300),
+            count: 1,
         };
         let error = Error::InvalidTable { table: "t".into(), faults: vec![fault; 1_000] };
         let text = error.to_string();
         assert!(text.starts_with("t is refused, with 1000 faults:\n- "), "{}", &text[..60]);
         let listed = text.matches("\n- table, accounts").count();
-        assert!(text.ends_with(&format!("and {} more; `assignctl check` lists them all", 1_000 - listed)));
+        assert!(text.ends_with(&format!("and {} more; `assignctl check` lists them", 1_000 - listed)));
         assert!(format!("{text:?}").len() < 160 * 1024, "as a JSON string");
     }
 }

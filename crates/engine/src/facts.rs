@@ -15,13 +15,13 @@ use assigner_aws::{identity_center::IdentityCenter, organizations::Organizations
 use assigner_core::{
     assignments::{
         Named, PrincipalId, PrincipalKind, Table,
-        facts::{self, Facts, Method, NamesById},
+        facts::{self, Facts, Method, NamesById, Unlisted},
         names::Names,
         plan::{self, Grant, Obstacle, Plan},
     },
     cause::{CallError, Cause},
     ids::AccountId,
-    organization::{Account, Needs},
+    organization::{Account, AccountTags, Needs},
     selector::Selection,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -161,6 +161,7 @@ impl Reader<'_> {
             read_at: clock::rfc3339(SystemTime::now()),
             instance: self.center.instance_arn().unwrap_or_default(),
             method,
+            selection: self.selection.clone(),
             accounts,
             names,
             names_by_id: by_id,
@@ -185,15 +186,24 @@ impl Reader<'_> {
             named.collect()
         };
         let mut notes = Vec::new();
-        let mut or_of_tables = |listed: Result<_, CallError>, kind: PrincipalKind| {
-            listed.unwrap_or_else(|error| {
-                notes.push(format!("{error}; only the {}s of the table are known by name", kind.field()));
-                of_tables(kind)
-            })
+        let mut or_of_tables = |listed: Result<_, CallError>, kind: PrincipalKind| match listed {
+            Ok(listed) => (listed, None),
+            Err(error) => {
+                let known = match self.tables {
+                    [] => format!("no {} is known by name", kind.field()),
+                    _ => format!("only the {}s of the table are known by name", kind.field()),
+                };
+                notes.push(format!("{error}; {known}"));
+                (of_tables(kind), Some(error.to_string()))
+            }
         };
-        let groups = or_of_tables(groups, PrincipalKind::Group);
-        let users = or_of_tables(users, PrincipalKind::User);
-        Ok(Known { names, by_id: NamesById { permission_sets, groups, users }, notes })
+        let (groups, no_groups) = or_of_tables(groups, PrincipalKind::Group);
+        let (users, no_users) = or_of_tables(users, PrincipalKind::User);
+        let unlisted = Unlisted { groups: no_groups, users: no_users };
+        let by_id = NamesById { permission_sets, groups, users, unlisted };
+        let mut names = names;
+        names.suggest(&by_id);
+        Ok(Known { names, by_id, notes })
     }
 
     async fn read_accounts(&self, needs: Needs, tags: Tags) -> Result<Vec<Account>, Error> {
@@ -248,7 +258,7 @@ impl Reader<'_> {
         for (index, tags) in found {
             let account = &mut accounts[index];
             match tags {
-                Ok(tags) => account.tags = tags,
+                Ok(tags) => account.tags = AccountTags::Read(tags),
                 Err(error) if error.cause == Cause::NotFound => _ = gone.insert(account.id.clone()),
                 Err(error) if error.cause.may_concern_one() => account.unread = Some(error.to_string()),
                 Err(error) => return Err(error),
@@ -370,7 +380,7 @@ pub async fn names_of(
     let principals = names.principals.values().filter_map(|found| found.as_ref().err());
     let failed = sets.chain(principals).find_map(|obstacle| match obstacle {
         Obstacle::Failed(error) if !error.cause.may_concern_one() => Some(error.clone()),
-        Obstacle::Failed(_) | Obstacle::Unknown(_) | Obstacle::NotRead(_) => None,
+        Obstacle::Failed(_) | Obstacle::Unknown(_) | Obstacle::NotRead(_) | Obstacle::NotListed(_) => None,
     });
     failed.map_or(Ok(names), Err)
 }

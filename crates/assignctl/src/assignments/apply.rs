@@ -27,7 +27,7 @@ use crate::{
     exit::{Exit, Failure},
     facts::Aws,
     session::Session,
-    terminal::{STRONG, interrupted, plural},
+    terminal::{STRONG, interrupted, plural, say},
 };
 
 pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit, Failure> {
@@ -53,6 +53,8 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
             session.print(&show::summary(&overview.counts));
         }
         let accounts = overview.accounts.iter().filter(|account| account.planned().next().is_some()).count();
+        // Nothing is created on the strength of a plan that nobody can read.
+        session.written()?;
         let question = format!(
             "{STRONG}Create {} in {}?{STRONG:#}",
             plural(overview.counts.grants.planned, "assignment"),
@@ -75,7 +77,10 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         session.print(&show::accounts(&overview, Shown::Incomplete));
         session.print(&show::summary(&overview.counts));
         if overview.counts.grants.pending > 0 {
-            session.note("next: run the same command again; it goes on where this one ended");
+            session.note(
+                "next: log in if your credentials have ended, then run the same command again; it goes on where this one \
+                 ended",
+            );
         }
     }
     Ok(exit(&overview, &selection))
@@ -123,9 +128,7 @@ async fn obey_signals(wish: &watch::Sender<Wish>, bar: &ProgressBar) {
     interrupted().await;
     wish.send_replace(Wish::StartNothing);
     bar.suspend(|| {
-        anstream::eprintln!(
-            "Nothing new is started; what is under way is waited for. Ctrl-C again waits no longer."
-        );
+        say("Nothing new is started; what is under way is waited for. Ctrl-C again waits no longer.\n");
     });
     interrupted().await;
     wish.send_replace(Wish::Stop);

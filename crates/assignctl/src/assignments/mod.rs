@@ -1,13 +1,19 @@
 //! The verbs of the capability *assignments*, and what they show.
 
 pub mod apply;
+mod characters;
 mod overview;
 pub mod plan;
 pub mod report;
 mod show;
 pub mod snapshot;
 
-use assigner_core::assignments::{Row, lint};
+use std::path::Path;
+
+use assigner_core::{
+    assignments::{Row, lint},
+    selector::Selection,
+};
 
 use crate::{
     arguments,
@@ -19,10 +25,11 @@ use crate::{
 /// `assignctl check`.
 pub async fn check(session: &Session, arguments: arguments::Check) -> Result<Exit, Failure> {
     let arguments::Check { snapshot, strict } = arguments;
-    let organization = snapshot.as_deref().map(|path| session.snapshot(path)).transpose()?;
     check::run::<Row>(session, strict, |table| {
-        let facts = organization.map(|snapshot| snapshot.facts(&[table]));
-        lint::lint(table, facts.as_ref()).into_iter().map(Doubt::from).collect()
+        let facts = |path: &Path| session.facts_from_snapshot(path, &Selection::default(), &[table]);
+        let facts = snapshot.as_deref().map(facts).transpose()?;
+        let doubts = lint::lint(table, facts.as_ref()).into_iter().map(Doubt::from);
+        Ok(doubts.chain(characters::doubts(table)).collect())
     })
     .await
 }

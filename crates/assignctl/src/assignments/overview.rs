@@ -30,6 +30,9 @@ pub struct Overview {
     pub instance: String,
     /// When AWS was read; RFC 3339, UTC, to the second.
     pub read_at: String,
+    /// What could not be read, or was not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// In the order of their ids.
     pub accounts: Vec<AccountAccess>,
     pub counts: PlanCounts,
@@ -117,6 +120,7 @@ impl Overview {
             table: location.to_string(),
             instance: facts.instance.clone(),
             read_at: facts.read_at.clone(),
+            notes: facts.notes.clone(),
             accounts: facts.accounts.iter().map(access).collect(),
             counts: PlanCounts::default(),
         };

@@ -7,6 +7,7 @@ use crate::{
     arguments,
     exit::{Exit, Failure},
     session::Session,
+    terminal,
 };
 
 pub async fn run(session: &Session, arguments: arguments::Snapshot) -> Result<Exit, Failure> {
@@ -16,10 +17,9 @@ pub async fn run(session: &Session, arguments: arguments::Snapshot) -> Result<Ex
     let facts = session.facts_from_aws(&aws, &selection.into(), &[], Tags::All).await?;
     let snapshot = Snapshot::from(&facts);
     match output {
-        None => session.print_json(&snapshot),
+        None => session.print(&terminal::as_it_is(&snapshot)),
         Some(path) => {
-            let text = serde_json::to_string_pretty(&snapshot).unwrap_or_default() + "\n";
-            session.write(&path, text.as_bytes())?;
+            session.write(&path, terminal::as_it_is(&snapshot).as_bytes())?;
             let (accounts, assignments) = (facts.accounts.len(), facts.assigned.count());
             session
                 .note(&format!("{accounts} accounts with {assignments} assignments in {}", path.display()));

@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 
 use assigner_aws::client::call_error;
-use assigner_core::cause::{CallError, Cause};
+use assigner_core::{
+    assignments::{Row, Table},
+    cause::{CallError, Cause},
+    table::TableLocation,
+};
+use assigner_engine::settings::EMBEDDED;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{
     Examined,
-    check::{Check, Group, Status, Topic, ask, topic},
-    settings::{self, Deployed, Expected},
+    check::{Check, Group, MUCH_PATIENCE, Status, Topic, ask, topic, within},
+    resources,
+    settings::{self, Deployed, Expected, Read},
 };
 use crate::session::Session;
 
@@ -49,6 +55,7 @@ pub fn topics(stack: &str) -> Vec<Topic> {
     }
     topics.push(of_limits());
     topics.extend(QUEUES.map(|(_, id, title)| deployed(id, title)));
+    topics.extend(resources::topics());
     topics
 }
 
@@ -57,6 +64,10 @@ pub struct Stack {
     checks: Vec<Check>,
     functions: Vec<(&'static str, &'static str, Deployed)>,
     queues: Vec<Check>,
+    /// What starts the functions, and how that went.
+    resources: Vec<Check>,
+    /// The tables that the functions read.
+    tables: Vec<Read>,
     /// Whether there is anything to judge.
     found: bool,
 }
@@ -65,7 +76,14 @@ pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
     let Examined { session, sdk, .. } = examined;
     let (check, outputs) = outputs(session, sdk, stack).await;
     let found = outputs.is_some();
-    let mut looked = Stack { checks: vec![check], functions: Vec::new(), queues: Vec::new(), found };
+    let mut looked = Stack {
+        checks: vec![check],
+        functions: Vec::new(),
+        queues: Vec::new(),
+        resources: Vec::new(),
+        tables: Vec::new(),
+        found,
+    };
     let Some(outputs) = outputs else {
         looked.checks.extend(topics(stack).into_iter().skip(1).map(|topic| topic.depends_on("stack")));
         return looked;
@@ -114,17 +132,50 @@ pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
         }
         checks
     };
-    let ((checks, functions), queues) = tokio::join!(functions, queues);
+    let ((checks, functions), queues, (resources, embedded)) =
+        tokio::join!(functions, queues, resources::look(examined, stack));
     looked.checks.extend(checks);
-    Stack { functions, queues, ..looked }
+    let tables = tables(examined, &functions, embedded).await;
+    Stack { functions, queues, resources, tables, ..looked }
+}
+
+/// Reads the tables that the functions read. What is compiled in shows only in what the state machine reports.
+async fn tables(
+    examined: &Examined<'_>,
+    functions: &[(&'static str, &'static str, Deployed)],
+    embedded: Result<String, String>,
+) -> Vec<Read> {
+    let mut tables = vec![Read { location: TableLocation::Embedded(EMBEDDED), digest: embedded }];
+    for (_, _, function) in functions {
+        let Some(location) = function.table() else { continue };
+        if matches!(location, TableLocation::DynamoDb(_))
+            && tables.iter().all(|read| read.location != location)
+        {
+            let read = async {
+                let source = examined.session.source(&location).await.map_err(|failure| failure.message)?;
+                let read = within(examined.session, MUCH_PATIENCE, source.load::<Row>()).await;
+                let table = read.ok_or("it was not read in time")?.map_err(|error| error.to_string())?;
+                Ok::<_, String>(table.digest())
+            };
+            let digest = read.await;
+            tables.push(Read { location, digest });
+        }
+    }
+    tables
 }
 
 /// Judges the settings, after it is known what they should agree with.
 pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
-    let Stack { mut checks, functions, queues, found } = stack;
+    let Stack { mut checks, functions, queues, resources, tables, found } = stack;
     let instance = examined.center.instance_arn();
+    let digest = examined.table.as_ref().map(Table::digest);
+    let table = Read {
+        location: examined.session.table.clone(),
+        digest: digest.ok_or_else(|| "it is not sound, or was not read".to_owned()),
+    };
     let expected = Expected {
-        table: &examined.session.table,
+        table: &table,
+        theirs: &tables,
         instance: instance.as_deref(),
         instance_region: examined.center.region(),
         management: examined.management.as_deref(),
@@ -143,6 +194,7 @@ pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
         });
     }
     checks.extend(queues);
+    checks.extend(resources);
     checks
 }
 
@@ -175,7 +227,7 @@ async fn outputs(
         Err(error) => return (topic.not_answered(&error, Status::Unknown), None),
     };
     let Some(found) = found else {
-        return (topic.unknown("there is no stack of this name", deploy), None);
+        return (topic.failed("there is no stack of this name", deploy), None);
     };
     let status = found.stack_status.as_ref().map_or("", |status| status.as_str()).to_owned();
     let outputs = found.outputs.unwrap_or_default().into_iter();

@@ -4,10 +4,12 @@
 //! A failed check does not stop the others. What could not be found out is `unknown`, with the reason, and never `ok`.
 
 mod actions;
+mod alarms;
 mod check;
 mod deployment;
 mod identity;
 mod names;
+mod resources;
 mod settings;
 mod simulation;
 
@@ -49,7 +51,9 @@ pub async fn run(session: &Session, arguments: arguments::Doctor) -> Result<Exit
     } else {
         session.print(&report.to_text());
     }
-    Ok(if report.counts.failed == 0 { Exit::Good } else { Exit::Missing })
+    let CheckCounts { failed, unknown, .. } = report.counts;
+    let good = failed == 0 && (unknown == 0 || arguments.allow_unknown);
+    Ok(if good { Exit::Good } else { Exit::Missing })
 }
 
 /// The clients, and what is known when the first checks are done.

@@ -32,12 +32,21 @@ pub fn topics() -> Vec<Topic> {
 pub async fn table(session: &Session) -> (Check, Option<Table>, Option<Check>) {
     let topic = of_table("table", "table");
     let location = &session.table;
-    let read = async { session.source(location).await?.load_rows().await };
-    let read = within(session, MUCH_PATIENCE, read).await;
     let scan = match location {
         TableLocation::DynamoDb(_) => Some(super::actions::action("dynamodb:Scan")),
         TableLocation::Embedded(_) | TableLocation::File(_) => None,
     };
+    let source = match session.source(location).await {
+        Ok(source) => source,
+        Err(failure) => {
+            return (
+                topic.failed(failure.message, failure.next),
+                None,
+                scan.map(|scan| scan.depends_on("Region")),
+            );
+        }
+    };
+    let read = within(session, MUCH_PATIENCE, source.load_rows()).await;
     let error = match read {
         Some(Ok(table)) => {
             let table: Table = table;
@@ -92,6 +101,7 @@ pub async fn resolve(examined: &Examined<'_>, instance: bool) -> (Check, Option<
             Obstacle::Unknown(reason) => missing.push(format!("{rows}: {reason}")),
             Obstacle::Failed(error) => unread.push(format!("{rows}: {error}")),
             Obstacle::NotRead(reason) => unread.push(format!("{rows}: {reason}")),
+            Obstacle::NotListed(reason) => unread.push(format!("{rows}: {reason}")),
         }
     };
     for one in names.resolve(grants) {

@@ -35,15 +35,31 @@ pub struct Deployed {
 }
 
 impl Deployed {
+    /// Returns where the table is that it reads, if its settings say so.
+    pub fn table(&self) -> Option<TableLocation> {
+        self.settings().ok().map(|settings| settings.table)
+    }
+
     fn settings(&self) -> Result<Settings, Vec<String>> {
         let environment = self.environment.as_ref().map_err(|why| vec![why.clone()])?;
         Settings::read(|name| environment.get(name).cloned())
     }
 }
 
+/// A table that was looked at: where it is, and its digest if it is sound.
+#[derive(Clone, Debug)]
+pub struct Read {
+    pub location: TableLocation,
+    /// An error says why it is not known.
+    pub digest: Result<String, String>,
+}
+
 /// What the other checks found.
 pub struct Expected<'a> {
-    pub table: &'a TableLocation,
+    /// The table that this run is about.
+    pub table: &'a Read,
+    /// Those that the functions read.
+    pub theirs: &'a [Read],
     pub instance: Option<&'a str>,
     /// Where the instance was looked for.
     pub instance_region: Option<String>,
@@ -150,30 +166,78 @@ pub fn settings(topic: Topic, function: &Deployed, expected: &Expected<'_>) -> C
     if configured.dry_run {
         warnings.push("DRY_RUN is true: it plans and creates nothing".to_owned());
     }
-    let table = match (&configured.table, expected.table) {
-        (TableLocation::DynamoDb(its), TableLocation::DynamoDb(ours)) if its == ours => {
-            format!("it reads the DynamoDB table {its}")
-        }
-        (TableLocation::DynamoDb(its), _) => {
-            warnings.push(format!(
-                "it reads the DynamoDB table {its}, and not {}: give --table dynamodb:{its} to look at what it reads",
-                expected.table
-            ));
+    let mut unknown = Vec::new();
+    let table = match reads_the_same(&configured.table, expected) {
+        Same::Yes(detail) => detail,
+        Same::No(detail) => {
+            failures.push(detail);
             String::new()
         }
-        (its, TableLocation::DynamoDb(_)) => {
-            warnings.push(format!("it reads {its}, and not {}", expected.table));
+        Same::NotKnown(detail) => {
+            unknown.push(detail);
             String::new()
         }
-        // Which one was compiled in cannot be seen from here.
-        (its, _) => format!("it reads {its}, as it was when it was built"),
     };
-    if failures.is_empty() && warnings.is_empty() {
-        return topic.ok(table);
-    }
-    let status = if failures.is_empty() { Status::Warning } else { Status::Failed };
+    let status = match (failures.is_empty(), warnings.is_empty(), unknown.is_empty()) {
+        (true, true, true) => return topic.ok(table),
+        (false, ..) => Status::Failed,
+        (true, false, _) => Status::Warning,
+        (true, true, false) => Status::Unknown,
+    };
     failures.append(&mut warnings);
-    topic.is(status, failures.join("\n"), REDEPLOY)
+    failures.append(&mut unknown);
+    topic.is(
+        status,
+        failures.join("\n"),
+        format!("push the table, or name the right one by --table; or {REDEPLOY}"),
+    )
+}
+
+/// Whether a function reads the table that this run is about, in a sentence.
+enum Same {
+    Yes(String),
+    No(String),
+    NotKnown(String),
+}
+
+/// Compares by digest: the same rows in another place are the same table.
+fn reads_the_same(its: &TableLocation, expected: &Expected<'_>) -> Same {
+    let ours = expected.table;
+    if let (TableLocation::DynamoDb(_), true) = (its, *its == ours.location) {
+        return Same::Yes(format!("it reads {its}"));
+    }
+    let theirs = expected.theirs.iter().find(|read| read.location == *its);
+    let read = match theirs.map(|read| &read.digest) {
+        Some(Ok(digest)) => digest,
+        Some(Err(why)) => {
+            return Same::NotKnown(format!(
+                "it reads {its}, and whether that is {} is not known: {why}",
+                ours.location
+            ));
+        }
+        None => {
+            return Same::NotKnown(format!("it reads {its}, and which rows that had is not known"));
+        }
+    };
+    match &ours.digest {
+        Ok(digest) if digest == read => Same::Yes(format!(
+            "it reads {its}, which has the rows of {} (digest {})",
+            ours.location,
+            short(digest)
+        )),
+        Ok(digest) => Same::No(format!(
+            "it reads {its} with digest {}, and {} has digest {}: the rows are not the same",
+            short(read),
+            ours.location,
+            short(digest)
+        )),
+        Err(why) => Same::NotKnown(format!("it reads {its}; {} cannot be compared: {why}", ours.location)),
+    }
+}
+
+/// Returns as much of a digest as people compare.
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 /// Adds up what the functions may ask. The quotas hold for the organization, so the functions share them. Each counts
@@ -271,17 +335,36 @@ mod tests {
     const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-7223f7eef79824e1";
     const OTHER: &str = "arn:aws:sso:::instance/ssoins-0000000000000000";
 
+    fn read(location: TableLocation, digest: &str) -> Read {
+        Read { location, digest: Ok(digest.to_owned()) }
+    }
+
     #[test]
     fn settings_are_judged_by_what_was_found() {
-        let file = TableLocation::File("assignments.json".into());
-        let dynamodb = TableLocation::DynamoDb("rules".into());
-        type Case<'a> = (&'a [(&'a str, &'a str)], &'a TableLocation, Status, &'a str);
+        let file = read(TableLocation::File("assignments.json".into()), "A");
+        let dynamodb = read(TableLocation::DynamoDb("rules".into()), "A");
+        let theirs = [
+            read(TableLocation::Embedded("assignments.json"), "A"),
+            read(TableLocation::DynamoDb("rules".into()), "A"),
+            read(TableLocation::DynamoDb("others".into()), "B"),
+            Read { location: TableLocation::DynamoDb("hidden".into()), digest: Err("denied".into()) },
+        ];
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a Read, Status, &'a str);
         let cases: Vec<Case<'_>> = vec![
             (&[], &file, Status::Ok, "embedded"),
             (&[("ASSIGNMENTS_TABLE", "rules")], &dynamodb, Status::Ok, "rules"),
-            (&[("ASSIGNMENTS_TABLE", "rules")], &file, Status::Warning, "--table dynamodb:rules"),
-            (&[("ASSIGNMENTS_TABLE", "others")], &dynamodb, Status::Warning, "others"),
-            (&[], &dynamodb, Status::Warning, "embedded"),
+            (
+                &[("ASSIGNMENTS_TABLE", "rules")],
+                &file,
+                Status::Ok,
+                "has the rows of assignments.json (digest A)",
+            ),
+            (&[("ASSIGNMENTS_TABLE", "others")], &file, Status::Failed, "the rows are not the same"),
+            (&[("ASSIGNMENTS_TABLE", "others")], &dynamodb, Status::Failed, "others with digest B"),
+            (&[("ASSIGNMENTS_TABLE", "hidden")], &file, Status::Unknown, "denied"),
+            (&[("ASSIGNMENTS_TABLE", "hidden"), ("DRY_RUN", "true")], &file, Status::Warning, "denied"),
+            (&[("ASSIGNMENTS_FILE", "/opt/a.json")], &file, Status::Unknown, "/opt/a.json"),
+            (&[], &dynamodb, Status::Ok, "embedded"),
             (&[("DRY_RUN", "true")], &file, Status::Warning, "DRY_RUN"),
             (&[("DRY_RUN", "yes")], &file, Status::Failed, "DRY_RUN must be"),
             (&[("IDENTITY_CENTER_INSTANCE_ARN", INSTANCE)], &file, Status::Ok, ""),
@@ -294,6 +377,7 @@ mod tests {
         for (environment, table, status, text) in cases {
             let expected = Expected {
                 table,
+                theirs: &theirs,
                 instance: Some(INSTANCE),
                 instance_region: Some("eu-west-1".into()),
                 management: Some("123456789012"),
@@ -307,9 +391,11 @@ mod tests {
 
     #[test]
     fn what_was_not_found_is_not_a_fault_of_the_settings() {
-        let file = TableLocation::File("assignments.json".into());
-        let expected = Expected {
+        let file = read(TableLocation::File("assignments.json".into()), "A");
+        let theirs = [read(TableLocation::Embedded("assignments.json"), "A")];
+        let mut expected = Expected {
             table: &file,
+            theirs: &theirs,
             instance: None,
             instance_region: Some("eu-west-1".into()),
             management: None,
@@ -318,6 +404,8 @@ mod tests {
         assert_eq!(settings(deployed("s", "s"), &function(&set), &expected).status, Status::Ok);
         let hidden = Deployed { environment: Err("no key".into()), ..function(&[]) };
         assert_eq!(settings(deployed("s", "s"), &hidden, &expected).status, Status::Unknown);
+        expected.theirs = &[];
+        assert_eq!(settings(deployed("s", "s"), &function(&[]), &expected).status, Status::Unknown);
     }
 
     #[test]

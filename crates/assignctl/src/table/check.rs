@@ -1,10 +1,11 @@
 //! `assignctl check`: every fault of a table in its place, and every doubtful row. Needs no AWS for a file.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use assigner_core::{
-    reading::{Fault, Part, RowRef},
+    reading::{self, Fault, Part, RowRef},
+    shown::{is_hidden, shown},
     table::{self, MAX_BYTES, RowKind, Table, TableLocation},
 };
 use assigner_engine::error::Error;
@@ -38,10 +39,19 @@ pub struct Doubt {
 struct Checked {
     table: String,
     sound: bool,
-    /// How many rows a sound table has.
-    rows: usize,
+    /// How many rows the table has, if it is sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<usize>,
+    counts: CheckCounts,
     faults: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+}
+
+/// How many there are, also of those that are too many to list.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct CheckCounts {
+    faults: usize,
+    warnings: usize,
 }
 
 /// A fault or a doubt, and where it is.
@@ -66,6 +76,9 @@ struct Diagnostic {
     column: Option<usize>,
     #[serde(skip)]
     span: Option<Range<usize>>,
+    /// How many it stands for.
+    #[serde(skip)]
+    count: usize,
     /// The row's id, if it helps to find the row.
     #[serde(skip)]
     row_span: Option<Range<usize>>,
@@ -80,7 +93,7 @@ struct Diagnostic {
 pub async fn run<R: RowKind>(
     session: &Session,
     strict: bool,
-    doubts: impl FnOnce(&Table<R>) -> Vec<Doubt>,
+    doubts: impl FnOnce(&Table<R>) -> Result<Vec<Doubt>, Failure>,
 ) -> Result<Exit, Failure> {
     let bytes = match &session.table {
         // One byte more than a table may have is enough to refuse it.
@@ -95,23 +108,28 @@ pub async fn run<R: RowKind>(
             Err(error) => return Err(error.into()),
         },
     };
-    let text = bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-    let text = Text::new(text, R::LIST);
+    let text = Text::new(bytes.as_deref().unwrap_or_default(), R::LIST);
+    let (faults, warnings): (Vec<_>, Vec<_>) = match &parsed {
+        Ok(table) => {
+            let doubts = doubts(table)?.into_iter();
+            (Vec::new(), doubts.map(|doubt| of_doubt(doubt, table, &text)).collect())
+        }
+        Err(faults) => (faults.iter().map(|fault| of_fault(fault, &text)).collect(), Vec::new()),
+    };
     let mut checked = Checked {
         table: session.table.to_string(),
         sound: parsed.is_ok(),
-        rows: parsed.as_ref().map_or(0, |table| table.rows.len()),
-        faults: match &parsed {
-            Ok(_) => Vec::new(),
-            Err(faults) => faults.iter().map(|fault| of_fault(fault, &text)).collect(),
+        rows: parsed.as_ref().ok().map(|table| table.rows.len()),
+        counts: CheckCounts {
+            faults: parsed.as_ref().err().map_or(0, |faults| reading::count(faults)),
+            warnings: warnings.len(),
         },
-        warnings: match &parsed {
-            Ok(table) => doubts(table).into_iter().map(|doubt| of_doubt(doubt, table, &text)).collect(),
-            Err(_) => Vec::new(),
-        },
+        faults,
+        warnings,
     };
-    // In the order of the text.
-    checked.faults.sort_by_key(|fault| (fault.row, fault.line, fault.column));
+    // In the order of the text. What stands for those that are not listed comes last.
+    checked.faults.sort_by_key(|fault| (fault.count > 1, fault.row, fault.line, fault.column));
+    checked.warnings.sort_by_key(|doubt| doubt.row);
     if session.json {
         session.print_json(&checked);
     } else {
@@ -125,11 +143,11 @@ pub async fn run<R: RowKind>(
 }
 
 fn of_fault(fault: &Fault, text: &Text<'_>) -> Diagnostic {
-    let Fault { row, field, part, problem, remedy } = fault;
+    let Fault { row, field, part, problem, remedy, count } = fault;
     let number = row.as_ref().map(|row| row.number);
     let span = match number {
         // A text that is not JSON has one fault, at the place where the reading ended.
-        None if field.is_empty() => text.syntax_error(),
+        None if field.is_empty() => text.broken(),
         _ => text.find(number, field, *part),
     };
     Diagnostic {
@@ -139,6 +157,7 @@ fn of_fault(fault: &Fault, text: &Text<'_>) -> Diagnostic {
         field: field.clone(),
         problem: problem.clone(),
         remedy: remedy.clone(),
+        count: *count,
         ..Diagnostic::at(span, text)
     }
     .in_row(text, None)
@@ -171,6 +190,7 @@ impl Diagnostic {
             line,
             column,
             span,
+            count: 1,
             row_span: None,
             other: None,
             other_span: None,
@@ -203,7 +223,8 @@ impl Diagnostic {
 }
 
 fn print(session: &Session, checked: &Checked, text: &Text<'_>) {
-    let Checked { table, faults, warnings, .. } = checked;
+    let Checked { table, rows, counts, faults, warnings, .. } = checked;
+    let table = &clean(table);
     let levels = [(Level::ERROR, faults), (Level::WARNING, warnings)];
     for (level, diagnostics) in levels {
         for diagnostic in diagnostics {
@@ -211,50 +232,89 @@ fn print(session: &Session, checked: &Checked, text: &Text<'_>) {
             session.print("\n\n");
         }
     }
-    let warned = plural(warnings.len(), "warning");
-    session.print(&match (faults.len(), warnings.len()) {
-        (0, 0) => format!("{GOOD}{table} is sound{GOOD:#}: {}\n", plural(checked.rows, "row")),
-        (0, _) => {
-            format!("{WARNING}{table} is sound, with {warned}{WARNING:#}: {}\n", plural(checked.rows, "row"))
+    let rows = plural(rows.unwrap_or_default(), "row");
+    session.print(&match *counts {
+        CheckCounts { faults: 0, warnings: 0 } => format!("{GOOD}{table} is sound{GOOD:#}: {rows}\n"),
+        CheckCounts { faults: 0, warnings } => {
+            let warned = plural(warnings, "warning");
+            format!("{WARNING}{table} is sound, with {warned}{WARNING:#}: {rows}\n")
         }
-        (faults, _) => format!("{ERROR}{table} is refused, with {}{ERROR:#}\n", plural(faults, "fault")),
+        CheckCounts { faults, .. } => {
+            format!("{ERROR}{table} is refused, with {}{ERROR:#}\n", plural(faults, "fault"))
+        }
     });
 }
 
 fn render(level: Level<'_>, diagnostic: &Diagnostic, path: &str, text: &Text<'_>) -> String {
     let title = level.primary_title(diagnostic.title());
     let help = Level::HELP.message(clean(&diagnostic.remedy));
-    let group = match &diagnostic.span {
-        None => Group::with_title(title).element(help),
-        Some(span) => {
-            let mut group = Group::with_title(title);
-            let near = [diagnostic.row_span.as_ref().map(|span| (span, "in this row"))];
-            group = group.element(snippet(text, path, span, None, near.into_iter().flatten()));
-            if let Some(other) = &diagnostic.other_span {
-                group = group.element(snippet(text, path, other, Some("the other row"), std::iter::empty()));
-            }
-            group.element(help)
-        }
+    let Some(span) = &diagnostic.span else {
+        return Renderer::styled().render(&[Group::with_title(title).element(help)]);
     };
-    Renderer::styled().render(&[group])
+    let near = diagnostic.row_span.as_ref().map(|span| (span, "in this row"));
+    let shown = Shown::new(text, path, span, None, near);
+    let other = diagnostic.other_span.as_ref();
+    let other = other.map(|other| Shown::new(text, path, other, Some("the other row"), None));
+    let mut group = Group::with_title(title).element(shown.snippet);
+    let mut places = vec![shown.place];
+    if let Some(Shown { snippet, place }) = other {
+        group = group.element(snippet);
+        places.push(place);
+    }
+    let rendered = Renderer::styled().render(&[group.element(help)]);
+    places
+        .into_iter()
+        .flatten()
+        .fold(rendered, |rendered, (wrong, right)| rendered.replacen(&wrong, &right, 1))
 }
 
-/// Returns the lines of a span, and of other spans if they are near.
-fn snippet<'t>(
-    text: &Text<'t>,
-    path: &'t str,
-    span: &Range<usize>,
-    label: Option<&'static str>,
-    near: impl Iterator<Item = (&'t Range<usize>, &'t str)>,
-) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
-    let near: Vec<_> = near.filter(|(other, _)| text.is_near(other, span)).collect();
-    let window = text.window(near.iter().map(|(other, _)| *other).chain([span]));
-    let within = |span: &Range<usize>| span.start - window.bytes.start..span.end - window.bytes.start;
-    let primary = AnnotationKind::Primary.span(within(span)).label(label);
-    let context =
-        near.into_iter().map(|(other, label)| AnnotationKind::Context.span(within(other)).label(label));
-    Snippet::source(text.get(&window.bytes))
-        .path(path)
-        .line_start(window.line)
-        .annotations(std::iter::once(primary).chain(context))
+/// The part of a text that holds a span.
+struct Shown<'t> {
+    snippet: Snippet<'t, Annotation<'t>>,
+    /// The place as the renderer writes it, and as it is, if it is another one in the whole text.
+    place: Option<(String, String)>,
+}
+
+impl<'t> Shown<'t> {
+    /// Returns the lines of a span, and of another one if it is near, with every hidden character spelt out.
+    fn new(
+        text: &Text<'t>,
+        path: &str,
+        span: &Range<usize>,
+        label: Option<&'static str>,
+        near: Option<(&Range<usize>, &'static str)>,
+    ) -> Shown<'t> {
+        let near = near.filter(|(other, _)| text.is_near(other, span));
+        let window = text.window(near.iter().map(|(other, _)| *other).chain([span]));
+        let before = |at: usize| shown_source(text.get(&(window.bytes.start..at)));
+        let within = |span: &Range<usize>| before(span.start).len()..before(span.end).len();
+        let primary = AnnotationKind::Primary.span(within(span)).label(label);
+        let context = near.map(|(other, label)| AnnotationKind::Context.span(within(other)).label(label));
+        // The renderer counts from where the part begins, which may be in the middle of a long line.
+        let (line, column) = text.line_and_column(span.start);
+        let counted = before(span.start).chars().rev().take_while(|character| *character != '\n').count() + 1;
+        let right = format!("{path}:{line}:{column}");
+        let (path, place) = match counted == column {
+            true => (path.to_owned(), None),
+            false => (right.clone(), Some((format!("{right}:{line}:{counted}"), right))),
+        };
+        let snippet = Snippet::source(shown_source(text.get(&window.bytes)).into_owned())
+            .path(path)
+            .line_start(window.line)
+            .annotations(std::iter::once(primary).chain(context));
+        Shown { snippet, place }
+    }
+}
+
+/// Returns a part of a text with its line breaks and tabs, which the renderer knows, and nothing else that is hidden.
+fn shown_source(text: &str) -> Cow<'_, str> {
+    let is_kept = |character| matches!(character, '\n' | '\t' | '\r');
+    if !text.contains(|character| is_hidden(character) && !is_kept(character)) {
+        return text.into();
+    }
+    let parts = text.split_inclusive(is_kept).flat_map(|part| {
+        let end = part.len() - usize::from(part.ends_with(is_kept));
+        [shown(&part[..end]), Cow::Borrowed(&part[end..])]
+    });
+    parts.collect::<String>().into()
 }

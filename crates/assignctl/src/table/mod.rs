@@ -23,7 +23,8 @@ use self::difference::Difference;
 use crate::{
     arguments,
     exit::{Exit, Failure},
-    session::{self, Session},
+    session::Session,
+    terminal::clean,
 };
 
 pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> Result<Exit, Failure> {
@@ -33,7 +34,7 @@ pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> 
             "add --table dynamodb:NAME; NAME is the stack's output AssignmentsTableName",
         ));
     };
-    let sdk = session::sdk().await?;
+    let sdk = session.sdk().await?;
     let dynamodb = DynamoDbTable::new(name.clone(), &sdk, Arc::default());
     match arguments {
         arguments::Table::Push { file, yes, force } => {
@@ -116,6 +117,7 @@ fn document(outcome: Outcome, table: &str, file: &Path, difference: &Difference)
 
 fn list(ids: &[String]) -> String {
     const MOST: usize = 20;
+    let ids: Vec<String> = ids.iter().map(|id| clean(id)).collect();
     match ids.len().checked_sub(MOST) {
         Some(more) if more > 0 => format!("{} and {more} more", ids[..MOST].join(", ")),
         _ => ids.join(", "),

@@ -12,7 +12,10 @@ use jsonc_parser::{
 
 /// A text, and what it says if it is JSON.
 pub struct Text<'t> {
+    /// As far as it is UTF-8.
     text: &'t str,
+    /// Whether something follows that is not.
+    is_cut: bool,
     /// The field that lists the rows.
     list: &'static str,
     /// Where each line begins.
@@ -33,7 +36,9 @@ const NEAR: usize = 12;
 const MARGIN: usize = 200;
 
 impl<'t> Text<'t> {
-    pub fn new(text: &'t str, list: &'static str) -> Text<'t> {
+    pub fn new(bytes: &'t [u8], list: &'static str) -> Text<'t> {
+        let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let is_cut = text.len() < bytes.len();
         let collect = CollectOptions { comments: CommentCollectionStrategy::Off, tokens: false };
         let strict = ParseOptions {
             allow_comments: false,
@@ -48,11 +53,11 @@ impl<'t> Text<'t> {
             allow_extended_string_escapes: false,
         };
         // The table's own reader bounds the depth; what it refuses is not read a second time.
-        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let is_json = !is_cut && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         let parsed = is_json.then(|| parse_to_ast(text, &collect, &strict).ok()).flatten();
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1);
         let lines = std::iter::once(0).chain(ends).collect();
-        Text { text, list, lines, value: parsed.and_then(|parsed| parsed.value) }
+        Text { text, is_cut, list, lines, value: parsed.and_then(|parsed| parsed.value) }
     }
 
     pub fn get(&self, bytes: &Range<usize>) -> &'t str {
@@ -70,8 +75,10 @@ impl<'t> Text<'t> {
         self.lines.partition_point(|start| *start <= at).saturating_sub(1)
     }
 
+    /// Returns where the line ends, without its break.
     fn line_end(&self, line: usize) -> usize {
-        self.lines.get(line + 1).map_or(self.text.len(), |next| next - 1)
+        let end = self.lines.get(line + 1).map_or(self.text.len(), |next| next - 1);
+        end - usize::from(self.text[..end].ends_with('\r'))
     }
 
     pub fn is_near(&self, one: &Range<usize>, other: &Range<usize>) -> bool {
@@ -96,8 +103,15 @@ impl<'t> Text<'t> {
         at
     }
 
-    /// Returns where the text stops being JSON.
-    pub fn syntax_error(&self) -> Option<Range<usize>> {
+    /// Returns where the text stops being UTF-8, or else JSON.
+    pub fn broken(&self) -> Option<Range<usize>> {
+        match self.is_cut {
+            true => Some(self.text.len()..self.text.len()),
+            false => self.syntax_error(),
+        }
+    }
+
+    fn syntax_error(&self) -> Option<Range<usize>> {
         let error = serde_json::from_str::<serde::de::IgnoredAny>(self.text).err()?;
         let line = error.line().checked_sub(1)?;
         let at =
@@ -191,7 +205,7 @@ mod tests {
             (None, "more", Part::Name, r#""more""#, (7, 4)),
             (None, "assignments", Part::Absence, "[", (1, 18)),
         ];
-        let found = Text::new(text, "assignments");
+        let found = Text::new(text.as_bytes(), "assignments");
         for (row, field, part, expected, place) in cases {
             let span = found.find(row, field, part).unwrap();
             assert_eq!(found.get(&span), expected, "{row:?} {field}");
@@ -207,10 +221,12 @@ mod tests {
             ("{ \"a\": 1", "1", (1, 8)),
         ];
         for (text, expected, place) in cases {
-            let found = Text::new(text, "assignments");
-            let span = found.syntax_error().unwrap();
+            let found = Text::new(text.as_bytes(), "assignments");
+            let span = found.broken().unwrap();
             assert_eq!((found.get(&span), found.line_and_column(span.start)), (expected, place), "{text}");
         }
-        assert_eq!(Text::new("{}", "assignments").syntax_error(), None);
+        assert_eq!(Text::new(b"{}", "assignments").broken(), None);
+        let latin = Text::new(b"{\n \"\xe9\" }", "assignments");
+        assert_eq!(latin.line_and_column(latin.broken().unwrap().start), (2, 3));
     }
 }

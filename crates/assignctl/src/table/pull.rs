@@ -12,6 +12,7 @@ use super::{Outcome, Remote, Rows, difference::Difference, document, memory, rea
 use crate::{
     exit::{Exit, Failure},
     session::Session,
+    terminal,
 };
 
 pub async fn run<R: RowKind>(
@@ -26,7 +27,7 @@ pub async fn run<R: RowKind>(
         return Err(refused(session, remote));
     };
     let Some(file) = file else {
-        session.print_json(table);
+        session.print(&terminal::as_it_is(table));
         return Ok(Exit::Good);
     };
     let existing = match existing::<R>(session, file).await {

@@ -167,3 +167,60 @@ fn a_killed_run_is_continued_and_nothing_is_asked_for_twice() {
     assert_eq!(world.creates(), WANTED);
     assert_eq!(world.stand_in.assignments().len() as u64, WANTED);
 }
+
+/// Credentials that end while the command runs: every call is refused from some creation on.
+fn expired(operation: &str) -> Fault {
+    let message = "The security token included in the request is expired".to_owned();
+    Fault::on(operation, FaultKind::Error { code: "ExpiredTokenException".into(), status: 403, message })
+}
+
+#[test]
+fn credentials_that_expire_end_it_and_what_aws_accepted_is_pending_with_its_id() {
+    let world = Served::with(PROGRAM, Organization::sample(), Duration::from_secs(2));
+    // The three of the first account are accepted, two of them after the fourth creation was refused.
+    let slow =
+        Fault::on("CreateAccountAssignment", FaultKind::Slow { millis: 400 }).about("111122223333").times(2);
+    let others = ["222233334444", "333344445555", "444455556666", "555566667777"];
+    let refused = others.map(|account| expired("CreateAccountAssignment").about(account));
+    world.stand_in.set_faults([slow].into_iter().chain(refused).collect());
+    let arguments = ["apply", "--all", "--yes", "--max-outstanding", "4", "--json"];
+    let output = world.run(&arguments).assert().code(1);
+    let applied: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    let grants: Vec<_> = applied["accounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|one| one["grants"].as_array().unwrap())
+        .collect();
+    let of =
+        |status: &str| grants.iter().filter(|grant| grant["status"] == status).copied().collect::<Vec<_>>();
+    let (pending, failed) = (of("pending"), of("failed"));
+    assert_eq!(pending.len() + failed.len(), WANTED as usize, "{applied}");
+    let mut accepted: Vec<String> =
+        world.stand_in.creations().iter().map(|creation| creation.request_id.clone()).collect();
+    let mut told: Vec<String> =
+        pending.iter().map(|grant| grant["requestId"].as_str().unwrap_or("none").to_owned()).collect();
+    accepted.sort();
+    told.sort();
+    assert_eq!(told, accepted, "what AWS accepted is pending with its id, and nothing else is: {applied}");
+    assert_eq!((accepted.len(), world.creates()), (3, 4), "nothing new is sent after the first refusal");
+    for grant in failed {
+        assert!(grant["remedy"].as_str().unwrap().contains("aws sso login"), "{grant}");
+    }
+    world.stand_in.set_faults(vec![]);
+    let again = world.json(&["apply", "--all", "--yes"], 0);
+    assert_eq!(again["outcome"], "ready");
+}
+
+#[test]
+fn credentials_of_nobody_are_not_taken_for_a_lack_of_rights() {
+    let world = Served::new(PROGRAM);
+    for code in ["UnrecognizedClientException", "InvalidClientTokenId", "ExpiredTokenException"] {
+        let message = "The security token included in the request is invalid".to_owned();
+        let kind = FaultKind::Error { code: code.into(), status: 403, message };
+        world.stand_in.set_faults(vec![Fault::on("ListInstances", kind)]);
+        let refused = world.run(&["apply", "--all", "--yes"]).assert().code(1);
+        let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(error.contains("next: log in, for example with `aws sso login`"), "{code}: {error}");
+    }
+}

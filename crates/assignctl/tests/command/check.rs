@@ -187,7 +187,7 @@ warning: row 1 (prod-admins), accounts.except: is undone: the accounts that it t
 9 |     { "id": "all-admins", "permissionSet": "AdministratorAccess", "group": "platform-admins" },
   |             ^^^^^^^^^^^^ the other row
   |
-  = help: give the other row the same `except`, or narrow it
+  = help: if they must not have it, give row "all-admins" the same `except`; if they may, leave this `except` out
 
 warning: row 3 (never), accounts.except: takes out every account that the row selects
   --> table.json:13:19
@@ -198,7 +198,7 @@ warning: row 3 (never), accounts.except: takes out every account that the row se
 13 |         "except": { "ids": ["999999999999", "123456789012"] }
    |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
    |
-   = help: narrow it, or delete the row
+   = help: narrow it, or delete the row, which grants nothing
 
 warning: row 4 (again): grants nothing that row "all-admins" does not grant
   --> table.json:16:13
@@ -211,7 +211,7 @@ warning: row 4 (again): grants nothing that row "all-admins" does not grant
  9 |     { "id": "all-admins", "permissionSet": "AdministratorAccess", "group": "platform-admins" },
    |             ^^^^^^^^^^^^ the other row
    |
-   = help: delete one of the two rows
+   = help: delete row "again": nobody loses access; row "all-admins" must stay, it may grant more
 
 table.json is sound, with 3 warnings: 4 rows
 
@@ -267,7 +267,8 @@ fn the_sample_is_sound_and_has_no_doubtful_row() {
     let checked: serde_json::Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
     assert_eq!(
         checked,
-        json!({ "table": "assignments.json", "sound": true, "rows": 4, "faults": [], "warnings": [] })
+        json!({ "version": 1, "table": "assignments.json", "sound": true, "rows": 4,
+            "counts": { "faults": 0, "warnings": 0 }, "faults": [], "warnings": [] })
     );
 }
 
@@ -288,6 +289,16 @@ fn a_table_with_thousands_of_faults_or_of_rows_for_one_grant_is_still_judged() {
     let refused = check(&rows("{}", 5_000), &["--json"]).code(2);
     let checked: serde_json::Value = serde_json::from_slice(&refused.get_output().stdout).unwrap();
     assert_eq!(checked["faults"].as_array().unwrap().len(), 1_001);
+    assert_eq!(
+        checked["counts"],
+        json!({ "faults": 15_000, "warnings": 0 }),
+        "those that are not listed count"
+    );
+    assert_eq!(checked["rows"], json!(null), "nobody knows how many rows an unsound table has");
+    let shown = check(&rows("{}", 5_000), &[]).code(2);
+    let shown = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    assert!(shown.ends_with("table.json is refused, with 15000 faults\n"), "{}", &shown[shown.len() - 100..]);
+    assert!(shown.contains("table: 14000 more faults"));
     let row = r#"{ "id": "N", "permissionSet": "P", "group": "g", "accounts": { "ids": ["111122223333"] } }"#;
     let many: Vec<String> = (0..5_000).map(|n| row.replace('N', &n.to_string())).collect();
     let checked = check(&format!(r#"{{ "assignments": [{}] }}"#, many.join(",\n")), &["--json"]).success();
@@ -295,4 +306,148 @@ fn a_table_with_thousands_of_faults_or_of_rows_for_one_grant_is_still_judged() {
     let kinds: Vec<_> = checked["warnings"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
     assert_eq!(kinds, [&json!("not-compared")], "it is reported that rows are not compared");
     check(&" ".repeat(5 << 20), &[]).code(2);
+}
+
+#[test]
+fn a_place_is_right_in_a_file_of_one_line() {
+    let row = |id: usize, group: &str| format!(r#"{{"id":"é{id}","permissionSet":"P","group":{group}}}"#);
+    let rows: Vec<String> = (0..200).map(|id| row(id, if id == 150 { "7" } else { "\"g\"" })).collect();
+    let text = format!(r#"{{"assignments":[{}]}}"#, rows.join(",")).replace('é', "a");
+    let column = text.find(":7").unwrap() + 2;
+    let refused = check(&text, &[]).code(2);
+    let shown = String::from_utf8_lossy(&refused.get_output().stdout).into_owned();
+    assert!(shown.contains(&format!("--> table.json:1:{column}\n")), "{column}: {shown}");
+    assert!(shown.contains("\"group\":7") && shown.len() < 2_000, "{shown}");
+    let json = check(&text, &["--json"]).code(2);
+    let json: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!((&json["faults"][0]["line"], &json["faults"][0]["column"]), (&json!(1), &json!(column)));
+
+    let doubtful = format!(
+        r#"{{"assignments":[{},{{"id":"b","permissionSet":"Q","group":"g"}},{},{{"id":"c","permissionSet":"Q","group":"g"}}]}}"#,
+        row(1, "\"g\"").replace('é', "a"),
+        (10..60).map(|id| row(id, &format!("\"g{id}\"")).replace('é', "a")).collect::<Vec<_>>().join(",")
+    );
+    let places = ["b", "c"].map(|id| doubtful.find(&format!(r#""{id}""#)).unwrap() + 1);
+    let shown = check(&doubtful, &[]).success();
+    let shown = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    assert!(shown.contains(&format!("--> table.json:1:{}\n", places[1])), "{places:?}: {shown}");
+    assert!(shown.contains(&format!("::: table.json:1:{}\n", places[0])), "{places:?}: {shown}");
+}
+
+#[test]
+fn what_is_not_json_is_called_what_it_is() {
+    let cases: [(&[u8], &str, &str); 9] = [
+        (b"assignments:\n  - id: a\n", "it seems to be YAML", "as JSON"),
+        (b"---\nassignments: []\n", "it seems to be YAML", "as JSON"),
+        (b"// rows\n{ \"assignments\": [] }", "it has a comment at line 1 column 1", "description"),
+        (b"{ \"assignments\": [\n  # why\n] }", "it has a comment at line 2 column 3", "description"),
+        (b"{ \"assignments\": [] /* why */ }", "it has a comment at line 1 column 21", "description"),
+        (
+            b"{ \"assignments\": [], }",
+            "it has a comma too many before line 1 column 22",
+            "take the comma away",
+        ),
+        (
+            b"{\n \"assignments\": [ \"\xfc\" ] }",
+            "is not UTF-8: the byte 0xfc at line 2 column 20",
+            "Latin-1",
+        ),
+        (b"\xff\xfe{\0}\0", "is UTF-16", "save it as UTF-8"),
+        (b"", "it is empty", "write a table"),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    for (text, problem, remedy) in cases {
+        std::fs::write(directory.path().join("table.json"), text).unwrap();
+        for verb in ["check", "plan"] {
+            let refused =
+                assignctl(&[verb, "--table", "table.json"]).current_dir(directory.path()).assert().code(2);
+            let output = refused.get_output();
+            let said = [&output.stdout[..], &output.stderr].concat();
+            let said = String::from_utf8_lossy(&said).into_owned();
+            assert!(said.contains(problem) && said.contains(remedy), "{verb}: {problem}: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_was_probably_meant_is_said_where_it_is_known() {
+    let world = Served::new(PROGRAM);
+    let table = Served::file(
+        r#"{ "assignments": [
+            { "id": "group", "permissionSet": "Billing", "group": "auditor" },
+            { "id": "user", "permissionSet": "Billing", "user": "on-call@example.com" },
+            { "id": "set", "permissionSet": "ReadOnlyAcces", "group": "auditors" },
+            { "id": "ou", "permissionSet": "Billing", "group": "students", "accounts": { "ous": ["Workload/Prod"] } },
+            { "id": "account", "permissionSet": "Billing", "group": "teachers",
+              "accounts": { "ids": ["444455556667"], "names": ["payment"] } } ] }"#,
+    );
+    let snapshot = world.snapshot();
+    let checked = world.json(&["check", "--table", path(&table), "--snapshot", path(&snapshot)], 0);
+    let said = |row: &str, field: &str| {
+        let found = checked["warnings"].as_array().unwrap().iter();
+        let found = found.filter(|one| one["id"] == row && one["field"] == field);
+        found.map(|one| format!("{} {}", one["problem"], one["remedy"])).collect::<String>()
+    };
+    for (row, field, meant) in [
+        ("group", "group", "auditors"),
+        ("user", "user", "oncall@example.com"),
+        ("set", "permissionSet", "ReadOnlyAccess"),
+        ("ou", "accounts.ous[0]", "Workloads/Prod"),
+        ("account", "accounts.ids[0]", "444455556666 (payments)"),
+        ("account", "accounts.names[0]", "payments"),
+    ] {
+        let said = said(row, field).replace('\\', "");
+        assert!(said.contains("did you mean") && said.contains(meant), "{row} {field}: {said}");
+    }
+    // Names are known of AWS itself too.
+    let plan = world.stdout(&["plan", "--table", path(&table), "--account", "444455556666"], 1);
+    for meant in [
+        r#"did you mean "auditors"?"#,
+        r#"did you mean "ReadOnlyAccess"?"#,
+        r#"did you mean "oncall@example.com"?"#,
+    ] {
+        assert!(plan.contains(meant), "{meant}: {plan}");
+    }
+    for (arguments, meant) in [
+        (&["plan", "--snapshot", path(&snapshot), "--ou", "Workload"][..], "did you mean Workloads?"),
+        (
+            &["plan", "--snapshot", path(&snapshot), "--account", "444455556667"],
+            "did you mean 444455556666 (payments)?",
+        ),
+    ] {
+        let refused = world.run(arguments).assert().code(2);
+        let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(error.contains(meant), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn no_remedy_costs_access_without_saying_so() {
+    let checked = check(DOUBTFUL, &["--json"]).success();
+    let checked: serde_json::Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
+    let remedy = |kind: &str| {
+        let found = checked["warnings"].as_array().unwrap().iter().find(|one| one["kind"] == kind).unwrap();
+        found["remedy"].as_str().unwrap().to_owned()
+    };
+    assert!(
+        remedy("duplicate-grant")
+            .starts_with("delete row \"again\": nobody loses access; row \"all-admins\" must stay")
+    );
+    assert!(remedy("shadowed-except").contains("if they must not have it"));
+    let world = Served::new(PROGRAM);
+    let snapshot = world.snapshot();
+    let one = |accounts: &str| {
+        let table = Served::file(&format!(
+            r#"{{ "assignments": [{{ "id": "a", "permissionSet": "P", "group": "g", "accounts": {accounts} }}] }}"#
+        ));
+        let checked = world.json(&["check", "--table", path(&table), "--snapshot", path(&snapshot)], 0);
+        let found = checked["warnings"].as_array().unwrap().iter();
+        let found = found.filter(|one| one["field"].as_str().unwrap_or_default().contains("ids"));
+        found.map(|one| one["remedy"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    let alone = one(r#"{ "ids": ["123456789012"] }"#);
+    assert_eq!(alone, "delete the row: without it, the row would mean more accounts");
+    assert_eq!(one(r#"{ "ids": ["123456789012", "111122223333"] }"#), "leave the id out");
+    let except = one(r#"{ "except": { "ids": ["999999999999"], "names": ["class-*"] } }"#);
+    assert!(except.contains("leave the whole `except` out, which takes out nothing"), "{except}");
 }

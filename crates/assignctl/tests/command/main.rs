@@ -9,12 +9,15 @@
 )]
 
 mod apply;
+mod characters;
 mod check;
 mod permission_set;
 mod permission_set_usage;
+mod partial;
 mod pictures;
 mod plan;
 mod report;
+mod streams;
 
 use snapbox::{assert_data_eq, cmd::Command, str};
 use world::Served;
@@ -108,7 +111,14 @@ fn a_failure_is_json_if_json_was_asked_for() {
     assert_data_eq!(
         String::from_utf8_lossy(&failed.get_output().stdout).into_owned(),
         str![[r#"
-{"error":{"message":"account 999999999999 is not in the organization, or cannot be seen in it yet","next":"see `aws organizations describe-account`, or wait","type":"AccountNotReady"}}
+{
+  "version": 1,
+  "error": {
+    "message": "account 999999999999 is not in the organization, or cannot be seen in it yet",
+    "next": "see `aws organizations describe-account`, or wait",
+    "type": "AccountNotReady"
+  }
+}
 
 "#]]
     );
@@ -135,7 +145,54 @@ fn missing_credentials_are_reported_with_how_to_get_some() {
 #[test]
 fn a_bad_setting_of_the_environment_is_reported() {
     let world = Served::new(PROGRAM);
-    let failed = world.run(&["plan"]).env("MAX_OUTSTANDING", "many").assert().code(1);
+    let failed = world.run(&["plan"]).env("MAX_OUTSTANDING", "many").assert().code(2);
     let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
-    assert!(error.contains("MAX_OUTSTANDING"), "{error}");
+    assert!(error.contains("MAX_OUTSTANDING") && error.contains("unset"), "{error}");
+}
+
+#[test]
+fn a_missing_region_is_wrong_use_of_every_verb_that_needs_one() {
+    let world = Served::new(PROGRAM);
+    let cases: &[&[&str]] = &[
+        &["plan"],
+        &["apply", "--all", "--yes"],
+        &["snapshot"],
+        &["report", "--json"],
+        &["check", "--table", "dynamodb:rules"],
+        &["plan", "--table", "dynamodb:rules"],
+        &["table", "pull", "--table", "dynamodb:rules"],
+        &["table", "push", "assignments.json", "--table", "dynamodb:rules"],
+    ];
+    for arguments in cases {
+        for region in [None, Some("")] {
+            let command = world.run(arguments).env_remove("AWS_REGION").env("HOME", "/nonexistent");
+            let command = region.iter().fold(command, |command, region| command.env("AWS_REGION", region));
+            let failed = command.env("AWS_EC2_METADATA_DISABLED", "true").assert().code(2);
+            let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+            assert!(
+                error.contains("error: no Region is set") && error.contains("AWS_REGION"),
+                "{arguments:?}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_bad_input_with_the_right_sentence() {
+    let world = Served::new(PROGRAM);
+    // It can be opened, and not be read, whoever tries.
+    let unreadable = "/proc/self/mem";
+    for arguments in [
+        &["check", "--table", unreadable][..],
+        &["plan", "--table", unreadable],
+        &["plan", "--against", unreadable],
+        &["plan", "--event", unreadable],
+        &["plan", "--snapshot", unreadable],
+        &["check", "--snapshot", unreadable],
+    ] {
+        let failed = world.run(arguments).assert().code(2);
+        let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+        assert!(error.contains(&format!("cannot read {unreadable}: ")), "{arguments:?}: {error}");
+        assert!(error.contains("next: correct the path or its permissions"), "{arguments:?}: {error}");
+    }
 }

@@ -171,7 +171,7 @@ fn a_snapshot_gives_the_same_plan_without_aws() {
 #[test]
 fn a_snapshot_of_another_version_or_none_at_all_is_refused() {
     let world = Served::new(PROGRAM);
-    for text in ["", "{}", r#"{ "version": 2 }"#, r#"{ "version": 1 }"#, r#"{ "version": 1, "accounts": 3 }"#]
+    for text in ["", "{}", r#"{ "version": 1 }"#, r#"{ "version": 2 }"#, r#"{ "version": 2, "accounts": 3 }"#]
     {
         let file = Served::file(text);
         let refused = world.run(&["plan", "--snapshot", path(&file)]).assert().code(2);
@@ -213,7 +213,7 @@ fn the_difference_of_two_tables_can_be_pasted_into_a_review() {
 |---|---|---|---|---|---|
 | + | `AdministratorAccess` | `group platform-admins` | `prod-admins` | `class-7` (111122223333), `log-archive` (222233334444), `audit` (333344445555), `vault` (555566667777) | 4 to create |
 | + | `DatabaseAdministrator` | `user oncall@example.com` | `on-call` | `class-7` (111122223333) | there already |
-| + | `SupportUser` | `group teacher` | `teachers` | `class-7` (111122223333) | cannot be created: no group is named "teacher" |
+| + | `SupportUser` | `group teacher` | `teachers` | `class-7` (111122223333) | cannot be created: no group is named "teacher"; did you mean "teachers"? |
 | − | `PowerUserAccess` | `group students` | `students` | `class-7` (111122223333) | not there |
 | − | `SupportUser` | `group teachers` | `teachers` | `class-7` (111122223333) | not there |
 

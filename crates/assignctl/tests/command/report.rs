@@ -49,7 +49,7 @@ fn hostile(directory: &TempDir) {
                 "parents": [{ "id": "r-ab12", "name": null }, { "id": "ou-ab12-11111111", "name": ou }] })
     };
     let snapshot = json!({
-        "version": 1,
+        "version": 2,
         "takenAt": "2025-01-31T12:00:00Z\" } </style><script>alert(0)</script>",
         "instance": "arn:aws:sso:::instance/ssoins-7223f7eef79824e1",
         "method": "principals",

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{PrincipalId, PrincipalKind, Table, compare::Assigned, names::Names, plan};
-use crate::organization::Account;
+use crate::{ids::AccountId, organization::Account, selector::Selection};
 
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -15,6 +15,8 @@ pub struct Facts {
     /// The ARN of the Identity Center instance.
     pub instance: String,
     pub method: Method,
+    /// Which accounts were read. Nothing may be said of others, not even that they do not exist.
+    pub selection: Selection,
     /// In the order of their ids.
     pub accounts: Vec<Account>,
     /// What the names of the tables mean.
@@ -44,6 +46,31 @@ pub struct NamesById {
     pub groups: BTreeMap<String, String>,
     /// User names.
     pub users: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Unlisted::is_empty")]
+    pub unlisted: Unlisted,
+}
+
+/// Why names of a kind could not be listed. Then those that are known are some of them, and another name may exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unlisted {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<String>,
+}
+
+impl Unlisted {
+    pub fn is_empty(&self) -> bool {
+        self.of(PrincipalKind::Group).or(self.of(PrincipalKind::User)).is_none()
+    }
+
+    pub fn of(&self, kind: PrincipalKind) -> Option<&str> {
+        match kind {
+            PrincipalKind::Group => self.groups.as_deref(),
+            PrincipalKind::User => self.users.as_deref(),
+        }
+    }
 }
 
 impl NamesById {
@@ -59,11 +86,56 @@ impl NamesById {
         name.map(String::as_str).filter(|name| !name.is_empty())
     }
 
+    /// Returns a sentence that names what was probably meant by a name that does not exist.
+    pub fn suggestion(&self, kind: Option<PrincipalKind>, name: &str) -> Option<String> {
+        let known = match kind {
+            None => &self.permission_sets,
+            Some(PrincipalKind::Group) => &self.groups,
+            Some(PrincipalKind::User) => &self.users,
+        };
+        let likest = likest(name, known.values().map(String::as_str))?;
+        Some(format!("did you mean {likest:?}?"))
+    }
+
     /// Returns every group and user.
     pub fn principals(&self) -> BTreeSet<PrincipalId> {
         let groups = self.groups.keys().map(PrincipalId::group);
         groups.chain(self.users.keys().map(PrincipalId::user)).collect()
     }
+}
+
+impl Facts {
+    /// Whether every account of the organization was read, so that what is not here does not exist.
+    pub fn is_whole(&self) -> bool {
+        self.selection.is_everything()
+    }
+
+    /// Returns the account that was probably meant by an id that does not exist: the only one that is nearly the same.
+    pub fn account_like(&self, id: &AccountId) -> Option<&Account> {
+        let near = |account: &&Account| strsim::osa_distance(account.id.as_str(), id.as_str()) <= 2;
+        let mut near = self.accounts.iter().filter(near);
+        near.next().filter(|_| near.next().is_none())
+    }
+
+    /// Returns the OU that was probably meant by a path that does not exist.
+    pub fn unit_like(&self, path: &str) -> Option<String> {
+        let mut paths = BTreeSet::new();
+        for account in &self.accounts {
+            let names: Vec<&str> =
+                account.parents.iter().skip(1).map_while(|parent| parent.name.as_deref()).collect();
+            paths.extend((1..=names.len()).map(|depth| names[..depth].join("/")));
+        }
+        likest(path, paths.iter().map(String::as_str)).map(str::to_owned)
+    }
+}
+
+/// Returns the known name that is most like another, if it is like enough to be meant.
+pub fn likest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let lower = name.to_lowercase();
+    let likeness = |known: &str| strsim::jaro_winkler(&lower, &known.to_lowercase());
+    let near = known.filter(|known| *known != name).map(|known| (likeness(known), known));
+    let near = near.filter(|(likeness, _)| *likeness > 0.88);
+    near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
 }
 
 /// Returns the principals of the rows whose names all exist, and why other names have no id.

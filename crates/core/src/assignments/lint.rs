@@ -2,15 +2,20 @@
 //! does nothing, or another row undoes it.
 //!
 //! Without an organization, it reports only what holds in every organization. With one, it also reports what holds in
-//! that one. Nothing here is a fault: the function takes such a table.
+//! that one, as far as it was read: of accounts that were not read it says nothing. Nothing here is a fault: the function
+//! takes such a table. No remedy takes access away without saying so.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{PermissionSet, Principal, PrincipalId, Row, Table, facts::Facts, plan::Obstacle};
+use super::{
+    PermissionSet, Principal, PrincipalId, Row, Table,
+    facts::{self, Facts},
+    plan::Obstacle,
+};
 use crate::{
     ids::AccountId,
     organization::Account,
-    selector::{Mismatch, OrganizationalUnit, Selector},
+    selector::{Glob, Match, Mismatch, OrganizationalUnit, Selector},
 };
 
 /// A doubt about a row.
@@ -83,7 +88,7 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
     for (index, row) in table.rows.iter().enumerate() {
         grants.entry(same(row)).or_default().push(index);
     }
-    let matches = organization.map(|facts| Matches::new(table, &facts.accounts));
+    let matches = organization.map(|facts| Matches::new(table, facts));
     for rows in grants.values() {
         if let (true, Some(first)) = (rows.len() > MOST_COMPARED, rows.first()) {
             warnings.push(Warning {
@@ -126,7 +131,7 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
                     other: None,
                 });
             }
-            lint_in(index, row, &facts.accounts, matches, &mut warnings);
+            lint_in(index, row, facts, matches, &mut warnings);
         }
     }
     warnings.sort_by_key(|warning| (warning.row, warning.kind, warning.other));
@@ -167,7 +172,7 @@ fn lint_row(index: usize, row: &Row, warnings: &mut Vec<Warning>) {
                 Kind::NeverMatches,
                 "accounts.except",
                 "takes out every account that the row selects".to_owned(),
-                "narrow it, or delete the row",
+                "narrow it, or delete the row, which grants nothing",
             );
         } else if except.is_apart_from(only) {
             warn(
@@ -207,7 +212,10 @@ fn compare(
                 row: one,
                 field: "accounts.except".to_owned(),
                 problem: format!("is undone: {whom} get the same grant from row {:?}", rival.id),
-                remedy: "give the other row the same `except`, or narrow it".to_owned(),
+                remedy: format!(
+                    "if they must not have it, give row {:?} the same `except`; if they may, leave this `except` out",
+                    rival.id
+                ),
                 other: Some(other),
             });
             continue;
@@ -219,13 +227,28 @@ fn compare(
             matches.within(one, other) && (other < one || !matches.within(other, one))
         });
         if always || here {
-            let here = if always { "" } else { " in this organization" };
+            let (id, wider) = (&row.id, &rival.id);
+            let (here, remedy) = match always {
+                true => (
+                    "",
+                    format!(
+                        "delete row {id:?}: nobody loses access; row {wider:?} must stay, it may grant more"
+                    ),
+                ),
+                false => (
+                    " in this organization",
+                    format!(
+                        "if row {id:?} is not for accounts to come, delete it: nobody loses access today; row \
+                         {wider:?} must stay"
+                    ),
+                ),
+            };
             warnings.push(Warning {
                 kind: Kind::DuplicateGrant,
                 row: one,
                 field: String::new(),
-                problem: format!("grants nothing{here} that row {:?} does not grant", rival.id),
-                remedy: "delete one of the two rows".to_owned(),
+                problem: format!("grants nothing{here} that row {wider:?} does not grant"),
+                remedy,
                 other: Some(other),
             });
             return;
@@ -234,63 +257,93 @@ fn compare(
 }
 
 /// Reports what can be said of a row in an organization.
-fn lint_in(
-    index: usize,
-    row: &Row,
-    accounts: &[Account],
-    matches: &Matches<'_>,
-    warnings: &mut Vec<Warning>,
-) {
-    let mut warn = |kind, field: String, problem: String, remedy: &str| {
-        let remedy = remedy.to_owned();
+fn lint_in(index: usize, row: &Row, facts: &Facts, matches: &Matches<'_>, warnings: &mut Vec<Warning>) {
+    let mut warn = |kind, field: String, problem: String, remedy: String| {
         warnings.push(Warning { kind, row: index, field, problem, remedy, other: None });
     };
     let selectors =
         [("accounts", Some(&row.accounts.only)), ("accounts.except", row.accounts.except.as_ref())];
     for (place, selector) in selectors {
-        let Some(Selector { ids, ous, .. }) = selector else { continue };
+        let Some(Selector { ids, names, ous, .. }) = selector else { continue };
+        // A kind that is left out whole selects more, and in an `except` takes out more.
+        let leave_out = |alone: bool, one: &str| match (alone, place) {
+            (false, _) => format!("leave {one} out"),
+            (true, "accounts") => "delete the row: without it, the row would mean more accounts".to_owned(),
+            (true, _) => "leave the whole `except` out, which takes out nothing".to_owned(),
+        };
+        let likely =
+            |like: Option<String>| like.map(|like| format!("did you mean {like}? ")).unwrap_or_default();
         for (n, id) in ids.iter().enumerate() {
-            let field = format!("{place}.ids[{n}]");
+            let (field, leave_out) = (format!("{place}.ids[{n}]"), leave_out(ids.len() == 1, "the id"));
             match matches.by_id.get(id) {
-                None => warn(
-                    Kind::Unknown,
-                    field,
-                    format!("account {id} is not in the organization"),
-                    "correct the id, or leave it out",
-                ),
+                None if facts.is_whole() => {
+                    let like =
+                        facts.account_like(id).map(|account| format!("{} ({})", account.id, account.name));
+                    warn(
+                        Kind::Unknown,
+                        field,
+                        format!("account {id} is not in the organization"),
+                        format!("{}correct the id, or {leave_out}", likely(like)),
+                    );
+                }
                 Some(account) if account.is_management => warn(
                     Kind::NeverMatches,
                     field,
                     format!("account {id} is the management account, which never receives an assignment"),
-                    "leave it out",
+                    leave_out,
                 ),
-                Some(_) => {}
+                None | Some(_) => {}
+            }
+        }
+        if !matches.is_whole {
+            continue;
+        }
+        for (n, name) in names.iter().enumerate().filter_map(|(n, glob)| Some((n, Glob::literal(glob)?))) {
+            if !facts.accounts.iter().any(|account| account.name == name) {
+                let known = facts.accounts.iter().map(|account| account.name.as_str());
+                let like = facts::likest(name, known).map(|like| format!("{like:?}"));
+                warn(
+                    Kind::Unknown,
+                    format!("{place}.names[{n}]"),
+                    format!("no account is named {name:?}"),
+                    format!("{}correct the name, if it is not that of an account to come", likely(like)),
+                );
             }
         }
         for (n, ou) in ous.iter().enumerate() {
-            if !accounts.iter().any(|account| ou.holds(&account.parents)) {
+            if !facts.accounts.iter().any(|account| ou.holds(&account.parents)) {
+                let like = match ou {
+                    OrganizationalUnit::Path(_) => facts.unit_like(&ou.to_string()),
+                    OrganizationalUnit::Id(_) => None,
+                };
                 warn(
                     Kind::Unknown,
                     format!("{place}.ous[{n}]"),
                     format!("no active account is in {ou} or below it"),
-                    "write the names of OUs from the root down, or correct the id",
+                    format!(
+                        "{}write the names of OUs from the root down, or correct the id",
+                        likely(like.map(|like| format!("{like:?}")))
+                    ),
                 );
             }
         }
+    }
+    if !matches.knows(index) {
+        return;
     }
     if matches.of[index].is_empty() {
         warn(
             Kind::NeverMatches,
             String::new(),
             "matches no account of this organization".to_owned(),
-            "see which condition is not met with `assignctl plan --explain ACCOUNT`",
+            "see which condition is not met with `assignctl plan --explain ACCOUNT`".to_owned(),
         );
     } else if row.accounts.except.is_some() && matches.excepted[index].is_empty() {
         warn(
             Kind::IdleExcept,
             "accounts.except".to_owned(),
             "takes out no account of this organization".to_owned(),
-            "correct it, or leave it out if it is not for future accounts",
+            "correct it, or leave it out if it is not for future accounts".to_owned(),
         );
     }
 }
@@ -301,26 +354,44 @@ struct Matches<'o> {
     by_id: HashMap<&'o AccountId, &'o Account>,
     of: Vec<BTreeSet<usize>>,
     excepted: Vec<BTreeSet<usize>>,
+    /// Of each row, whether it is known of every account whether it matches.
+    judged: Vec<bool>,
+    /// Whether every account was read, and each of them whole.
+    is_whole: bool,
 }
 
 impl<'o> Matches<'o> {
-    fn new(table: &Table, organization: &'o [Account]) -> Matches<'o> {
-        let accounts: Vec<&Account> = organization.iter().filter(|account| account.may_receive()).collect();
-        let (mut of, mut excepted) = (Vec::new(), Vec::new());
+    fn new(table: &Table, facts: &'o Facts) -> Matches<'o> {
+        let organization = &facts.accounts;
+        let (accounts, unread): (Vec<&Account>, Vec<&Account>) = organization
+            .iter()
+            .filter(|account| account.may_receive())
+            .partition(|account| account.unread.is_none());
+        let (mut of, mut excepted, mut judged) = (Vec::new(), Vec::new(), Vec::new());
         for row in &table.rows {
-            let (mut matched, mut out) = (BTreeSet::new(), BTreeSet::new());
+            let (mut matched, mut out, mut all) = (BTreeSet::new(), BTreeSet::new(), true);
             for (index, account) in accounts.iter().enumerate() {
-                match row.accounts.mismatches(account).next() {
-                    None => _ = matched.insert(index),
-                    Some(Mismatch::Except) => _ = out.insert(index),
-                    Some(_) => {}
+                match row.accounts.judge(account) {
+                    Match::Yes => _ = matched.insert(index),
+                    Match::No if row.accounts.mismatches(account).next() == Some(Mismatch::Except) => {
+                        out.insert(index);
+                    }
+                    Match::No => {}
+                    Match::NotRead => all = false,
                 }
             }
             of.push(matched);
             excepted.push(out);
+            judged.push(all);
         }
         let by_id = organization.iter().map(|account| (&account.id, account)).collect();
-        Matches { accounts, by_id, of, excepted }
+        let is_whole = facts.is_whole() && unread.is_empty();
+        Matches { accounts, by_id, of, excepted, judged, is_whole }
+    }
+
+    /// Whether it may be said which accounts of the organization the row does not match.
+    fn knows(&self, row: usize) -> bool {
+        self.is_whole && self.judged[row]
     }
 
     fn excepted_and_matched(&self, one: usize, other: usize) -> Vec<&'o Account> {
@@ -328,7 +399,10 @@ impl<'o> Matches<'o> {
     }
 
     fn within(&self, one: usize, other: usize) -> bool {
-        !self.of[one].is_empty() && self.of[one].is_subset(&self.of[other])
+        self.knows(one)
+            && self.knows(other)
+            && !self.of[one].is_empty()
+            && self.of[one].is_subset(&self.of[other])
     }
 }
 
@@ -345,89 +419,4 @@ fn shadows(rival: &Row, row: &Row) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table;
-
-    fn warnings(rows: &str) -> Vec<(usize, Kind, Option<usize>)> {
-        let table = table::parse(format!(r#"{{ "assignments": [{rows}] }}"#).as_bytes()).unwrap();
-        lint(&table, None).into_iter().map(|warning| (warning.row, warning.kind, warning.other)).collect()
-    }
-
-    fn row(id: &str, accounts: &str) -> String {
-        format!(r#"{{ "id": "{id}", "permissionSet": "P", "group": "g", "accounts": {accounts} }}"#)
-    }
-
-    #[test]
-    fn a_row_alone_is_doubtful_if_its_conditions_contradict_each_other() {
-        let cases: &[(&str, Option<Kind>)] = &[
-            (r#"{ "names": ["a"] }"#, None),
-            (r#"{ "ous": ["A/B/C/D/E"] }"#, None),
-            (r#"{ "ous": ["A/B/C/D/E/F"] }"#, Some(Kind::NeverMatches)),
-            (r#"{ "ous": ["A/B/C/D/E/F", "A"] }"#, None),
-            (r#"{ "names": ["class-7"], "except": { "names": ["class-*"] } }"#, Some(Kind::NeverMatches)),
-            (r#"{ "names": ["class-*"], "except": { "names": ["class-7"] } }"#, None),
-            (r#"{ "ous": ["A"], "except": { "names": ["*"] } }"#, Some(Kind::NeverMatches)),
-            (r#"{ "names": ["class-*"], "except": { "names": ["prod"] } }"#, Some(Kind::IdleExcept)),
-            (r#"{ "names": ["class-*"], "except": { "names": ["*-7"] } }"#, None),
-            (
-                r#"{ "ids": ["111122223333"], "except": { "ids": ["111122223333"] } }"#,
-                Some(Kind::NeverMatches),
-            ),
-            (r#"{ "ids": ["111122223333"], "except": { "ids": ["444455556666"] } }"#, Some(Kind::IdleExcept)),
-            (r#"{ "ous": ["A/B"], "except": { "ous": ["A"] } }"#, Some(Kind::NeverMatches)),
-            (r#"{ "ous": ["A"], "except": { "ous": ["A/B"] } }"#, None),
-            (r#"{ "ous": ["A"], "except": { "ous": ["AB"] } }"#, Some(Kind::IdleExcept)),
-            (r#"{ "ous": ["A"], "except": { "ous": ["ou-ab12-11111111"] } }"#, None),
-            (r#"{ "tags": { "a": "b" }, "except": { "tags": { "a": "*" } } }"#, Some(Kind::NeverMatches)),
-            (r#"{ "tags": { "a": "*" }, "except": { "tags": { "a": "b" } } }"#, None),
-            (r#"{ "tags": { "a": "c" }, "except": { "tags": { "a": "b" } } }"#, Some(Kind::IdleExcept)),
-            (
-                r#"{ "ous": ["A"], "names": ["x"], "except": { "ous": ["A"], "names": ["y"] } }"#,
-                Some(Kind::IdleExcept),
-            ),
-        ];
-        for (accounts, expected) in cases {
-            let found: Vec<Kind> =
-                warnings(&row("a", accounts)).into_iter().map(|(_, kind, _)| kind).collect();
-            assert_eq!(found, expected.iter().copied().collect::<Vec<_>>(), "{accounts}");
-        }
-    }
-
-    #[test]
-    fn a_row_is_doubtful_if_another_undoes_its_except_or_grants_the_same() {
-        let shadowed = Some((0, Kind::ShadowedExcept, Some(1)));
-        let duplicate = |row, other| Some((row, Kind::DuplicateGrant, Some(other)));
-        let cases = [
-            (r#"{ "except": { "names": ["x"] } }"#, r#"{ "names": ["x"] }"#, shadowed),
-            (r#"{ "ous": ["A"], "except": { "tags": { "a": "b" } } }"#, r#"{ "ous": ["A"] }"#, shadowed),
-            (r#"{ "except": { "names": ["x"] } }"#, r#"{ "names": ["y"] }"#, duplicate(1, 0)),
-            (
-                r#"{ "except": { "names": ["x"] } }"#,
-                r#"{ "ous": ["A"], "except": { "names": ["x", "y"] } }"#,
-                duplicate(1, 0),
-            ),
-            (
-                r#"{ "except": { "names": ["x"] } }"#,
-                r#"{ "ous": ["A"], "except": { "names": ["y"] } }"#,
-                Some((1, Kind::ShadowedExcept, Some(0))),
-            ),
-            (
-                r#"{ "ous": ["B"], "except": { "names": ["x"] } }"#,
-                r#"{ "ous": ["A"], "except": { "names": ["y"] } }"#,
-                None,
-            ),
-            (r#"{ "ous": ["A"] }"#, r#"{ "ous": ["A/B"] }"#, duplicate(1, 0)),
-            (r#"{ "ous": ["A/B"] }"#, r#"{ "ous": ["A"] }"#, duplicate(0, 1)),
-            (r#"{ "ous": ["A"] }"#, r#"{ "ous": ["A"] }"#, duplicate(1, 0)),
-            (r#"{ "ous": ["A"] }"#, r#"{ "names": ["x"] }"#, None),
-            (r#"{ "names": ["x", "y"] }"#, r#"{ "names": ["y", "z"] }"#, None),
-        ];
-        for (one, other, expected) in cases {
-            let found = warnings(&format!("{}, {}", row("a", one), row("b", other)));
-            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{one} next to {other}");
-        }
-        let other_grant = r#"{ "id": "b", "permissionSet": "Q", "group": "g" }"#;
-        assert_eq!(warnings(&format!("{}, {other_grant}", row("a", r#"{ "names": ["x"] }"#))), []);
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    PermissionSet, Principal, PrincipalId,
+    Named, PermissionSet, Principal, PrincipalId,
+    facts::NamesById,
     plan::{Grant, Obstacle, Resolved},
 };
 
@@ -38,6 +39,25 @@ impl Names {
             merged.push(one);
         }
         merged
+    }
+
+    /// Adds, to each name that does not exist, the known one that was probably meant.
+    pub fn suggest(&mut self, known: &NamesById) {
+        let add = |obstacle: &mut Obstacle, suggestion: Option<String>| {
+            if let (Obstacle::Unknown(reason), Some(suggestion)) = (obstacle, suggestion) {
+                *reason = format!("{reason}; {suggestion}");
+            }
+        };
+        for (name, found) in &mut self.permission_sets {
+            if let Err(obstacle) = found {
+                add(obstacle, known.suggestion(None, name));
+            }
+        }
+        for (principal, found) in &mut self.principals {
+            if let (Named::Name(name), Err(obstacle)) = (&principal.named, found) {
+                add(obstacle, known.suggestion(Some(principal.kind), name));
+            }
+        }
     }
 
     fn look_up<'t>(&self, grant: Grant<'t>) -> Resolved<'t> {

@@ -10,6 +10,7 @@ use crate::{
     ids::AccountId,
     organization::{Account, State},
     outcome::Status,
+    selector::Match,
 };
 
 /// What is to be done about an account.
@@ -51,11 +52,18 @@ pub enum Obstacle {
     Failed(CallError),
     /// The time ran out before it was looked up.
     NotRead(&'static str),
+    /// It is not known whether there is something of that name: not all names could be listed.
+    NotListed(String),
 }
 
 impl Obstacle {
     pub fn unknown(kind: &str, name: &str) -> Obstacle {
         Obstacle::Unknown(format!("no {kind} is named {name:?}"))
+    }
+
+    /// Returns the obstacle of a name that is not among those that are known. `why` says why they are not all.
+    pub fn not_listed(kind: &str, name: &str, why: &str) -> Obstacle {
+        Obstacle::NotListed(format!("whether a {kind} is named {name:?} was not read: {why}"))
     }
 
     /// Returns how a grant with this obstacle ends.
@@ -66,6 +74,9 @@ impl Obstacle {
             }
             Obstacle::Failed(error) => Status::of(error),
             Obstacle::NotRead(reason) => Status::pending(*reason),
+            Obstacle::NotListed(reason) => {
+                Status::Failed { reason: reason.clone(), remedy: Remedy::ListNames }
+            }
         }
     }
 }
@@ -137,7 +148,17 @@ pub fn plan<'t>(table: &'t Table, account: &Account) -> Plan<'t> {
     }
     let mut grants: Vec<Grant<'t>> = Vec::new();
     let mut position: HashMap<(&PermissionSet, &Principal), usize> = HashMap::new();
-    for row in table.rows.iter().filter(|row| row.accounts.matches(account)) {
+    for row in &table.rows {
+        match row.accounts.judge(account) {
+            Match::Yes => {}
+            Match::No => continue,
+            Match::NotRead => {
+                return Plan::Wait(format!(
+                    "account {id} could not be read whole: its tags were not read, and row {} asks for them",
+                    row.id
+                ));
+            }
+        }
         let index = *position.entry((&row.permission_set, &row.principal)).or_insert(grants.len());
         if index == grants.len() {
             let (permission_set, principal) = (&row.permission_set, &row.principal);

@@ -10,14 +10,18 @@ use serde::{Deserialize, Serialize};
 use super::{
     Named, PermissionSet, PrincipalId, PrincipalKind, Table,
     compare::{Assigned, Held},
-    facts::{Facts, Method, NamesById},
+    facts::{Facts, Method, NamesById, Unlisted},
     names::Names,
     plan::Obstacle,
 };
-use crate::{ids::AccountId, organization::Account};
+use crate::{
+    ids::AccountId,
+    organization::Account,
+    selector::{OrganizationalUnit, Selection},
+};
 
-/// The format of the file; another number is refused.
-const VERSION: u32 = 1;
+/// The format of the file; another number is refused. Since 2 it says which accounts, tags and names were read.
+const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,6 +32,9 @@ pub struct Snapshot {
     /// The ARN of the Identity Center instance.
     instance: String,
     method: Method,
+    /// Which accounts were read. Absent: every account of the organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    selection: Option<Selected>,
     accounts: Vec<Account>,
     /// Names by ARN.
     permission_sets: BTreeMap<String, String>,
@@ -35,10 +42,23 @@ pub struct Snapshot {
     groups: BTreeMap<String, String>,
     /// User names by id.
     users: BTreeMap<String, String>,
+    /// Why groups or users are not all here.
+    #[serde(default, skip_serializing_if = "Unlisted::is_empty")]
+    unlisted: Unlisted,
     assignments: BTreeMap<AccountId, Vec<Entry>>,
     /// What could not be read and is not needed for a plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+}
+
+/// A selection in the file. OUs are as `--ou` takes them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Selected {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<AccountId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ous: Vec<String>,
 }
 
 /// An assignment in the file.
@@ -62,7 +82,11 @@ impl Snapshot {
         }
         let of = |error| format!("not a snapshot: {error}");
         match serde_json::from_slice(text).map_err(of)? {
-            Version { version: Some(VERSION) } => serde_json::from_slice(text).map_err(of),
+            Version { version: Some(VERSION) } => {
+                let snapshot: Snapshot = serde_json::from_slice(text).map_err(of)?;
+                snapshot.selection()?;
+                Ok(snapshot)
+            }
             Version { version: Some(other) } => {
                 Err(format!("a snapshot of version {other}; this command reads version {VERSION}"))
             }
@@ -70,10 +94,27 @@ impl Snapshot {
         }
     }
 
+    fn selection(&self) -> Result<Selection, String> {
+        let Some(Selected { accounts, ous }) = &self.selection else { return Ok(Selection::default()) };
+        let read = |ou: &String| {
+            OrganizationalUnit::parse(ou)
+                .map_err(|(problem, _)| format!("not a snapshot: an OU of its selection {problem}"))
+        };
+        let selection =
+            Selection { accounts: accounts.clone(), ous: ous.iter().map(read).collect::<Result<_, _>>()? };
+        match selection.is_everything() {
+            true => Err("not a snapshot: its selection is empty".to_owned()),
+            false => Ok(selection),
+        }
+    }
+
     /// Returns the facts, with the names of these tables as the snapshot knows them.
     pub fn facts(self, tables: &[&Table]) -> Facts {
+        // A snapshot that was parsed has a sound one.
+        let selection = self.selection().unwrap_or_default();
         let Snapshot {
             version: _,
+            selection: _,
             taken_at,
             instance,
             method,
@@ -81,14 +122,16 @@ impl Snapshot {
             permission_sets,
             groups,
             users,
+            unlisted,
             assignments,
             notes,
         } = self;
-        let names_by_id = NamesById { permission_sets, groups, users };
+        let names_by_id = NamesById { permission_sets, groups, users, unlisted };
         Facts {
             read_at: taken_at,
             instance,
             method,
+            selection,
             accounts,
             names: names(&names_by_id, tables),
             names_by_id,
@@ -100,8 +143,13 @@ impl Snapshot {
 
 impl From<&Facts> for Snapshot {
     fn from(facts: &Facts) -> Snapshot {
-        let Facts { read_at, instance, method, accounts, names: _, names_by_id, assigned, notes } = facts;
-        let NamesById { permission_sets, groups, users } = names_by_id.clone();
+        let Facts { read_at, instance, method, selection, accounts, names: _, names_by_id, assigned, notes } =
+            facts;
+        let NamesById { permission_sets, groups, users, unlisted } = names_by_id.clone();
+        let selected = || Selected {
+            accounts: selection.accounts.clone(),
+            ous: selection.ous.iter().map(OrganizationalUnit::to_string).collect(),
+        };
         let entries = |account: &Account| {
             let held = assigned.of(&account.id);
             (!held.is_empty()).then(|| (account.id.clone(), held.iter().map(Entry::from).collect()))
@@ -111,11 +159,13 @@ impl From<&Facts> for Snapshot {
             taken_at: read_at.clone(),
             instance: instance.clone(),
             method: *method,
+            selection: (!selection.is_everything()).then(selected),
             assignments: accounts.iter().filter_map(entries).collect(),
             accounts: accounts.clone(),
             permission_sets,
             groups,
             users,
+            unlisted,
             notes: notes.clone(),
         }
     }
@@ -131,12 +181,17 @@ fn names(known: &NamesById, tables: &[&Table]) -> Names {
         permission_set_names: known.permission_sets.clone().into_iter().collect(),
         ..Names::default()
     };
-    let find = |ids: &HashMap<String, String>, kind: &str, name: &str| {
-        ids.get(name).cloned().ok_or_else(|| Obstacle::unknown(kind, name))
+    let find = |ids: &HashMap<String, String>, kind: Option<PrincipalKind>, name: &str| {
+        let word = kind.map_or("permission set", PrincipalKind::field);
+        let unread = kind.and_then(|kind| known.unlisted.of(kind));
+        ids.get(name).cloned().ok_or_else(|| match unread {
+            Some(why) => Obstacle::not_listed(word, name, why),
+            None => Obstacle::unknown(word, name),
+        })
     };
     for row in tables.iter().flat_map(|table| &table.rows) {
         if let PermissionSet::Name(name) = &row.permission_set {
-            names.permission_sets.insert(name.clone(), find(&arns, "permission set", name));
+            names.permission_sets.insert(name.clone(), find(&arns, None, name));
         }
         let kind = row.principal.kind;
         let ids = match kind {
@@ -145,10 +200,11 @@ fn names(known: &NamesById, tables: &[&Table]) -> Names {
         };
         let id = match &row.principal.named {
             Named::Id(id) => Ok(id.clone()),
-            Named::Name(name) => find(ids, kind.field(), name),
+            Named::Name(name) => find(ids, Some(kind), name),
         };
         names.principals.insert(row.principal.clone(), id.map(|id| PrincipalId { kind, id }));
     }
+    names.suggest(known);
     names
 }
 

@@ -17,6 +17,8 @@ use crate::{ids::AccountId, organization::Account};
 #[serde(rename_all = "camelCase")]
 pub struct Survey {
     pub outcome: &'static str,
+    /// The digest of the table that was read, by which it can be compared with another.
+    pub table: String,
     /// Accounts that lack at least one assignment, in the order of their ids.
     pub accounts: Vec<AccountId>,
     /// Accounts that lack assignments and are not listed, because the answer would be too large. The next survey finds
@@ -121,6 +123,7 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
     let (unresolved, unread) = not_known(table, facts);
     Survey {
         outcome: "surveyed",
+        table: table.digest(),
         accounts: lacking,
         accounts_omitted,
         counts,
@@ -142,6 +145,7 @@ fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
             Obstacle::Unknown(reason) => unresolved.insert(reason),
             Obstacle::Failed(error) => unread.insert(error.to_string()),
             Obstacle::NotRead(reason) => unread.insert(reason.to_owned()),
+            Obstacle::NotListed(reason) => unread.insert(reason),
         };
     }
     let of_account =
@@ -166,6 +170,7 @@ mod tests {
     use super::*;
     use crate::{
         assignments::{PrincipalId, compare::Assigned, facts::NamesById, names::Names},
+        selector::Selection,
         table,
     };
 
@@ -176,6 +181,7 @@ mod tests {
             read_at: String::new(),
             instance: String::new(),
             method: Method::Principals,
+            selection: Selection::default(),
             accounts: (0..accounts).map(account).collect(),
             names: Names {
                 permission_sets: [("P".to_owned(), Ok("arn".to_owned()))].into(),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::shown::shown;
+
 /// The most faults that are reported one by one. Any more are counted.
 const MAX_FAULTS: usize = 1_000;
 
@@ -19,6 +21,13 @@ pub struct Fault {
     pub problem: String,
     /// What would be right.
     pub remedy: String,
+    /// How many faults it stands for: more than one if there are too many to list.
+    pub count: usize,
+}
+
+/// Returns how many faults there are, also those that are not listed.
+pub fn count(faults: &[Fault]) -> usize {
+    faults.iter().map(|fault| fault.count).sum()
 }
 
 /// What of a field is wrong.
@@ -41,14 +50,14 @@ pub struct RowRef {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.row {
-            Some(RowRef { number, id: Some(id) }) => write!(f, "row {number} ({id})")?,
+            Some(RowRef { number, id: Some(id) }) => write!(f, "row {number} ({})", shown(id))?,
             Some(RowRef { number, id: None }) => write!(f, "row {number}")?,
             None => f.write_str("table")?,
         }
         if !self.field.is_empty() {
-            write!(f, ", {}", self.field)?;
+            write!(f, ", {}", shown(&self.field))?;
         }
-        write!(f, ": {}; {}", self.problem, self.remedy)
+        write!(f, ": {}; {}", shown(&self.problem), shown(&self.remedy))
     }
 }
 
@@ -80,7 +89,7 @@ impl Faults {
         self.count += 1;
         if self.found.len() < MAX_FAULTS {
             let (row, field, remedy) = (self.row.clone(), field.to_owned(), remedy.to_owned());
-            self.found.push(Fault { row, field, part, problem: problem.into(), remedy });
+            self.found.push(Fault { row, field, part, problem: problem.into(), remedy, count: 1 });
         }
     }
 
@@ -94,6 +103,7 @@ impl Faults {
                 part: Part::Value,
                 problem: format!("{unlisted} more faults"),
                 remedy: "correct these first".into(),
+                count: unlisted,
             });
         }
         if self.found.is_empty() { Ok(value) } else { Err(self.found) }
@@ -108,5 +118,7 @@ pub fn longer(text: &str, most: usize) -> bool {
 /// Returns a value of the table in quotes, cut if it is too long to help.
 pub fn quote(text: &str) -> String {
     let short: String = text.chars().take(100).collect();
-    if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
+    let quoted = format!("{short:?}");
+    let quoted = shown(&quoted);
+    if short.len() < text.len() { format!("{quoted}…") } else { quoted.into_owned() }
 }

@@ -6,10 +6,12 @@
 mod encoding;
 mod fault;
 mod json;
+mod syntax;
 
 pub use encoding::{Utf16, utf8};
-pub use fault::{Fault, Faults, Part, RowRef, Wrong, longer, quote};
+pub use fault::{Fault, Faults, Part, RowRef, Wrong, count, longer, quote};
 pub use json::Json;
+pub use syntax::not_json;
 
 /// The most characters of a field's name that a fault repeats.
 const NAME_LENGTH: usize = 80;

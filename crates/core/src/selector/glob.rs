@@ -57,7 +57,7 @@ impl Glob {
     }
 
     /// Returns the one text that a pattern without wildcards matches.
-    fn literal(&self) -> Option<&str> {
+    pub fn literal(&self) -> Option<&str> {
         Some(self.as_str()).filter(|text| !text.contains(['*', '?', '[']))
     }
 }

@@ -1,7 +1,7 @@
 //! Whether an account matches, and every reason why it does not.
 
 use super::{Accounts, Glob, OrganizationalUnit, Selector};
-use crate::organization::{Account, Parent};
+use crate::organization::{Account, AccountTags, Parent};
 
 /// Why an account does not match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,18 +11,42 @@ pub enum Mismatch<'s> {
     OrganizationalUnits,
     /// The tag with this key is absent, or its value does not match.
     Tag(&'s str),
+    /// The tag with this key was not read, so it is not known whether it matches.
+    TagNotRead(&'s str),
     Except,
+    /// Tags that were not read decide whether the account is taken out.
+    ExceptNotRead,
+}
+
+/// Whether an account matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    Yes,
+    No,
+    /// It depends on tags that were not read. Nothing may be granted, and nothing be said not to match.
+    NotRead,
 }
 
 impl Accounts {
     pub fn matches(&self, account: &Account) -> bool {
-        self.mismatches(account).next().is_none()
+        self.judge(account) == Match::Yes
+    }
+
+    pub fn judge(&self, account: &Account) -> Match {
+        let mut judged = Match::Yes;
+        for mismatch in self.mismatches(account) {
+            match mismatch {
+                Mismatch::TagNotRead(_) | Mismatch::ExceptNotRead => judged = Match::NotRead,
+                _ => return Match::No,
+            }
+        }
+        judged
     }
 
     /// Returns every reason why the account does not match. Each is looked for only when it is asked for.
     pub fn mismatches<'s>(&'s self, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
-        let excepted = || self.except.as_ref().is_some_and(|except| unmet(except, account).next().is_none());
-        unmet(&self.only, account).chain(lazily(move || excepted().then_some(Mismatch::Except)))
+        let except = || self.except.as_ref().and_then(|except| taken_out(except, account));
+        unmet(&self.only, account).chain(lazily(except))
     }
 
     /// Whether the account's tags, which `account` does not have yet, can decide.
@@ -33,11 +57,26 @@ impl Accounts {
     }
 }
 
+/// Whether the account meets every condition of an `except`, or it is not known.
+fn taken_out<'s>(except: &Selector, account: &Account) -> Option<Mismatch<'s>> {
+    let mut taken_out = Mismatch::Except;
+    for unmet in unmet(except, account) {
+        match unmet {
+            Mismatch::TagNotRead(_) => taken_out = Mismatch::ExceptNotRead,
+            _ => return None,
+        }
+    }
+    Some(taken_out)
+}
+
 /// Returns the conditions that the account does not meet.
 fn unmet<'s>(selector: &'s Selector, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
-    let tag = |key: &str, value: &Glob| account.tags.get(key).is_some_and(|tag| value.matches(tag));
-    let tags = selector.tags.iter().filter(move |(key, value)| !tag(key, value));
-    unmet_without_tags(selector, account).chain(tags.map(|(key, _)| Mismatch::Tag(key)))
+    let tag = |(key, value): (&'s String, &Glob)| match &account.tags {
+        AccountTags::NotRead => Some(Mismatch::TagNotRead(key)),
+        AccountTags::Read(tags) if tags.get(key).is_some_and(|tag| value.matches(tag)) => None,
+        AccountTags::Read(_) => Some(Mismatch::Tag(key)),
+    };
+    unmet_without_tags(selector, account).chain(selector.tags.iter().filter_map(tag))
 }
 
 fn unmet_without_tags<'s>(selector: &Selector, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {

@@ -22,7 +22,10 @@ use crate::{
     organization::{Account, Needs},
 };
 
-pub use self::{glob::Glob, matches::Mismatch};
+pub use self::{
+    glob::Glob,
+    matches::{Match, Mismatch},
+};
 
 /// Which accounts a row means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,6 +103,34 @@ impl Selection {
     pub fn unknown(&self, accounts: &[Account]) -> Vec<&str> {
         let known: BTreeSet<&AccountId> = accounts.iter().map(|account| &account.id).collect();
         self.accounts.iter().filter(|id| !known.contains(id)).map(AccountId::as_str).collect()
+    }
+
+    /// Returns the ids and OUs that were asked for and are not among these accounts for certain, as texts. `accounts` show
+    /// which OU is in which.
+    pub fn beyond(&self, read: &Selection, accounts: &[Account]) -> Vec<String> {
+        if read.is_everything() {
+            return Vec::new();
+        }
+        let unread = |id: &&AccountId| !accounts.iter().any(|account| account.id == **id);
+        let ids = self.accounts.iter().filter(unread).map(|id| format!("account {id}"));
+        let within = |ou: &OrganizationalUnit| {
+            let below = |account: &Account| {
+                let parents = &account.parents;
+                let at = |ou: &OrganizationalUnit| (1..=parents.len()).find(|end| ou.holds(&parents[..*end]));
+                at(ou).is_some_and(|at_ou| read.ous.iter().filter_map(at).any(|at_read| at_read <= at_ou))
+            };
+            read.ous.contains(ou) || accounts.iter().any(below)
+        };
+        let ous = self.ous.iter().filter(|ou| !within(ou)).map(|ou| format!("OU {ou}"));
+        ids.chain(ous).collect()
+    }
+
+    /// Returns words such as "account 111122223333, OU Education and below".
+    pub fn words(&self) -> String {
+        let accounts = self.accounts.iter().map(|id| format!("account {id}"));
+        let ous = self.ous.iter().map(|ou| format!("OU {ou} and below"));
+        let asked: Vec<String> = accounts.chain(ous).collect();
+        if asked.is_empty() { "every account".to_owned() } else { asked.join(", ") }
     }
 
     pub fn includes(&self, account: &Account) -> bool {

@@ -1,7 +1,8 @@
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::reading::{Faults, Json};
+use crate::{
+    organization::AccountTags,
+    reading::{Faults, Json},
+};
 
 fn accounts(text: &str) -> Accounts {
     let json: Json = serde_json::from_str(text).unwrap();
@@ -92,7 +93,7 @@ fn tags_are_asked_for_only_if_they_can_decide() {
         (r#"{ "ous": ["Education"], "except": { "names": ["class-*"] } }"#, false),
     ];
     for (text, expected) in cases {
-        let without_tags = Account { tags: BTreeMap::new(), ..Account::class_7() };
+        let without_tags = Account { tags: AccountTags::NotRead, ..Account::class_7() };
         assert_eq!(accounts(text).asks_for_tags(&without_tags), expected, "{text}");
     }
     assert!(!Accounts::default().asks_for_tags(&Account::class_7()));
@@ -124,5 +125,53 @@ fn what_can_never_have_been_meant_is_a_fault_with_what_to_write() {
     // Names with blanks inside, and what only looks like a root or a glob.
     for text in [r#"{ "ous": ["Team One/Prod"] }"#, r#"{ "ous": ["Root"] }"#, r#"{ "ous": ["A [old]"] }"#] {
         accounts(text);
+    }
+}
+
+#[test]
+fn what_depends_on_tags_that_were_not_read_is_not_known() {
+    let cases = [
+        (r#"{ "ous": ["Education"] }"#, Match::Yes),
+        (r#"{ "tags": { "course": "*" } }"#, Match::NotRead),
+        (r#"{ "ous": ["Workloads"], "tags": { "course": "*" } }"#, Match::No),
+        (r#"{ "except": { "tags": { "isolated": "true" } } }"#, Match::NotRead),
+        (r#"{ "except": { "names": ["prod-*"], "tags": { "isolated": "true" } } }"#, Match::Yes),
+        (r#"{ "names": ["x"], "except": { "tags": { "isolated": "true" } } }"#, Match::No),
+        (r#"{ "tags": { "course": "*" }, "except": { "names": ["class-*"] } }"#, Match::No),
+    ];
+    let unread = Account { tags: AccountTags::NotRead, ..Account::class_7() };
+    for (text, expected) in cases {
+        assert_eq!(accounts(text).judge(&unread), expected, "{text}");
+        assert_eq!(accounts(text).matches(&unread), expected == Match::Yes, "{text}");
+    }
+    for text in [r#"{ "tags": { "course": "*" } }"#, r#"{ "except": { "tags": { "course": "*" } } }"#] {
+        let unmet = words::unmet(&accounts(text), &unread);
+        assert_eq!(unmet[0].actual, "its tag course was not read", "{text}");
+    }
+}
+
+#[test]
+fn a_selection_is_beyond_what_was_read_unless_it_is_certain_to_be_within() {
+    let selection = |ids: &[&str], ous: &[&str]| Selection {
+        accounts: ids.iter().map(|id| AccountId::parse(id).unwrap()).collect(),
+        ous: ous.iter().map(|ou| OrganizationalUnit::parse(ou).unwrap()).collect(),
+    };
+    let education = selection(&[], &["Education"]);
+    let cases = [
+        (selection(&[], &[]), selection(&["999999999999"], &["Nowhere"]), vec![]),
+        (education.clone(), selection(&["111122223333"], &["Education"]), vec![]),
+        (
+            education.clone(),
+            selection(&[], &["ou-ab12-55555555", "ou-ab12-66666666", "Education/Rust"]),
+            vec![],
+        ),
+        (education.clone(), selection(&[], &["r-ab12"]), vec!["OU r-ab12"]),
+        (education.clone(), selection(&[], &["Workloads"]), vec!["OU Workloads"]),
+        (education, selection(&["444455556666"], &[]), vec!["account 444455556666"]),
+        (selection(&[], &["ou-ab12-66666666"]), selection(&[], &["Education"]), vec!["OU Education"]),
+        (selection(&["111122223333"], &[]), selection(&[], &["Education"]), vec!["OU Education"]),
+    ];
+    for (read, asked, expected) in cases {
+        assert_eq!(asked.beyond(&read, &[Account::class_7()]), expected, "{asked:?} of {read:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a selector wants and what an account has, in words. Decides nothing: [`Accounts::mismatches`] does.
 
 use super::{Accounts, Mismatch, OrganizationalUnit, Selector};
-use crate::organization::Account;
+use crate::organization::{Account, AccountTags};
 
 /// A condition that an account does not meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ fn of(accounts: &Accounts, account: &Account, mismatch: &Mismatch<'_>) -> Unmet 
         Mismatch::Ids => Kind::Ids,
         Mismatch::Names => Kind::Names,
         Mismatch::OrganizationalUnits => Kind::Ous,
-        Mismatch::Tag(key) => Kind::Tag(key),
-        Mismatch::Except => return taken_out(accounts.except.as_ref(), account),
+        Mismatch::Tag(key) | Mismatch::TagNotRead(key) => Kind::Tag(key),
+        Mismatch::Except | Mismatch::ExceptNotRead => return taken_out(accounts.except.as_ref(), account),
     };
     Unmet {
         selector: match kind {
@@ -99,9 +99,12 @@ fn actual(account: &Account, kind: Kind<'_>) -> String {
             let place = if ids.last() == Some(&path.as_str()) { "the root" } else { &path };
             format!("it is in {place} ({})", ids.join("/"))
         }
-        Kind::Tag(key) => match account.tags.get(key) {
-            Some(value) => format!("its tag {key} is {value:?}"),
-            None => format!("it has no tag {key}"),
+        Kind::Tag(key) => match &account.tags {
+            AccountTags::NotRead => format!("its tag {key} was not read"),
+            AccountTags::Read(tags) => match tags.get(key) {
+                Some(value) => format!("its tag {key} is {value:?}"),
+                None => format!("it has no tag {key}"),
+            },
         },
     }
 }

@@ -7,14 +7,16 @@
 pub(crate) mod schema;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt::{self, Debug},
     path::PathBuf,
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::reading::{Fault, Faults, Fields, Json, RowRef, utf8};
+use crate::reading::{Fault, Faults, Fields, Json, RowRef, not_json, utf8};
 
 /// The largest table, in bytes of JSON. It is read whole into memory, and must stay small next to the function's.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -69,6 +71,19 @@ pub struct Table<R: RowKind> {
     pub rest: R::Rest,
 }
 
+impl<R: RowKind> Table<R> {
+    /// Returns a digest of what the table says, SHA-256 in hexadecimal: the same for the same rows, in whatever order and
+    /// form they are written.
+    pub fn digest(&self) -> String {
+        // Maps of strings and lists cannot fail to be written.
+        let value = |row: &R| serde_json::to_value(row).unwrap_or_default();
+        let rows: BTreeMap<&str, Value> = self.rows.iter().map(|row| (row.id(), value(row))).collect();
+        let rest = Table::<R> { rows: Vec::new(), rest: self.rest.clone() };
+        let text = serde_json::to_vec(&(rows, serde_json::to_value(&rest).unwrap_or_default()));
+        Sha256::digest(text.unwrap_or_default()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 impl<R: RowKind> Default for Table<R> {
     fn default() -> Table<R> {
         Table { rows: Vec::new(), rest: R::Rest::default() }
@@ -108,7 +123,8 @@ pub fn parse<R: RowKind>(text: &[u8]) -> Result<Table<R>, Vec<Fault>> {
     let document: Json = match serde_json::from_slice(text) {
         Ok(document) => document,
         Err(error) => {
-            faults.add("", format!("not JSON: {error}"), "correct the text at that place");
+            let (problem, remedy) = not_json(text, &error);
+            faults.add("", problem, remedy);
             return faults.or(Table::default());
         }
     };

@@ -91,10 +91,10 @@ impl Item {
 
     /// `signed_out`: the answer that there are no credentials any more.
     pub fn settled(self, end: End, signed_out: Option<&str>) -> Settled {
-        let end = match end {
-            End::Late => "the time ran out",
-            End::Stopped => "it was stopped",
-            End::SignedOut => "the credentials ended",
+        let end = match (end, signed_out) {
+            (End::Late, _) => "the time ran out".to_owned(),
+            (End::Stopped, _) => "it was stopped".to_owned(),
+            (End::SignedOut, error) => format!("the credentials ended ({})", error.unwrap_or_default()),
         };
         let (mut reason, request_id) = match self.stage {
             Stage::Done(settled) => return settled,
@@ -103,6 +103,9 @@ impl Item {
             }
             Stage::Calling => (format!("no answer had come when {end}"), None),
             Stage::Waiting { .. } => match (signed_out, self.ended) {
+                (Some(_), None) if self.may_have_effect => {
+                    (format!("it is not known whether it was accepted before {end}"), None)
+                }
                 (Some(error), _) => {
                     let reason = format!("it was not created: {error}");
                     return Status::Failed { reason, remedy: Remedy::SignIn }.into();

@@ -230,8 +230,13 @@ impl Work {
         if now >= self.bounds.until || self.items.iter().all(Item::is_done) {
             return Next::End(End::Late);
         }
-        if self.signed_out.is_some() {
-            return Next::End(End::SignedOut);
+        match (&self.signed_out, wish) {
+            // What is under way may have been accepted, and its answer has the request id.
+            (Some(_), Wish::GoOn | Wish::StartNothing) if self.calls > 0 => {
+                return Next::Ask(Vec::new(), self.bounds.until);
+            }
+            (Some(_), _) => return Next::End(End::SignedOut),
+            (None, _) => {}
         }
         let mut asks = Vec::new();
         match wish {
@@ -276,6 +281,9 @@ impl Work {
                 self.described(now, item, request_id, answer, &mut asks);
                 self.plan_poll(now);
             }
+        }
+        if self.signed_out.is_some() {
+            asks.clear();
         }
         self.calls += asks.len();
         asks

@@ -351,6 +351,36 @@ fn without_credentials_nothing_new_is_sent_and_what_was_accepted_is_pending_with
 }
 
 #[test]
+fn what_is_being_asked_for_when_the_credentials_end_is_waited_for_and_asks_for_nothing_more() {
+    let mut work = work(4);
+    assert_eq!(asks(&mut work, at(0)), [start(0), start(1)]);
+    work.take(Answer::Started { item: 0, answer: Err(refused(Cause::Credentials)) }, at(10));
+    // The other call may have been accepted.
+    assert!(
+        matches!(work.next(at(20), Wish::GoOn), Next::Ask(asks, wake) if asks.is_empty() && wake > at(20))
+    );
+    assert_eq!(work.take(under_way(1, "b"), at(30)), []);
+    assert!(matches!(work.next(at(40), Wish::GoOn), Next::End(End::SignedOut)));
+    let settled = work.settle(End::SignedOut);
+    assert_eq!(settled[1].request_id.as_deref(), Some("b"));
+    assert!(
+        matches!(&settled[1].status, Status::Pending { reason } if reason.contains("the credentials ended ("))
+    );
+    assert!(matches!(&settled[0].status, Status::Failed { .. }), "it was refused: {:?}", settled[0]);
+}
+
+#[test]
+fn what_had_no_clear_answer_when_the_credentials_end_is_not_said_to_be_missing() {
+    let mut work = work(4);
+    assert_eq!(asks(&mut work, at(0)), [start(0), start(1)]);
+    work.take(Answer::Started { item: 0, answer: Err(refused(Cause::Unavailable)) }, at(10));
+    work.take(Answer::Started { item: 1, answer: Err(refused(Cause::Credentials)) }, at(20));
+    assert!(matches!(work.next(at(30), Wish::GoOn), Next::End(End::SignedOut)));
+    let settled = work.settle(End::SignedOut);
+    assert!(matches!(&settled[0].status, Status::Pending { reason } if reason.contains("not known whether")));
+}
+
+#[test]
 fn what_arrives_later_is_tried_to_the_end_and_then_named_with_its_remedy() {
     let mut work = work(1);
     let (mut now, mut started) = (Duration::ZERO, 0);

@@ -34,6 +34,9 @@ pub struct Difference {
     pub before: String,
     pub after: String,
     pub read_at: String,
+    /// What could not be read, or was not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// How many accounts were looked at.
     pub accounts: usize,
     /// Granted by the table after and not by the one before.
@@ -95,6 +98,7 @@ impl Difference {
             before: old.table,
             after: new.table,
             read_at: new.read_at,
+            notes: new.notes,
             accounts: new.accounts.len(),
             added: added.into_values().collect(),
             removed: removed.into_values().collect(),
@@ -104,7 +108,8 @@ impl Difference {
 
     /// Returns Markdown for GitHub and GitLab.
     pub fn to_markdown(&self) -> String {
-        let Difference { before, after, read_at, accounts, added, removed, explained_by_others } = self;
+        let Difference { before, after, read_at, notes, accounts, added, removed, explained_by_others } =
+            self;
         let mut text = String::new();
         let _ = writeln!(text, "### Effect on access: {} → {}\n", code(before), code(after));
         let _ = writeln!(
@@ -114,6 +119,9 @@ impl Difference {
             count("**−", removed),
             plural(*accounts, "account")
         );
+        for note in notes {
+            let _ = writeln!(text, "> Not everything was read: {}\n", escape(note));
+        }
         if added.is_empty() && removed.is_empty() && explained_by_others.is_empty() {
             text.push_str("No account gains or loses a grant.\n");
             return text;

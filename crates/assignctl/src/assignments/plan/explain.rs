@@ -11,7 +11,7 @@ use assigner_core::{
         report::{AccountReport, StatusReport},
     },
     organization::Account,
-    selector::words,
+    selector::{Match, words},
 };
 use serde::Serialize;
 
@@ -45,8 +45,9 @@ pub struct Explained {
     /// `group` or `user`.
     pub kind: &'static str,
     pub principal: String,
-    pub matches: bool,
-    /// Every condition that is not met; empty if the row matches.
+    /// `null`: it depends on what was not read.
+    pub matches: Option<bool>,
+    /// Every condition that is not met, or not known to be; empty if the row matches.
     pub mismatches: Vec<Unmet>,
     /// What became of the row's grant, if the row matches and the account may receive anything.
     #[serde(flatten)]
@@ -73,7 +74,11 @@ impl Explanation {
                 permission_set: row.permission_set.as_str().to_owned(),
                 kind: row.principal.kind.field(),
                 principal: row.principal.named.as_str().to_owned(),
-                matches: mismatches.is_empty(),
+                matches: match row.accounts.judge(account) {
+                    Match::Yes => Some(true),
+                    Match::No => Some(false),
+                    Match::NotRead => None,
+                },
                 mismatches,
                 status: grant.map(|grant| grant.report.status.clone()),
             }
@@ -99,12 +104,14 @@ impl Explanation {
         }
         for Explained { row, permission_set, kind, principal, matches, mismatches, status } in &self.rows {
             let grant = format!("{} to {kind} {}", clean(permission_set), clean(principal));
-            if *matches {
-                let status = status.as_ref().map_or(String::new(), words);
-                let _ = writeln!(text, "{GOOD}✓ {row}{GOOD:#}  {grant}{status}");
-            } else {
-                let _ = writeln!(text, "{FAINT}✗ {row}  {grant}{FAINT:#}");
-            }
+            let _ = match matches {
+                Some(true) => {
+                    let status = status.as_ref().map_or(String::new(), words);
+                    writeln!(text, "{GOOD}✓ {row}{GOOD:#}  {grant}{status}")
+                }
+                Some(false) => writeln!(text, "{FAINT}✗ {row}  {grant}{FAINT:#}"),
+                None => writeln!(text, "{WARNING}? {row}{WARNING:#}  {grant}: not known"),
+            };
             for Unmet { selector, wanted, actual } in mismatches {
                 let and = if selector == "except" { "and" } else { "but" };
                 let (selector, wanted, actual) = (clean(selector), clean(wanted), clean(actual));

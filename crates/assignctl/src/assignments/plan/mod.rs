@@ -10,7 +10,7 @@ use assigner_core::{
     event::{self, Request},
     selector::{OrganizationalUnit, Selection},
 };
-use assigner_engine::files::LARGEST_EVENT;
+use assigner_engine::{facts::Tags, files::LARGEST_EVENT};
 use serde_json::{Value, json};
 
 use super::{
@@ -37,7 +37,8 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
     };
     if let Some(location) = against {
         let before = session.table(&location).await?;
-        let facts = session.facts(snapshot.as_deref(), &selection, &[&table, &before]).await?;
+        let facts =
+            session.facts(snapshot.as_deref(), &selection, &[&table, &before], Tags::ThatDecide).await?;
         let (old, new) = ((&before, &location), (&table, &session.table));
         let difference = against::Difference::new(&facts, old, new);
         if session.json {
@@ -47,7 +48,9 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
         }
         return Ok(Exit::Good);
     }
-    let facts = session.facts(snapshot.as_deref(), &selection, &[&table]).await?;
+    // What is explained is shown with what the account has, also where it decides nothing.
+    let tags = explain.as_ref().map_or(Tags::ThatDecide, |_| Tags::All);
+    let facts = session.facts(snapshot.as_deref(), &selection, &[&table], tags).await?;
     let overview = Overview::new(&facts, &table, &session.table);
     if let Some(explained) = &explain {
         let account = facts.accounts.iter().find(|account| account.id == *explained);

@@ -4,10 +4,15 @@
 mod matrix;
 mod page;
 
+use std::borrow::Cow;
+
 use assigner_core::{
     assignments::report::PrincipalReport,
     selector::{OrganizationalUnit, Selection},
+    shown::{is_hidden, shown},
 };
+
+use assigner_engine::facts::Tags;
 
 use self::{
     matrix::{Column, Entry, Line, Matrix},
@@ -27,7 +32,7 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     }
     let selection = Selection::from(selection);
     let table = session.table(&session.table).await?;
-    let facts = session.facts(snapshot.as_deref(), &selection, &[&table]).await?;
+    let facts = session.facts(snapshot.as_deref(), &selection, &[&table], Tags::ThatDecide).await?;
     let overview = Overview::new(&facts, &table, &session.table);
     let matrix = Matrix::new(&overview);
     // Both are made before either is written.
@@ -96,18 +101,58 @@ fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
                     mark.word(),
                     reason.or(access.reason.as_deref()).unwrap_or_default(),
                 ];
-                writer.write_record(record.map(unlike_a_formula).each_ref().map(AsRef::<str>::as_ref))?;
+                writer.write_record(record.map(csv_cell).each_ref().map(AsRef::<str>::as_ref))?;
             }
         }
     }
     Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
-/// Returns a cell that is not a formula. Spreadsheets take a cell that begins like this for one, and names come from
-/// others.
-fn unlike_a_formula(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}").into(),
-        _ => text.into(),
+/// Returns a cell in which every character shows, and that is not a formula. Spreadsheets take a cell that begins with
+/// one of these signs for a formula, also if blanks come before it or a sign is as wide as an ideograph, and names come
+/// from others.
+fn csv_cell(text: &str) -> Cow<'_, str> {
+    const SIGNS: [char; 13] = [
+        '=', '+', '-', '@', '＝', '＋', '－', '＠', '\u{2212}', '\u{fe62}', '\u{fe63}', '\u{fe66}',
+        '\u{fe6b}',
+    ];
+    let blank = |character| character == ' ' || is_hidden(character);
+    match text.starts_with(is_hidden) || text.trim_start_matches(blank).starts_with(SIGNS) {
+        true => format!("'{}", shown(text)).into(),
+        false => shown(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::csv_cell;
+
+    #[test]
+    fn no_cell_is_a_formula_or_hides_a_character() {
+        let cases = [
+            ("", ""),
+            ("class-7", "class-7"),
+            ("a=b", "a=b"),
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("＝1", "'＝1"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            ("＠A", "'＠A"),
+            ("\u{2212}1", "'\u{2212}1"),
+            ("  =1", "'  =1"),
+            ("\t=1", r"'\t=1"),
+            ("\r=1", r"'\r=1"),
+            ("\n=1", r"'\n=1"),
+            ("\0=1", r"'\u{0}=1"),
+            ("\u{feff}=1", r"'\u{feff}=1"),
+            ("\ta", r"'\ta"),
+            ("a\u{202e}\u{0}\tb", r"a\u{202e}\u{0}\tb"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(csv_cell(text), expected, "{text:?}");
+        }
     }
 }

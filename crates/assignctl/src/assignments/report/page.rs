@@ -10,7 +10,10 @@ use askama::{
     Template,
     filters::{Escaper, Html},
 };
-use assigner_core::assignments::{PrincipalKind, Row, Table, facts::Facts, report::PrincipalReport};
+use assigner_core::{
+    assignments::{PrincipalKind, Row, Table, facts::Facts, report::PrincipalReport},
+    shown::shown,
+};
 use aws_smithy_types::base64;
 use sha2::{Digest, Sha256};
 
@@ -174,42 +177,12 @@ fn quoted(text: &str) -> String {
     string + "\""
 }
 
-/// How the page shows texts of others: without markup. Characters that are invisible, or that change the direction of
-/// reading, are spelt out.
+/// How the page shows texts of others: without markup, and with what nobody would see spelt out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shown;
 
 impl Escaper for Shown {
-    fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(at) = rest.find(is_invisible) {
-            Html.write_escaped_str(&mut dest, &rest[..at])?;
-            let mut others = rest[at..].chars();
-            if let Some(invisible) = others.next() {
-                write!(dest, "{}", invisible.escape_default())?;
-            }
-            rest = others.as_str();
-        }
-        Html.write_escaped_str(dest, rest)
+    fn write_escaped_str<W: Write>(&self, dest: W, text: &str) -> fmt::Result {
+        Html.write_escaped_str(dest, &shown(text))
     }
-}
-
-fn is_invisible(character: char) -> bool {
-    let formats = matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{115f}'
-            | '\u{1160}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{3164}'
-            | '\u{feff}'
-            | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    formats || character.is_control()
 }

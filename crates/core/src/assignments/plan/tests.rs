@@ -1,4 +1,5 @@
 use super::*;
+use crate::organization::AccountTags;
 use crate::table;
 
 fn table(rows: &str) -> Table {
@@ -36,6 +37,11 @@ fn an_account_that_must_not_or_cannot_receive_anything_gets_nothing() {
         );
     }
     assert!(waits(&Account { unread: Some("its tags".into()), ..Account::class_7() }));
+    let by_tag = table(
+        r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "except": { "tags": { "isolated": "*" } } } }"#,
+    );
+    let unread = Account { tags: AccountTags::NotRead, ..Account::class_7() };
+    assert!(matches!(plan(&by_tag, &unread), Plan::Wait(reason) if reason.contains("row a asks for them")));
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn what_a_schema_cannot_say_is_also_refused() {
 #[test]
 fn a_document_that_is_not_a_table_is_refused_with_one_clear_fault() {
     let cases = [
-        ("", "not JSON: EOF"),
+        ("", "not JSON: it is empty"),
         ("{", "not JSON: EOF"),
         ("{} x", "trailing characters at line 1 column 4"),
         ("[]", "table: is a list"),
@@ -371,5 +371,24 @@ mod written {
             let text = serde_json::to_vec_pretty(&table).unwrap();
             prop_assert_eq!(parse(&text), Ok(table));
         }
+    }
+}
+
+#[test]
+fn a_digest_is_of_what_the_table_says_and_not_of_how_it_is_written() {
+    let digest = |rows: &str| {
+        let table: Table<Row> = table::parse(format!(r#"{{ "assignments": [{rows}] }}"#).as_bytes()).unwrap();
+        table.digest()
+    };
+    let (one, other) = (
+        r#"{ "id": "a", "permissionSet": "P", "group": "g" }"#,
+        r#"{ "id": "b", "permissionSet": "P", "user": "u", "accounts": { "names": ["x", "y"] } }"#,
+    );
+    let same = digest(&format!("{one}, {other}"));
+    assert_eq!(same.len(), 64);
+    assert_eq!(digest(&format!("{other},\n  {one}")), same);
+    assert_eq!(digest(&format!(r#"{{ "group": "g", "permissionSet": "P", "id": "a" }}, {other}"#)), same);
+    for changed in [one.to_owned(), format!("{one}, {}", other.replace('y', "z")), String::new()] {
+        assert_ne!(digest(&changed), same, "{changed}");
     }
 }
