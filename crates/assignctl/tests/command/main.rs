@@ -11,9 +11,9 @@
 mod apply;
 mod characters;
 mod check;
+mod partial;
 mod permission_set;
 mod permission_set_usage;
-mod partial;
 mod pictures;
 mod plan;
 mod report;
