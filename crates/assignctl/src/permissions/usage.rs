@@ -37,7 +37,7 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
         Step::Set => bar.set_message("Reading the permission set"),
         Step::Accounts { read, all } => {
             if bar.length() != Some(all as u64) {
-                bar.set_style(terminal::style("{spinner} {msg} {bar:30} {pos} of {len}"));
+                bar.set_style(terminal::bar_style("{spinner} {msg} {bar:30} {pos} of {len}"));
                 bar.set_length(all as u64);
             }
             bar.set_message("Reading accounts");

@@ -19,7 +19,7 @@ fn command(world: &Served, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .args(arguments)
-        .current_dir(REPOSITORY)
+        .current_dir(format!("{REPOSITORY}/examples"))
         .env_clear()
         .envs(world.environment())
         .stdin(Stdio::null());
@@ -43,7 +43,7 @@ fn a_full_disk_is_a_failure_of_every_verb_and_no_panic() {
         &["plan", "--explain", "111122223333", "--json"],
         &["plan", "--against", "assignments.json"],
         &["plan", "--against", "assignments.json", "--json"],
-        &["plan", "--event", "events/create-failed.json"],
+        &["plan", "--event", "../events/create-failed.json"],
         &["plan", "--snapshot", snapshot, "--json"],
         &["apply", "--account", "222233334444", "--yes"],
         &["apply", "--account", "222233334444", "--yes", "--json"],
@@ -122,7 +122,7 @@ fn every_document_has_a_version() {
         (&["plan"], 1),
         (&["plan", "--explain", "111122223333"], 1),
         (&["plan", "--against", "assignments.json"], 0),
-        (&["plan", "--event", "events/create-failed.json"], 0),
+        (&["plan", "--event", "../events/create-failed.json"], 0),
         (&["apply", "--account", "222233334444", "--yes"], 0),
         (&["report"], 0),
         (&["doctor"], 1),
