@@ -38,7 +38,9 @@ pub fn create(account: &str) -> Value {
 
 pub fn target(operation: &str) -> String {
     let prefix = match operation {
-        "GetGroupId" | "GetUserId" | "ListGroups" | "ListUsers" => "AWSIdentityStore",
+        "DescribeGroup" | "DescribeUser" | "GetGroupId" | "GetUserId" | "ListGroups" | "ListUsers" => {
+            "AWSIdentityStore"
+        }
         "DescribeAccount"
         | "DescribeOrganization"
         | "DescribeOrganizationalUnit"
