@@ -20,17 +20,20 @@ use assigner_core::{
         plan::{self, Plan},
         report::{self, Report},
         survey::{self, Survey},
+        unexplained::{After, Count, Counts},
     },
     event::{self, Ensure, Request},
+    ids::AccountId,
     organization::Account,
-    selector::{OrganizationalUnit, Selection},
+    selector::{OrganizationalUnit, Selection, tree::Tree},
 };
 use assigner_engine::{
-    assignments::{create::Limits, ensure, resolve::Resolver},
+    assignments::{create::Limits, ensure, resolve::Resolver, unexplained},
     error::Error,
     facts::{Reader, Slice},
     settings::Settings,
     source::Source,
+    units,
 };
 use aws_config::SdkConfig;
 use serde::Serialize;
@@ -59,6 +62,7 @@ pub struct Function {
 pub enum Answer {
     Account(Report),
     Organization(Survey),
+    Unexplained(Count),
 }
 
 /// What came of an event, and the figures of the invocation.
@@ -126,6 +130,14 @@ impl Function {
                 let seconds = report::seconds(started.elapsed());
                 Ok(Answer::Organization(Survey { seconds, ..survey? }))
             }
+            Request::Unexplained { after, before } => {
+                let stop = started + until.saturating_duration_since(started) / 2;
+                let count = timeout_at(until, self.unexplained(after, before, stop)).await;
+                let count = count.map_err(|_| self.late("what no row explains"))??;
+                figures.count(&count);
+                let seconds = report::seconds(started.elapsed());
+                Ok(Answer::Unexplained(Count { seconds, ..count }))
+            }
         }
     }
 
@@ -134,16 +146,7 @@ impl Function {
         let management: Vec<_> = self.settings.management_account.iter().collect();
         let selection =
             Selection { accounts: Vec::new(), ous: below.map(OrganizationalUnit::Id).into_iter().collect() };
-        let reader = Reader {
-            organizations: &self.organizations,
-            center: &self.identity_center,
-            resolver: &self.resolver,
-            management: &management,
-            selection: &selection,
-            tables: &[&table],
-            watch: &|_| {},
-        };
-        let (facts, next) = reader.wanted(slice).await?;
+        let (facts, next) = self.reader(&management, &selection, &[&table]).wanted(slice).await?;
         // An OU without accounts is fine; one that does not exist would look just as complete.
         if let (true, [OrganizationalUnit::Id(unit)]) = (facts.accounts.is_empty(), &selection.ous[..])
             && !self.organizations.has_unit(unit).await?
@@ -153,6 +156,31 @@ impl Function {
             )]));
         }
         Ok(Survey { next, ..survey::survey(&table, &facts, fastrand::usize(..)) })
+    }
+
+    fn reader<'a>(
+        &'a self,
+        management: &'a [&'a AccountId],
+        selection: &'a Selection,
+        tables: &'a [&'a Table],
+    ) -> Reader<'a> {
+        Reader {
+            organizations: &self.organizations,
+            center: &self.identity_center,
+            resolver: &self.resolver,
+            management,
+            selection,
+            tables,
+            watch: &|_| {},
+        }
+    }
+
+    async fn unexplained(&self, after: Option<After>, before: Counts, stop: Instant) -> Result<Count, Error> {
+        let table: Table = self.source.load_rows().await?;
+        let management: Vec<_> = self.settings.management_account.iter().collect();
+        let (everything, tables) = (Selection::default(), [&table]);
+        let reader = self.reader(&management, &everything, &tables);
+        unexplained::count(&reader, &table, after, before, stop).await
     }
 
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {
@@ -172,7 +200,19 @@ impl Function {
             }
             late
         })??;
-        match plan::plan(&table, &account) {
+        if let Some(place) = &request.place
+            && account.may_receive()
+            && account.unread.is_none()
+            && place.is_awaited(&account.parents, SystemTime::now().into())
+        {
+            return Err(Error::AccountNotReady(format!(
+                "account {} was put into {}, and AWS Organizations does not show it there yet",
+                account.id, place.id
+            )));
+        }
+        let tree = timeout_at(until, self.units(&table, &account)).await;
+        let tree = tree.map_err(|_| self.late("the OUs that the table names"))?;
+        match plan::plan(&table, &account, &tree) {
             Plan::Ignore(reason) => Ok(Report::ignored(reason, Some(&account), started.elapsed())),
             Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),
             Plan::Ensure(grants) => {
@@ -183,6 +223,12 @@ impl Function {
                 Ok(Report::of_grants(&account, settled, dry_run, started.elapsed(), words::remedy))
             }
         }
+    }
+
+    /// Looks for the OUs that keep this account in a row only because it is not in them.
+    async fn units(&self, table: &Table, account: &Account) -> Tree {
+        let units = if account.may_receive() { plan::relied_on(table, account) } else { Default::default() };
+        units::look(&self.organizations, std::slice::from_ref(account), &units).await
     }
 
     fn late(&self, what: &'static str) -> Error {

@@ -11,7 +11,7 @@ use metrique_writer::{
 use metrique_writer_format_emf::Emf;
 
 use assigner_core::{
-    assignments::report::Report,
+    assignments::{report::Report, unexplained::Count},
     outcome::{Counts, Outcome},
 };
 
@@ -34,6 +34,8 @@ pub struct Figures {
     pub unmatched_accounts: u64,
     /// Grants that the setting `DRY_RUN` kept from being created. A dry run that somebody asks for counts none.
     pub held_back: u64,
+    /// Assignments that no row explains, once all have been counted.
+    pub unexplained: Option<u64>,
 }
 
 impl Figures {
@@ -45,6 +47,11 @@ impl Figures {
         if report.outcome == Outcome::Ready && report.counts.created > 0 {
             self.time_to_access = vended_at.and_then(|vended_at| now.duration_since(vended_at).ok());
         }
+    }
+
+    /// Takes the count of the last part: it has those of the parts before it.
+    pub fn count(&mut self, count: &Count) {
+        self.unexplained = count.next.is_none().then_some(count.counts.unexplained as u64);
     }
 
     /// Returns one line, or why it could not be written. `level` and `now` are for Lambda, which drops lines without
@@ -77,6 +84,7 @@ impl Entry for Named<'_> {
             failed_vendings,
             unmatched_accounts,
             held_back,
+            unexplained,
         } = self.figures;
         let Counts { created, present, planned, failed, unresolved, pending } = *grants;
         writer.value(FUNCTION_NAME, self.function_name);
@@ -97,6 +105,9 @@ impl Entry for Named<'_> {
         writer.value("FailedVendings", &AsCount::from(*failed_vendings));
         writer.value("UnmatchedAccounts", &AsCount::from(*unmatched_accounts));
         writer.value("GrantsHeldBack", &AsCount::from(*held_back));
+        if let Some(count) = unexplained {
+            writer.value("UnexplainedAssignments", &AsCount::from(*count));
+        }
         if let Some(time) = time_to_access {
             writer.value("TimeToAccess", &AsSeconds::from(*time));
         }
@@ -117,6 +128,7 @@ mod tests {
             failed_vendings: 0,
             unmatched_accounts: 0,
             held_back: 4,
+            unexplained: Some(7),
         };
         let line: serde_json::Value =
             serde_json::from_str(&figures.line("assigner", "WARN", SystemTime::UNIX_EPOCH).unwrap()).unwrap();
@@ -133,7 +145,8 @@ mod tests {
         assert!(
             metrics.contains(&("GrantsCreated", "Count")) && metrics.contains(&("TimeToAccess", "Seconds"))
         );
-        assert_eq!(metrics.len(), 12, "{metrics:?}");
+        assert_eq!(metrics.len(), 13, "{metrics:?}");
+        assert_eq!(line["UnexplainedAssignments"], 7);
         assert_eq!((&line["level"], &line["timestamp"]), (&"WARN".into(), &"1970-01-01T00:00:00Z".into()));
         assert_eq!(line["GrantsCreated"], 2);
         assert_eq!((&line["GrantsPending"], &line["GrantsHeldBack"]), (&1.into(), &4.into()));

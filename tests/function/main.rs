@@ -16,3 +16,5 @@ mod faults;
 mod faults_on_the_wire;
 mod properties;
 mod survey;
+mod unexplained;
+mod unresolved;

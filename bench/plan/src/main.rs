@@ -9,6 +9,7 @@ use assigner_core::{
     assignments::{Table, plan::plan},
     ids::AccountId,
     organization::{Account, AccountTags, Parent, State},
+    selector::tree::Tree,
     table,
 };
 use serde_json::{Value, json};
@@ -19,11 +20,12 @@ const LONG_ENOUGH: Duration = Duration::from_millis(500);
 
 fn main() {
     for (rows, accounts) in SIZES {
+        let tree = Tree::default();
         let (table, accounts) = (table(rows), accounts_of(accounts));
         let (before, mut passes) = (user_time(), 0);
         while passes == 0 || user_time() - before < LONG_ENOUGH {
             for account in &accounts {
-                black_box(plan(black_box(&table), black_box(account)));
+                black_box(plan(black_box(&table), black_box(account), &tree));
             }
             passes += 1;
         }

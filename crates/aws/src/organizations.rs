@@ -15,6 +15,7 @@ use assigner_core::{
     cause::{CallError, Cause},
     ids::{self, AccountId},
     organization::{Account, AccountTags, Needs, Parent, State},
+    selector::tree::Unit,
 };
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_organizations::{
@@ -256,6 +257,24 @@ impl Organizations {
             Err(error) if error.cause == Cause::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the OUs directly in an OU or in the root; none if that is gone.
+    pub async fn units_directly_in(&self, parent: &str) -> Result<Vec<Unit>, CallError> {
+        let call = self.client.list_organizational_units_for_parent().parent_id(parent);
+        let page = |token| call.clone().set_next_token(token).send();
+        let operation = "organizations:ListOrganizationalUnitsForParent";
+        let units = self.calls.list(operation, Patience::OfOne, page, |page| {
+            (page.organizational_units.unwrap_or_default(), page.next_token)
+        });
+        let units = match units.await {
+            Err(error) if error.cause == Cause::NotFound => Vec::new(),
+            units => units?,
+        };
+        let unit = |unit: types::OrganizationalUnit| {
+            Some(Unit { id: unit.id?, name: unit.name?, parent: parent.to_owned() })
+        };
+        Ok(units.into_iter().filter_map(unit).collect())
     }
 
     pub async fn tags(&self, id: &AccountId) -> Result<BTreeMap<String, String>, CallError> {

@@ -3,12 +3,17 @@
 //! Reads what it needs and tolerates the rest, because Control Tower's events vary and grow. It never
 //! trusts an event's message text, and never takes an account's place from an event: both go stale.
 
+mod baseline;
+mod place;
+
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
-use crate::ids::{self, AccountId};
-
-mod baseline;
+pub use self::place::Place;
+use crate::{
+    assignments::unexplained::{After, Counts},
+    ids::{self, AccountId},
+};
 
 /// What a payload asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +26,13 @@ pub enum Request {
         below: Option<String>,
         /// Only accounts whose ids come after this one: an earlier survey ended there.
         after: Option<AccountId>,
+    },
+    /// Count what no row explains.
+    Unexplained {
+        /// Where the part before ended; the first part has none.
+        after: Option<After>,
+        /// What the parts before have counted.
+        before: Counts,
     },
     /// Nothing is to be done, and that is not an error.
     Ignore {
@@ -38,12 +50,14 @@ pub struct Ensure {
     pub management: Option<AccountId>,
     /// When Control Tower said that the account was ready.
     pub vended_at: Option<OffsetDateTime>,
+    /// Where the event says that the account was put.
+    pub place: Option<Place>,
 }
 
 const EXPECTED: &str = "expected an EventBridge event from aws.controltower (CreateManagedAccount, \
      UpdateManagedAccount, EnableBaseline, UpdateEnabledBaseline or ResetEnabledBaseline) or aws.organizations \
      (MoveAccount), or {\"accountId\": \"<12 digits>\", \"dryRun\": <true or false>}, or {\"survey\": true, \
-     \"ou\": \"<ou-... or r-...>\", \"after\": \"<12 digits>\"}";
+     \"ou\": \"<ou-... or r-...>\", \"after\": \"<12 digits>\"}, or {\"unexplained\": true}";
 
 /// Longest text of an event's own that is repeated in an answer, in characters.
 const QUOTE_LENGTH: usize = 200;
@@ -58,6 +72,8 @@ pub fn parse(payload: &Value) -> Result<Request, String> {
         lifecycle_event(fields)
     } else if fields.contains_key("survey") {
         survey(fields)
+    } else if fields.contains_key("unexplained") {
+        unexplained(fields)
     } else if fields.contains_key("accountId") {
         by_hand(fields)
     } else if fields.is_empty() {
@@ -90,7 +106,7 @@ fn by_hand(fields: &Map<String, Value>) -> Result<Request, String> {
     faults.extend(unknown(fields, &["accountId", "dryRun"]));
     match account {
         Some(account) if faults.is_empty() => {
-            Ok(Request::Ensure(Ensure { account, dry_run, management: None, vended_at: None }))
+            Ok(Request::Ensure(Ensure { account, dry_run, management: None, vended_at: None, place: None }))
         }
         _ => Err(format!("{EXPECTED}; {}", faults.join("; "))),
     }
@@ -138,6 +154,33 @@ fn survey(fields: &Map<String, Value>) -> Result<Request, String> {
     }
 }
 
+/// Reads a request to count what no row explains, as strictly. Its next parts are written by the answers.
+fn unexplained(fields: &Map<String, Value>) -> Result<Request, String> {
+    let mut faults = Vec::new();
+    if fields.get("unexplained") != Some(&Value::Bool(true)) {
+        let came = fields.get("unexplained").map_or("nothing".into(), quote);
+        faults.push(format!("unexplained must be true, got {came}"));
+    }
+    let after = field(fields, "after", &mut faults);
+    let before: Option<Counts> = field(fields, "counts", &mut faults);
+    faults.extend(unknown(fields, &["unexplained", "after", "counts"]));
+    if faults.is_empty() {
+        Ok(Request::Unexplained { after, before: before.unwrap_or_default() })
+    } else {
+        Err(format!("{EXPECTED}; {}", faults.join("; ")))
+    }
+}
+
+fn field<T: serde::de::DeserializeOwned>(
+    fields: &Map<String, Value>,
+    name: &str,
+    faults: &mut Vec<String>,
+) -> Option<T> {
+    let value = fields.get(name).filter(|value| !value.is_null())?;
+    let read = T::deserialize(value);
+    read.map_err(|error| faults.push(format!("{name} must be as an answer gives it: {error}"))).ok()
+}
+
 pub(crate) fn unknown(fields: &Map<String, Value>, known: &[&str]) -> Vec<String> {
     let names = fields.keys().filter(|name| !known.contains(&name.as_str()));
     names.map(|name| format!("{} is not a field of this request", shorten(name))).collect()
@@ -169,7 +212,7 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
         }
     };
     if organizations {
-        return moved_account(name, detail);
+        return moved_account(name, detail, happened_at(event));
     }
     // The API call that starts the work has the same name as the event that ends it.
     if detail.get("eventType").and_then(Value::as_str) == Some("AwsApiCall")
@@ -218,11 +261,13 @@ fn lifecycle_event(event: &Map<String, Value>) -> Result<Request, String> {
             account.map_or("nothing".into(), quote)
         ));
     };
+    let unit = status.get("organizationalUnit").and_then(|unit| unit.get("organizationalUnitId"));
     Ok(Request::Ensure(Ensure {
         account,
         dry_run: false,
         management: management(event),
         vended_at: completed(status, event),
+        place: Place::read(unit, happened_at(event)),
     }))
 }
 
@@ -246,13 +291,26 @@ fn management(event: &Map<String, Value>) -> Option<AccountId> {
 
 /// Returns when Control Tower was done.
 fn completed(status: &Map<String, Value>, event: &Map<String, Value>) -> Option<OffsetDateTime> {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).and_then(timestamp);
-    text(status.get("completedTimestamp")).or_else(|| text(event.get("time")))
+    time_of(status.get("completedTimestamp")).or_else(|| time_of(event.get("time")))
+}
+
+/// Returns when it happened. The event may come minutes later.
+fn happened_at(event: &Map<String, Value>) -> Option<OffsetDateTime> {
+    let detail = event.get("detail").and_then(|detail| detail.get("eventTime"));
+    time_of(detail).or_else(|| time_of(event.get("time")))
+}
+
+fn time_of(value: Option<&Value>) -> Option<OffsetDateTime> {
+    value.and_then(Value::as_str).and_then(timestamp)
 }
 
 /// Reads CloudTrail's record of a call to AWS Organizations. Control Tower's automatic enrollment follows MoveAccount
 /// and sends no lifecycle event of its own.
-fn moved_account(name: &str, detail: &Map<String, Value>) -> Result<Request, String> {
+fn moved_account(
+    name: &str,
+    detail: &Map<String, Value>,
+    at: Option<OffsetDateTime>,
+) -> Result<Request, String> {
     if name != "MoveAccount" {
         return Ok(ignore(format!("{} is not a call that moves an account", shorten(name))));
     }
@@ -267,14 +325,16 @@ fn moved_account(name: &str, detail: &Map<String, Value>) -> Result<Request, Str
             "Control Tower itself moved this account; its own event follows when its work is done".to_owned(),
         ));
     }
-    let account = detail.get("requestParameters").and_then(|parameters| parameters.get("accountId"));
+    let parameter = |name| detail.get("requestParameters").and_then(|parameters| parameters.get(name));
+    let account = parameter("accountId");
     let Some(account) = account.and_then(Value::as_str).and_then(AccountId::parse) else {
         return Err(format!(
             "expected 12 digits in detail.requestParameters.accountId of a MoveAccount event; got {}",
             account.map_or("nothing".into(), quote)
         ));
     };
-    Ok(Request::Ensure(Ensure { account, dry_run: false, management: None, vended_at: None }))
+    let place = Place::read(parameter("destinationParentId"), at);
+    Ok(Request::Ensure(Ensure { account, dry_run: false, management: None, vended_at: None, place }))
 }
 
 /// Returns whether Control Tower made the call, as it does while it vends, enrolls or updates an account. CloudTrail

@@ -34,6 +34,7 @@ use assigner_core::{
     ids::AccountId,
     organization::{Account, AccountTags, Parent, State},
     reading::Fault,
+    selector::tree::Tree,
     table::{self, MAX_BYTES, MAX_ROWS},
 };
 use bolero::check;
@@ -251,7 +252,9 @@ fn assert_sound(table: &Table, text: &[u8]) {
     assert!(ids.len() == table.rows.len() && ids.iter().all(|id| good(id)), "{ids:?}");
 
     let account = account("class-7", "rust");
-    let Plan::Ensure(grants) = plan::plan(table, &account) else { panic!("the account is active") };
+    let Plan::Ensure(grants) = plan::plan(table, &account, &Tree::default()) else {
+        panic!("the account is active")
+    };
     let planned: BTreeSet<&str> = grants.iter().flat_map(|grant| grant.rules.clone()).collect();
     let matching = table.rows.iter().filter(|row| row.accounts.matches(&account));
     assert_eq!(planned, matching.map(|row| row.id.as_str()).collect(), "each row that matches, and no other");
@@ -287,6 +290,12 @@ fn assert_answered(payload: &Value) {
             // An OU may be named by its ARN, which ends in the id.
             let given = fields.get("ou").and_then(Value::as_str);
             assert_eq!(given.and_then(|ou| ou.rsplit('/').next()), below.as_deref());
+        }
+        Ok(Request::Unexplained { .. }) => {
+            let fields = payload.as_object().unwrap();
+            let known = ["unexplained", "after", "counts"];
+            assert!(fields.keys().all(|name| known.contains(&name.as_str())), "an unknown field");
+            assert_eq!(fields["unexplained"], Value::Bool(true));
         }
         Ok(Request::Ensure(ensure)) if payload["source"] == "aws.organizations" => {
             assert_eq!(payload["detail"]["requestParameters"]["accountId"], ensure.account.as_str());
@@ -453,9 +462,8 @@ fn the_largest_sound_tables_are_read_and_planned() {
     for (text, expected) in tables.iter().zip([MAX_ROWS, 0, 0]) {
         let table = table::parse::<Row>(text.as_bytes()).unwrap();
         assert!(matches!(&table.rows[0].permission_set, PermissionSet::Name(name) if name == "P"));
-        let Plan::Ensure(grants) = plan::plan(&table, &account(&"a".repeat(50), &"a".repeat(256))) else {
-            panic!()
-        };
+        let account = account(&"a".repeat(50), &"a".repeat(256));
+        let Plan::Ensure(grants) = plan::plan(&table, &account, &Tree::default()) else { panic!() };
         assert_eq!(grants.len(), expected);
     }
 }

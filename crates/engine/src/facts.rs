@@ -2,7 +2,7 @@
 //!
 //! **Calls.** One ListAccounts for 20 accounts, or one DescribeAccount for each account that is asked for; one
 //! DescribeOrganizationalUnit for each OU if its name is needed; one ListTagsForResource for each account whose tags can
-//! decide; and, instead of asking for every account and permission set, one ListAccountAssignmentsForPrincipal for 100
+//! decide; what [`crate::units`] takes for the OUs of the tables; and, instead of asking for every account and permission set, one ListAccountAssignmentsForPrincipal for 100
 //! assignments of each principal. The last works in the management account only. Elsewhere the accounts are read one by
 //! one, in slices.
 
@@ -22,7 +22,10 @@ use assigner_core::{
     cause::{CallError, Cause},
     ids::AccountId,
     organization::{Account, AccountTags, Needs},
-    selector::Selection,
+    selector::{
+        Selection,
+        tree::{Tree, Unit},
+    },
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
@@ -35,6 +38,7 @@ use crate::{
     },
     clock,
     error::Error,
+    units,
 };
 
 /// How far the reading is.
@@ -93,6 +97,12 @@ pub struct Reader<'a> {
     pub watch: &'a (dyn Fn(Step) + Sync),
 }
 
+/// The OUs that were looked for, and all of them if they were read.
+struct Units {
+    tree: Tree,
+    all: Option<Vec<Unit>>,
+}
+
 /// Names, and what could not be read of them.
 struct Known {
     names: Names,
@@ -113,12 +123,13 @@ impl Reader<'_> {
             Ok(names_of(self.center, self.resolver, self.tables).await?)
         };
         let (names, mut accounts) = tokio::try_join!(names, self.read_accounts(needs, Tags::Later))?;
+        let units = Units { tree: self.look_for_units(&accounts).await, all: None };
         if let Some(after) = &slice.after {
             accounts.retain(|account| account.id > *after);
         }
         let ((read, method), next) = self.read_wanted_assignments(&mut accounts, &names, slice).await?;
         let known = Known { names, by_id: NamesById::default(), notes: Vec::new() };
-        Ok((self.facts(known, accounts, read, method), next))
+        Ok((self.facts(known, accounts, units, read, method), next))
     }
 
     /// Reads what people want to see: every name and every assignment.
@@ -133,13 +144,78 @@ impl Reader<'_> {
             self.read_every_name().await
         };
         let (mut known, accounts) = tokio::try_join!(names, self.read_accounts(needs, tags))?;
-        let (read, method) = self.read_every_assignment(&accounts, &mut known).await?;
-        Ok(self.facts(known, accounts, read, method))
+        let units = self.read_units(&accounts, tags, &mut known.notes).await;
+        let (read, method) = self.read_every_assignment(&accounts, &units.tree, &mut known).await?;
+        Ok(self.facts(known, accounts, units, read, method))
+    }
+
+    /// Reads what a survey reads, but no assignments; and every group and user.
+    ///
+    /// # Errors
+    /// If something cannot be read without which a count would be wrong.
+    pub async fn without_assignments(&self) -> Result<(Facts, BTreeSet<PrincipalId>), Error> {
+        let needs = self.tables.iter().map(|table| table.needs()).fold(Needs::default(), Needs::or);
+        let names = async {
+            self.center.find_instance().await?;
+            let (names, groups, users) = tokio::join!(
+                names_of(self.center, self.resolver, self.tables),
+                self.center.groups(),
+                self.center.users()
+            );
+            let by_id = NamesById { groups: groups?, users: users?, ..NamesById::default() };
+            Ok((names?, by_id))
+        };
+        let ((names, by_id), accounts) =
+            tokio::try_join!(names, self.read_accounts(needs, Tags::ThatDecide))?;
+        let units = Units { tree: self.look_for_units(&accounts).await, all: None };
+        let of_account =
+            |account: &Account| Some(format!("account {}: {}", account.id, account.unread.as_ref()?));
+        let notes = accounts.iter().filter_map(of_account).collect();
+        let principals = by_id.principals();
+        let known = Known { names, by_id, notes };
+        Ok((self.facts(known, accounts, units, Read::default(), Method::Principals), principals))
+    }
+
+    /// Looks for the OUs that the tables name.
+    async fn look_for_units(&self, accounts: &[Account]) -> Tree {
+        let rows = self.tables.iter().flat_map(|table| &table.rows);
+        let named = rows.flat_map(|row| row.accounts.units()).map(|(_, unit)| unit).collect();
+        units::look(self.organizations, accounts, &named).await
+    }
+
+    /// Reads all OUs if the tables that will ask for them are not known.
+    async fn read_units(&self, accounts: &[Account], tags: Tags, notes: &mut Vec<String>) -> Units {
+        let root = accounts.iter().find_map(|account| account.parents.first());
+        let all = match (tags, root) {
+            (Tags::All, Some(root)) => units::all(self.organizations, &root.id).await,
+            (Tags::All, None) | (Tags::ThatDecide | Tags::Later, _) => {
+                return Units { tree: self.look_for_units(accounts).await, all: None };
+            }
+        };
+        match all {
+            Ok(all) => {
+                let mut tree = Tree::default();
+                accounts.iter().for_each(|account| tree.add_parents(&account.parents));
+                tree.add_all(&all);
+                Units { tree, all: Some(all) }
+            }
+            Err(error) => {
+                notes.push(format!("{error}; whether the OUs of a table exist is not known"));
+                Units { tree: self.look_for_units(accounts).await, all: None }
+            }
+        }
     }
 
     /// The facts name what could not be read: nothing is decided about an account or a principal of which too little is
     /// known.
-    fn facts(&self, known: Known, mut accounts: Vec<Account>, read: Read, method: Method) -> Facts {
+    fn facts(
+        &self,
+        known: Known,
+        mut accounts: Vec<Account>,
+        units: Units,
+        read: Read,
+        method: Method,
+    ) -> Facts {
         let Known { mut names, by_id, mut notes } = known;
         let Read { assigned, unread_principals, unread_accounts } = read;
         for (principal, error) in unread_principals {
@@ -165,6 +241,8 @@ impl Reader<'_> {
             accounts,
             names,
             names_by_id: by_id,
+            tree: units.tree,
+            units: units.all,
             assigned,
             notes,
         }
@@ -319,12 +397,13 @@ impl Reader<'_> {
     async fn read_every_assignment(
         &self,
         accounts: &[Account],
+        tree: &Tree,
         known: &mut Known,
     ) -> Result<(Read, Method), CallError> {
         let Known { names, by_id, notes } = known;
         let principals = by_id.principals();
         // An account takes a call for itself and one for each permission set that it has.
-        let listed = notes.is_empty() && self.selection.is_everything();
+        let listed = by_id.unlisted.is_empty() && self.selection.is_everything();
         if listed && principals.len() <= accounts.len() * 3 {
             let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
             let all = principals.len();
@@ -340,7 +419,7 @@ impl Reader<'_> {
             receiving.iter().map(|account| (&account.id, *account)).collect();
         let wanted = |id: &AccountId| {
             let Some(account) = account_of.get(id) else { return Vec::new() };
-            let plans = self.tables.iter().filter_map(|table| match plan::plan(table, account) {
+            let plans = self.tables.iter().filter_map(|table| match plan::plan(table, account, tree) {
                 Plan::Ensure(grants) => Some(names.resolve(grants)),
                 Plan::Ignore(_) | Plan::Wait(_) => None,
             });

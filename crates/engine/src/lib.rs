@@ -9,6 +9,7 @@
 //! | [`files`] | the one bounded reader of files |
 //! | [`sdk`] | the SDK's configuration, with the network of the settings |
 //! | [`source`] | a table, read from its location |
+//! | [`units`] | which of a table's OUs there are |
 //! | [`facts`] | what is true, for a survey, a plan, a snapshot |
 //! | [`drive`] | work: calls, answers, deadline, observer |
 //! | [`assignments`] | one account's grants, and who has what |
@@ -29,6 +30,7 @@ pub mod permissions;
 pub mod sdk;
 pub mod settings;
 pub mod source;
+pub mod units;
 
 /// Reads at the same time. The pace limits the rate of those to Identity Center, and Organizations throttles above its
 /// own quotas; this limits how many wait for an answer.

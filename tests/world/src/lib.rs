@@ -97,7 +97,7 @@ impl World {
     pub async fn survey(&self, payload: Value) -> Result<Survey, Error> {
         match self.function.handle(&payload, Instant::now() + TIMEOUT).await.answer? {
             Answer::Organization(survey) => Ok(survey),
-            Answer::Account(report) => panic!("expected a survey, got {report:?}"),
+            other => panic!("expected a survey, got {other:?}"),
         }
     }
 
@@ -147,7 +147,7 @@ impl World {
 pub async fn handle(function: &Function, payload: &Value) -> Result<Report, Error> {
     match function.handle(payload, Instant::now() + TIMEOUT).await.answer? {
         Answer::Account(report) => Ok(report),
-        Answer::Organization(survey) => panic!("expected the report of an account, got {survey:?}"),
+        other => panic!("expected the report of an account, got {other:?}"),
     }
 }
 

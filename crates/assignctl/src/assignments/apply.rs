@@ -50,6 +50,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     if overview.counts.grants.planned > 0 {
         if !session.json {
             session.print(&show::accounts(&overview, Shown::Incomplete));
+            session.print(&show::unresolved(&overview));
             session.print(&show::summary(&overview.counts));
         }
         let accounts = overview.accounts.iter().filter(|account| account.planned().next().is_some()).count();
@@ -75,6 +76,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         session.print_json(&overview);
     } else {
         session.print(&show::accounts(&overview, Shown::Incomplete));
+        session.print(&show::unresolved(&overview));
         session.print(&show::summary(&overview.counts));
         if overview.counts.grants.pending > 0 {
             session.note(

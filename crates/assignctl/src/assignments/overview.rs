@@ -7,8 +7,8 @@ use assigner_core::{
     assignments::{
         Table,
         compare::{Comparison, Held, Presence, compare},
-        facts::{Facts, NamesById},
-        plan::{Assignment, Resolved},
+        facts::{self, Facts, NamesById},
+        plan::{Assignment, Obstacle, Resolved},
         report::{AccountReport, GrantReport, PermissionSetReport, PrincipalReport, StatusReport, seconds},
     },
     organization::Account,
@@ -35,6 +35,9 @@ pub struct Overview {
     pub notes: Vec<String>,
     /// In the order of their ids.
     pub accounts: Vec<AccountAccess>,
+    /// OUs that rows name and that do not exist, or could not be looked for; with the row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<String>,
     pub counts: PlanCounts,
 }
 
@@ -45,7 +48,7 @@ pub enum Outcome {
     Ready,
     /// All that is missing can be created.
     Planned,
-    /// Something is failed, unresolved, pending or not ready.
+    /// Something is failed, unresolved, pending or not ready, or an OU of the table does not exist.
     Incomplete,
 }
 
@@ -122,6 +125,7 @@ impl Overview {
             read_at: facts.read_at.clone(),
             notes: facts.notes.clone(),
             accounts: facts.accounts.iter().map(access).collect(),
+            unresolved: unresolved(facts, table),
             counts: PlanCounts::default(),
         };
         overview.recount();
@@ -161,7 +165,7 @@ impl Overview {
             }
         }
         self.outcome = match grants {
-            _ if grants.not_in_place() > 0 => Outcome::Incomplete,
+            _ if grants.not_in_place() > 0 || !self.unresolved.is_empty() => Outcome::Incomplete,
             Counts { planned: 0, .. } => Outcome::Ready,
             _ => Outcome::Planned,
         };
@@ -169,21 +173,32 @@ impl Overview {
     }
 }
 
+fn unresolved(facts: &Facts, table: &Table) -> Vec<String> {
+    let reason = |obstacle| match obstacle {
+        Obstacle::Unknown(reason) | Obstacle::NotListed(reason) => reason,
+        Obstacle::Failed(error) => error.to_string(),
+        Obstacle::NotRead(reason) => reason.to_owned(),
+    };
+    let mut reasons: Vec<String> = facts::missing_units(table, &facts.tree).into_iter().map(reason).collect();
+    // One call that fails may be about the OUs of many rows.
+    reasons.dedup();
+    reasons
+}
+
 impl AccountAccess {
     fn new(account: &Account, facts: &Facts, table: &Table) -> AccountAccess {
         let held = facts.assigned.of(&account.id).iter().cloned().collect();
         let names = &facts.names_by_id;
-        let (standing, grants, reason, unexplained) =
-            match compare(table, account, &facts.names, &facts.assigned) {
-                Comparison::Applies(compared) => {
-                    let grants = compared.grants.into_iter();
-                    let grants = grants
-                        .map(|(resolved, presence)| WantedGrant::new(account, resolved, &presence, names));
-                    (Standing::Complete, grants.collect(), None, compared.unexplained)
-                }
-                Comparison::Ignored(reason) => (Standing::Ignored, Vec::new(), Some(reason), held),
-                Comparison::NotReady(reason) => (Standing::NotReady, Vec::new(), Some(reason), held),
-            };
+        let (standing, grants, reason, unexplained) = match compare(table, account, facts) {
+            Comparison::Applies(compared) => {
+                let grants = compared.grants.into_iter();
+                let grants =
+                    grants.map(|(resolved, presence)| WantedGrant::new(account, resolved, &presence, names));
+                (Standing::Complete, grants.collect(), None, compared.unexplained)
+            }
+            Comparison::Ignored(reason) => (Standing::Ignored, Vec::new(), Some(reason), held),
+            Comparison::NotReady(reason) => (Standing::NotReady, Vec::new(), Some(reason), held),
+        };
         let mut unexplained: Vec<HeldAccess> =
             unexplained.iter().map(|held| HeldAccess::new(held, names)).collect();
         unexplained.sort();
@@ -212,8 +227,9 @@ impl WantedGrant {
             Presence::Unresolved(obstacle) => obstacle.status(),
         };
         let assignment = resolved.assignment(&account.id).ok();
+        let named = resolved.named(&account.id).ok();
         let mut report = GrantReport::new(resolved, status.clone().into(), words::remedy);
-        let known = assignment.as_ref().and_then(|wanted| names.principal(&wanted.principal));
+        let known = named.as_ref().and_then(|wanted| names.principal(&wanted.principal));
         report.principal.name = report.principal.name.or(known.map(str::to_owned));
         WantedGrant { assignment, status, report }
     }

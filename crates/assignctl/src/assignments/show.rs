@@ -72,6 +72,12 @@ fn show_account(text: &mut String, access: &AccountAccess) {
     }
 }
 
+/// Returns the OUs of the table that do not exist, a line each.
+pub fn unresolved(overview: &Overview) -> String {
+    let lines = overview.unresolved.iter().map(|reason| format!("{WARNING}? {}{WARNING:#}\n", clean(reason)));
+    lines.collect()
+}
+
 /// The marks of [`Line::of_grant`] and [`Line::of_held`].
 pub const LEGEND: &str = "+ to create   = there already   ? a name does not exist   ! failed   … pending   \
                           ~ there, but no row explains it";

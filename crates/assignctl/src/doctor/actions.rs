@@ -2,7 +2,7 @@
 
 use assigner_aws::organizations::Member;
 use assigner_core::{
-    assignments::{PrincipalId, Table},
+    assignments::{PrincipalId, PrincipalKind, Table},
     cause::{CallError, Cause},
     organization::Needs,
 };
@@ -26,7 +26,7 @@ pub struct Samples {
 const NOBODY: &str = "assignctl-doctor-looks-for-nobody";
 const NOBODYS_ID: &str = "00000000-0000-4000-8000-000000000000";
 
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 19] = [
     "sso:ListInstances",
     "sso:ListPermissionSets",
     "sso:DescribePermissionSet",
@@ -36,6 +36,8 @@ const ACTIONS: [&str; 16] = [
     "sso:ListAccountAssignmentCreationStatus",
     "identitystore:GetGroupId",
     "identitystore:GetUserId",
+    "identitystore:DescribeGroup",
+    "identitystore:DescribeUser",
     "identitystore:ListGroups",
     "identitystore:ListUsers",
     "organizations:ListAccounts",
@@ -43,6 +45,7 @@ const ACTIONS: [&str; 16] = [
     "organizations:ListTagsForResource",
     "organizations:ListParents",
     "organizations:DescribeOrganizationalUnit",
+    "organizations:ListOrganizationalUnitsForParent",
 ];
 
 pub fn action(name: &str) -> Topic {
@@ -69,7 +72,8 @@ async fn of_center(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Opti
     let Examined { session, center, .. } = examined;
     let listed = tried(examined, "sso:ListInstances", Status::Failed, center.instance_arns()).await;
     if !instance {
-        let names = ACTIONS[1..11].iter().filter(|name| !needs_account(name));
+        let of_center = |name: &&&str| !name.starts_with("organizations:") && !needs_account(name);
+        let names = ACTIONS[1..].iter().filter(of_center);
         let checks = names.map(|name| action(name).depends_on("Identity Center instance"));
         return (std::iter::once(listed).chain(checks).collect(), None);
     }
@@ -95,7 +99,11 @@ async fn of_center(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Opti
         // Without it the same is read account by account.
         tried(examined, name, Status::Warning, center.assignments_of(&nobody)).await
     };
-    let (describe, for_principal, statuses, group, user, groups, users) = tokio::join!(
+    let exists = |kind| {
+        let nobody = PrincipalId { kind, id: NOBODYS_ID.to_owned() };
+        async move { center.has_principal(&nobody).await }
+    };
+    let (describe, for_principal, statuses, group, user, group_id, user_id, groups, users) = tokio::join!(
         describe,
         for_principal,
         // Without it what is under way is not known. A creation may then be asked for twice, which does no harm.
@@ -107,12 +115,16 @@ async fn of_center(examined: &Examined<'_>, instance: bool) -> (Vec<Check>, Opti
         ),
         tried(examined, "identitystore:GetGroupId", Status::Failed, center.group_id(NOBODY)),
         tried(examined, "identitystore:GetUserId", Status::Failed, center.user_id(NOBODY)),
+        tried(examined, "identitystore:DescribeGroup", Status::Failed, exists(PrincipalKind::Group)),
+        tried(examined, "identitystore:DescribeUser", Status::Failed, exists(PrincipalKind::User)),
         // Without these, plans and reports show ids instead of names that the table does not have.
         tried(examined, "identitystore:ListGroups", Status::Warning, center.may_list_groups()),
         tried(examined, "identitystore:ListUsers", Status::Warning, center.may_list_users()),
     );
     let sets = result("sso:ListPermissionSets", Status::Failed, sets.map(drop));
-    (vec![listed, sets, describe, for_principal, statuses, group, user, groups, users], set)
+    let checks =
+        vec![listed, sets, describe, for_principal, statuses, group, user, group_id, user_id, groups, users];
+    (checks, set)
 }
 
 fn needs_account(name: &str) -> bool {
@@ -125,9 +137,9 @@ async fn of_organizations(examined: &Examined<'_>) -> (Vec<Check>, Option<Member
         ask(session, "organizations:ListAccounts", organizations.some_member(management.as_deref())).await;
     let account = listed.as_ref().ok().cloned().flatten();
     let mut checks = vec![result("organizations:ListAccounts", Status::Failed, listed.map(drop))];
-    let names = &ACTIONS[12..];
+    let names = ACTIONS.iter().skip_while(|name| **name != "organizations:ListAccounts").skip(1);
     let Some(member) = account else {
-        checks.extend(names.iter().map(|name| nothing_to_ask_for(name, "an account of the organization")));
+        checks.extend(names.map(|name| nothing_to_ask_for(name, "an account of the organization")));
         return (checks, None, None);
     };
     let needs = table.as_ref().map_or(Needs { organizational_unit_names: true, tags: true }, Table::needs);
@@ -157,9 +169,22 @@ async fn of_organizations(examined: &Examined<'_>) -> (Vec<Check>, Option<Member
         (None, Ok(_)) => nothing_to_ask_for(name, "an account in an OU"),
         (None, Err(_)) => action(name).depends_on("organizations:ListParents"),
     };
+    let name = "organizations:ListOrganizationalUnitsForParent";
+    let units = match &parent {
+        Ok(parent) => {
+            tried(
+                examined,
+                name,
+                where_needed(needs.organizational_unit_names),
+                organizations.units_directly_in(parent),
+            )
+            .await
+        }
+        Err(_) => action(name).depends_on("organizations:ListParents"),
+    };
     // The function asks it only if DescribeAccount does not give the OUs.
     let parents = result("organizations:ListParents", Status::Warning, parent.map(drop));
-    checks.extend([describe, tags, parents, unit_check]);
+    checks.extend([describe, tags, parents, unit_check, units]);
     (checks, Some(member), unit)
 }
 

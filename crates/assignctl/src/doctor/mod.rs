@@ -101,12 +101,13 @@ async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check>
     examined.management = management;
     let (administrator, is) = identity::administrator(&examined).await;
     let (called, samples) = actions::call(&examined, found).await;
-    let ((named, sets), simulated) = tokio::join!(
+    let ((named, sets), units, simulated) = tokio::join!(
         names::resolve(&examined, found),
+        names::units(&examined, samples.account.as_ref()),
         simulation::simulate(&examined, arguments.role.as_deref(), &samples),
     );
     let pinned = names::pinned(&examined, sets, is).await;
-    checks.extend([whole, administrator, instance, named, pinned]);
+    checks.extend([whole, administrator, instance, named, units, pinned]);
     checks.extend(called);
     checks.extend(simulated);
     checks.extend(deployment::judge(&examined, stack));

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assigner_aws::organizations::Member;
 use assigner_core::{
     assignments::{
-        PermissionSet, Table,
+        Table, facts,
         plan::{self, Grant, Obstacle},
     },
-    cause::Retry,
+    cause::{CallError, Retry},
     ids::AccountId,
+    organization::Needs,
     table::TableLocation,
 };
-use assigner_engine::error::Error;
+use assigner_engine::{error::Error, units};
 
 use super::{
     Examined,
@@ -25,7 +27,11 @@ fn of_table(id: &str, title: &str) -> Topic {
 }
 
 pub fn topics() -> Vec<Topic> {
-    vec![of_table("names", "names"), of_table("pinned", "permission sets of the management account")]
+    vec![
+        of_table("names", "names"),
+        of_table("ous", "OUs of the table"),
+        of_table("pinned", "permission sets of the management account"),
+    ]
 }
 
 /// Reads the table. The third part says whether it may be read, if it is a DynamoDB table.
@@ -90,8 +96,8 @@ pub async fn resolve(examined: &Examined<'_>, instance: bool) -> (Check, Option<
     }
     let grants = plan::every_grant(table);
     let Examined { session, center, resolver, .. } = examined;
-    let looked_up = async { tokio::join!(resolver.names(center, &grants), center.list_permission_sets()) };
-    let Some((names, listed)) = within(session, MUCH_PATIENCE, looked_up).await else {
+    let looked_up = resolver.names(center, &grants);
+    let Some(names) = within(session, MUCH_PATIENCE, looked_up).await else {
         return (topic.unknown("they were not all looked up in time", "run it again later"), None);
     };
     let (mut sets, mut missing, mut unread) = (Sets::new(), Vec::new(), Vec::new());
@@ -108,12 +114,9 @@ pub async fn resolve(examined: &Examined<'_>, instance: bool) -> (Check, Option<
         if let Err(obstacle) = &one.principal {
             add(obstacle, &one.grant);
         }
-        match (&one.permission_set, one.grant.permission_set, &listed) {
-            (Err(obstacle), ..) => add(obstacle, &one.grant),
-            (Ok(arn), PermissionSet::Arn(_), Ok(listed)) if !listed.contains(arn) => {
-                add(&Obstacle::Unknown(format!("no permission set has the ARN {arn}")), &one.grant);
-            }
-            (Ok(arn), ..) => {
+        match &one.permission_set {
+            Err(obstacle) => add(obstacle, &one.grant),
+            Ok(arn) => {
                 let rows = one.grant.rules.iter().map(|row| (*row).to_owned());
                 sets.entry(arn.clone()).or_default().extend(rows);
             }
@@ -125,11 +128,54 @@ pub async fn resolve(examined: &Examined<'_>, instance: bool) -> (Check, Option<
     } else if !unread.is_empty() {
         topic.unknown(unread.join("\n"), "see which action is denied below, or run it again later")
     } else {
-        topic.ok(
-            "every permission set, group and user that is named exists; ids of principals were not looked up",
-        )
+        topic.ok("every permission set, group and user of the table exists")
     };
     (check, Some(sets))
+}
+
+/// Looks for the OUs that the table names. An account shows where the root is.
+pub async fn units(examined: &Examined<'_>, account: Option<&Member>) -> Check {
+    let topic = of_table("ous", "OUs of the table");
+    let Some(table) = &examined.table else { return topic.depends_on("table") };
+    let named: BTreeSet<_> =
+        table.rows.iter().flat_map(|row| row.accounts.units()).map(|(_, unit)| unit).collect();
+    if named.is_empty() {
+        return topic.ok("no row names an OU");
+    }
+    let Some(Member { id, .. }) = account else {
+        return topic
+            .unknown("not looked for: an account of the organization is needed", "see the checks below");
+    };
+    let Examined { session, organizations, .. } = examined;
+    let needs = Needs { organizational_unit_names: true, tags: false };
+    let looked_for = async {
+        let account = organizations.account(id, needs, &[]).await?;
+        Ok::<_, CallError>(units::look(organizations, account.as_slice(), &named).await)
+    };
+    let tree = match within(session, MUCH_PATIENCE, looked_for).await {
+        Some(Ok(tree)) => tree,
+        Some(Err(error)) => return topic.not_answered(&error, Status::Unknown),
+        None => return topic.unknown("they were not all looked for in time", "run it again later"),
+    };
+    let (mut missing, mut unread) = (Vec::new(), Vec::new());
+    for obstacle in facts::missing_units(table, &tree) {
+        match obstacle {
+            Obstacle::Unknown(reason) => missing.push(reason),
+            Obstacle::Failed(error) => unread.push(error.to_string()),
+            Obstacle::NotRead(reason) => unread.push(reason.to_owned()),
+            Obstacle::NotListed(reason) => unread.push(reason),
+        }
+    }
+    unread.sort();
+    unread.dedup();
+    if !missing.is_empty() {
+        missing.append(&mut unread);
+        topic.failed(missing.join("\n"), "write the names of OUs from the root down, or correct the id")
+    } else if !unread.is_empty() {
+        topic.unknown(unread.join("\n"), "see which action is denied below, or run it again later")
+    } else {
+        topic.ok("every OU that a row names exists")
+    }
 }
 
 /// Looks for permission sets that only the management account may assign, because they are provisioned there.

@@ -24,7 +24,7 @@ use super::{
 const WRITES: [&str; 2] = ["sso:CreateAccountAssignment", "sso:DescribeAccountAssignmentCreationStatus"];
 
 /// What the function for vended accounts also needs.
-const READS: [&str; 13] = [
+const READS: [&str; 16] = [
     "sso:ListInstances",
     "sso:ListPermissionSets",
     "sso:DescribePermissionSet",
@@ -33,10 +33,13 @@ const READS: [&str; 13] = [
     "sso:ListAccountAssignmentCreationStatus",
     "identitystore:GetGroupId",
     "identitystore:GetUserId",
+    "identitystore:DescribeGroup",
+    "identitystore:DescribeUser",
     "organizations:DescribeAccount",
     "organizations:ListTagsForResource",
     "organizations:ListParents",
     "organizations:DescribeOrganizationalUnit",
+    "organizations:ListOrganizationalUnitsForParent",
     "dynamodb:Scan",
 ];
 
@@ -171,9 +174,11 @@ fn resources(action: &str, examined: &Examined<'_>, samples: &Samples) -> Resour
         "sso:CreateAccountAssignment" | "sso:ListAccountAssignments" => all(&[&instance, &set, &account]),
         "sso:DescribePermissionSet" => all(&[&instance, &set]),
         "sso:ListPermissionSetsProvisionedToAccount" => all(&[&instance, &account]),
-        "identitystore:GetGroupId" => in_store("group"),
-        "identitystore:GetUserId" => in_store("user"),
-        "organizations:DescribeOrganizationalUnit" => all(&[&unit]),
+        "identitystore:GetGroupId" | "identitystore:DescribeGroup" => in_store("group"),
+        "identitystore:GetUserId" | "identitystore:DescribeUser" => in_store("user"),
+        "organizations:DescribeOrganizationalUnit" | "organizations:ListOrganizationalUnitsForParent" => {
+            all(&[&unit])
+        }
         "dynamodb:Scan" => match (&examined.session.table, &examined.caller, examined.sdk.region()) {
             (TableLocation::DynamoDb(name), Some(Caller { account, .. }), Some(region)) => {
                 Ok(vec![format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")])

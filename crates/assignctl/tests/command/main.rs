@@ -18,6 +18,7 @@ mod pictures;
 mod plan;
 mod report;
 mod streams;
+mod unresolved;
 
 use snapbox::{assert_data_eq, cmd::Command, str};
 use world::Served;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use assigner_core::cause::{CallError, Cause};
+use assigner_core::{
+    assignments::{PrincipalId, PrincipalKind},
+    cause::{CallError, Cause},
+};
 use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
 use aws_smithy_types::Document;
 
@@ -34,6 +37,30 @@ impl IdentityCenter {
         match self.store_calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await {
             Ok(answer) => Ok(Some(answer.user_id)),
             Err(error) => known(error),
+        }
+    }
+
+    /// Whether there is such a group or user.
+    pub async fn has_principal(&self, principal: &PrincipalId) -> Result<bool, CallError> {
+        let answer = match principal.kind {
+            PrincipalKind::Group => {
+                const OPERATION: &str = "identitystore:DescribeGroup";
+                let instance = self.found(OPERATION)?;
+                let call = self.store.describe_group().identity_store_id(&instance.identity_store);
+                let call = call.group_id(&principal.id);
+                self.store_calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await.map(drop)
+            }
+            PrincipalKind::User => {
+                const OPERATION: &str = "identitystore:DescribeUser";
+                let instance = self.found(OPERATION)?;
+                let call = self.store.describe_user().identity_store_id(&instance.identity_store);
+                let call = call.user_id(&principal.id);
+                self.store_calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await.map(drop)
+            }
+        };
+        match answer {
+            Ok(()) => Ok(true),
+            Err(error) => known::<()>(error).map(|_| false),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     PrincipalId, Table,
-    names::Names,
+    facts::Facts,
     plan::{self, Obstacle, Plan, Resolved},
 };
 use crate::{ids::AccountId, organization::Account};
@@ -89,33 +89,29 @@ pub struct Compared<'t> {
 pub enum Presence {
     Present,
     Missing,
-    /// A name of the row has no id.
+    /// A name of the row has no id, or it is not certain that the row means the account.
     Unresolved(Obstacle),
 }
 
-/// Compares one account. `names` must know the names of the whole table.
-pub fn compare<'t>(
-    table: &'t Table,
-    account: &Account,
-    names: &Names,
-    assigned: &Assigned,
-) -> Comparison<'t> {
-    let grants = match plan::plan(table, account) {
-        Plan::Ensure(grants) => names.resolve(grants),
+/// Compares one account. The facts must know the names of the whole table.
+pub fn compare<'t>(table: &'t Table, account: &Account, facts: &Facts) -> Comparison<'t> {
+    let grants = match plan::plan(table, account, &facts.tree) {
+        Plan::Ensure(grants) => facts.names.resolve(grants),
         Plan::Ignore(reason) => return Comparison::Ignored(reason),
         Plan::Wait(reason) => return Comparison::NotReady(reason),
     };
-    let mut unexplained = assigned.of(&account.id).clone();
+    let mut unexplained = facts.assigned.of(&account.id).clone();
     let grants = grants.into_iter().map(|resolved| {
-        let presence = match resolved.assignment(&account.id) {
-            Err(obstacle) => Presence::Unresolved(obstacle),
-            Ok(wanted) => {
-                let held = Held {
-                    permission_set: wanted.permission_set.into(),
-                    principal: Arc::new(wanted.principal),
-                };
-                if unexplained.remove(&held) { Presence::Present } else { Presence::Missing }
-            }
+        let explained = resolved.named(&account.id).map(|wanted| {
+            let principal = Arc::new(wanted.principal);
+            unexplained.remove(&Held { permission_set: wanted.permission_set.into(), principal })
+        });
+        let presence = match (explained, &resolved.grant.obstacle) {
+            (Err(obstacle), _) => Presence::Unresolved(obstacle),
+            // What is there is explained by the row, but whether it should be there is not known.
+            (Ok(_), Some(obstacle)) => Presence::Unresolved(obstacle.clone()),
+            (Ok(true), None) => Presence::Present,
+            (Ok(false), None) => Presence::Missing,
         };
         (resolved, presence)
     });

@@ -6,7 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{PrincipalId, PrincipalKind, Table, compare::Assigned, names::Names, plan};
-use crate::{ids::AccountId, organization::Account, selector::Selection};
+use crate::{
+    ids::AccountId,
+    organization::Account,
+    selector::{
+        Selection,
+        tree::{Tree, Unit},
+    },
+};
 
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -22,6 +29,10 @@ pub struct Facts {
     /// What the names of the tables mean.
     pub names: Names,
     pub names_by_id: NamesById,
+    /// Which of the tables' OUs there are.
+    pub tree: Tree,
+    /// All OUs, if they were read.
+    pub units: Option<Vec<Unit>>,
     pub assigned: Assigned,
     /// What could not be read and is not needed for a plan.
     pub notes: Vec<String>,
@@ -97,6 +108,15 @@ impl NamesById {
         Some(format!("did you mean {likest:?}?"))
     }
 
+    /// Whether the principal exists, or may exist because its kind could not be listed.
+    pub fn may_have(&self, principal: &PrincipalId) -> bool {
+        self.unlisted.of(principal.kind).is_some()
+            || match principal.kind {
+                PrincipalKind::Group => self.groups.contains_key(&principal.id),
+                PrincipalKind::User => self.users.contains_key(&principal.id),
+            }
+    }
+
     /// Returns every group and user.
     pub fn principals(&self) -> BTreeSet<PrincipalId> {
         let groups = self.groups.keys().map(PrincipalId::group);
@@ -150,4 +170,14 @@ pub fn wanted(table: &Table, names: &Names) -> (BTreeSet<PrincipalId>, Vec<plan:
         }
     }
     (principals, obstacles)
+}
+
+/// Returns the obstacle of every OU that a row names and the organization does not have, or of which that is not known.
+pub fn missing_units(table: &Table, tree: &Tree) -> Vec<plan::Obstacle> {
+    let named = |row: &super::Row| -> Vec<plan::Obstacle> {
+        let units = row.accounts.units();
+        units.filter_map(|(field, unit)| plan::doubt(tree, unit, &row.id, &field)).collect()
+    };
+    // Without an account there is nothing that an OU could decide about.
+    if tree.is_rootless() { Vec::new() } else { table.rows.iter().flat_map(named).collect() }
 }

@@ -8,14 +8,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    PermissionSet, Principal, PrincipalId, Row, Table,
+    Principal, PrincipalId, Row, Table,
     facts::{self, Facts},
     plan::Obstacle,
 };
 use crate::{
     ids::AccountId,
     organization::Account,
-    selector::{Glob, Match, Mismatch, OrganizationalUnit, Selector},
+    selector::{
+        Glob, Match, Mismatch, OrganizationalUnit, Selector,
+        tree::{self, Look},
+    },
 };
 
 /// A doubt about a row.
@@ -75,12 +78,8 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
     }
     let names = organization.map(|facts| &facts.names);
     let same = |row: &Row| {
-        let set = match &row.permission_set {
-            PermissionSet::Arn(arn) => arn.clone(),
-            PermissionSet::Name(name) => names
-                .and_then(|names| names.permission_sets.get(name)?.clone().ok())
-                .unwrap_or_else(|| name.clone()),
-        };
+        let set = names.and_then(|names| names.permission_sets.get(&row.permission_set)?.clone().ok());
+        let set = set.unwrap_or_else(|| row.permission_set.as_str().to_owned());
         let principal = names.and_then(|names| names.principals.get(&row.principal)?.clone().ok());
         (set, principal.ok_or_else(|| row.principal.clone()))
     };
@@ -107,12 +106,9 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
     }
     if let (Some(facts), Some(matches)) = (organization, &matches) {
         for (index, row) in table.rows.iter().enumerate() {
+            let permission_set = facts.names.permission_sets.get(&row.permission_set).and_then(unknown);
             let obstacles = [
-                match &row.permission_set {
-                    PermissionSet::Name(name) => facts.names.permission_sets.get(name).and_then(unknown),
-                    PermissionSet::Arn(_) => None,
-                }
-                .map(|reason| ("permissionSet", reason)),
+                permission_set.map(|reason| ("permissionSet", reason)),
                 facts
                     .names
                     .principals
@@ -121,7 +117,7 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
                     .map(|reason| (row.principal.kind.field(), reason)),
             ];
             for (field, problem) in obstacles.into_iter().flatten() {
-                let remedy = "correct the name, or create what it names".to_owned();
+                let remedy = "correct the name, id or ARN, or create what it names".to_owned();
                 warnings.push(Warning {
                     kind: Kind::Unknown,
                     row: index,
@@ -256,6 +252,8 @@ fn compare(
     }
 }
 
+const CORRECT_OU: &str = "write the names of OUs from the root down, or correct the id";
+
 /// Reports what can be said of a row in an organization.
 fn lint_in(index: usize, row: &Row, facts: &Facts, matches: &Matches<'_>, warnings: &mut Vec<Warning>) {
     let mut warn = |kind, field: String, problem: String, remedy: String| {
@@ -310,22 +308,23 @@ fn lint_in(index: usize, row: &Row, facts: &Facts, matches: &Matches<'_>, warnin
                 );
             }
         }
-        for (n, ou) in ous.iter().enumerate() {
-            if !facts.accounts.iter().any(|account| ou.holds(&account.parents)) {
-                let like = match ou {
-                    OrganizationalUnit::Path(_) => facts.unit_like(&ou.to_string()),
-                    OrganizationalUnit::Id(_) => None,
-                };
-                warn(
-                    Kind::Unknown,
-                    format!("{place}.ous[{n}]"),
-                    format!("no active account is in {ou} or below it"),
-                    format!(
-                        "{}write the names of OUs from the root down, or correct the id",
-                        likely(like.map(|like| format!("{like:?}")))
-                    ),
-                );
+        for (n, unit) in ous.iter().enumerate() {
+            let problem = format!("no active account is in {unit} or below it");
+            let like = match unit {
+                OrganizationalUnit::Path(_) => facts.unit_like(&unit.to_string()),
+                OrganizationalUnit::Id(_) => None,
+            };
+            if facts.tree.is_assumed(unit)
+                && !facts.accounts.iter().any(|account| unit.holds(&account.parents))
+            {
+                let like = likely(like.map(|like| format!("{like:?}")));
+                warn(Kind::Unknown, format!("{place}.ous[{n}]"), problem, format!("{like}{CORRECT_OU}"));
             }
+        }
+    }
+    for (field, unit) in row.accounts.units() {
+        if let Look::Absent { near } = facts.tree.look(unit) {
+            warn(Kind::Unknown, field, tree::absent(unit, near.as_deref()), CORRECT_OU.to_owned());
         }
     }
     if !matches.knows(index) {

@@ -8,6 +8,7 @@
 //! | [`compare`] | what the table wants of an account next to what AWS has |
 //! | [`facts`], [`snapshot`] | what is true in AWS at one moment, in memory and as a file |
 //! | [`survey`] | facts of the whole organization, summed up |
+//! | [`unexplained`] | what everybody has and no row explains, counted in parts |
 //! | [`lint`] | rows that are sound and yet doubtful |
 //! | [`report`] | the function's answer |
 
@@ -20,6 +21,7 @@ pub mod report;
 pub mod row;
 pub mod snapshot;
 pub mod survey;
+pub mod unexplained;
 mod write;
 
 pub use row::{Named, PermissionSet, Principal, PrincipalId, PrincipalKind, Row};

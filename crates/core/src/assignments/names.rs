@@ -1,6 +1,6 @@
-//! What the names of a table mean: permission sets and principals, already looked up.
+//! What the names, ids and ARNs of a table mean: permission sets and principals, already looked up.
 //!
-//! It never guesses: a name that was not looked up resolves to an obstacle, and nothing is granted.
+//! It never guesses: what was not looked up resolves to an obstacle, and nothing is granted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,8 +13,8 @@ use super::{
 /// The names of a table, or of some of its rows, with what was found for each.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    /// The ARN of each name of a permission set.
-    pub permission_sets: HashMap<String, Result<String, Obstacle>>,
+    /// The ARN of each permission set.
+    pub permission_sets: HashMap<PermissionSet, Result<String, Obstacle>>,
     /// The name of an ARN, if it is known.
     pub permission_set_names: HashMap<String, String>,
     pub principals: BTreeMap<Principal, Result<PrincipalId, Obstacle>>,
@@ -31,7 +31,7 @@ impl Names {
                 let index =
                     *position.entry((permission_set.clone(), principal.clone())).or_insert(merged.len());
                 if let Some(same) = merged.get_mut(index) {
-                    same.grant.rules.extend(one.grant.rules);
+                    same.grant.join(one.grant.rules, one.grant.obstacle);
                     same.permission_set_name = same.permission_set_name.take().or(one.permission_set_name);
                     continue;
                 }
@@ -48,8 +48,8 @@ impl Names {
                 *reason = format!("{reason}; {suggestion}");
             }
         };
-        for (name, found) in &mut self.permission_sets {
-            if let Err(obstacle) = found {
+        for (permission_set, found) in &mut self.permission_sets {
+            if let (PermissionSet::Name(name), Err(obstacle)) = (permission_set, found) {
                 add(obstacle, known.suggestion(None, name));
             }
         }
@@ -61,12 +61,12 @@ impl Names {
     }
 
     fn look_up<'t>(&self, grant: Grant<'t>) -> Resolved<'t> {
-        let (permission_set_name, permission_set) = match grant.permission_set {
-            PermissionSet::Name(name) => {
-                (Some(name.clone()), self.permission_sets.get(name).cloned().unwrap_or_else(not_asked))
-            }
-            PermissionSet::Arn(arn) => (self.permission_set_names.get(arn).cloned(), Ok(arn.clone())),
+        let permission_set_name = match grant.permission_set {
+            PermissionSet::Name(name) => Some(name.clone()),
+            PermissionSet::Arn(arn) => self.permission_set_names.get(arn).cloned(),
         };
+        let permission_set =
+            self.permission_sets.get(grant.permission_set).cloned().unwrap_or_else(not_asked);
         let principal = self.principals.get(grant.principal).cloned().unwrap_or_else(not_asked);
         Resolved { grant, permission_set_name, permission_set, principal }
     }
@@ -74,5 +74,5 @@ impl Names {
 
 /// Returns an obstacle that cannot occur if every name was asked for. If it does, nothing is granted.
 fn not_asked<T>() -> Result<T, Obstacle> {
-    Err(Obstacle::Unknown("the name was not looked up".into()))
+    Err(Obstacle::NotRead("it was not looked up"))
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here can fail. The decision includes whether the account may receive anything at all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{PermissionSet, Principal, PrincipalId, Row, Table};
 use crate::{
@@ -10,7 +10,10 @@ use crate::{
     ids::AccountId,
     organization::{Account, State},
     outcome::Status,
-    selector::Match,
+    selector::{
+        Match, OrganizationalUnit,
+        tree::{self, Look, Tree},
+    },
 };
 
 /// What is to be done about an account.
@@ -31,6 +34,16 @@ pub struct Grant<'t> {
     pub principal: &'t Principal,
     /// Ids of the rows, in the order of the table; at least one.
     pub rules: Vec<&'t str>,
+    /// Why it is not certain that any of these rows means the account.
+    pub obstacle: Option<Obstacle>,
+}
+
+impl<'t> Grant<'t> {
+    /// Adds rows that want the same. One row that is certain is enough.
+    pub fn join(&mut self, rules: Vec<&'t str>, obstacle: Option<Obstacle>) {
+        self.rules.extend(rules);
+        self.obstacle = self.obstacle.take().zip(obstacle).map(|(first, _)| first);
+    }
 }
 
 /// A grant whose names have been looked up.
@@ -46,7 +59,7 @@ pub struct Resolved<'t> {
 /// Why a name has no id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is nothing of that name.
+    /// There is nothing of that name, id or ARN.
     Unknown(String),
     /// It could not be found out.
     Failed(CallError),
@@ -64,6 +77,15 @@ impl Obstacle {
     /// Returns the obstacle of a name that is not among those that are known. `why` says why they are not all.
     pub fn not_listed(kind: &str, name: &str, why: &str) -> Obstacle {
         Obstacle::NotListed(format!("whether a {kind} is named {name:?} was not read: {why}"))
+    }
+
+    /// Returns the obstacle of a group or user that was deleted, or never was.
+    pub fn no_principal(PrincipalId { kind, id }: &PrincipalId) -> Obstacle {
+        Obstacle::Unknown(format!("no {} has the id {id}", kind.field()))
+    }
+
+    pub fn no_permission_set(arn: &str) -> Obstacle {
+        Obstacle::Unknown(format!("no permission set has the ARN {arn}"))
     }
 
     /// Returns how a grant with this obstacle ends.
@@ -94,6 +116,12 @@ impl<'t> Resolved<'t> {
 
     /// Returns what is to be created, if everything is known.
     pub fn assignment(&self, account: &AccountId) -> Result<Assignment, Obstacle> {
+        self.grant.obstacle.clone().map_or(Ok(()), Err)?;
+        self.named(account)
+    }
+
+    /// Returns what the names mean, whether it is to be created or not.
+    pub fn named(&self, account: &AccountId) -> Result<Assignment, Obstacle> {
         Ok(Assignment {
             account: account.clone(),
             permission_set: self.permission_set.clone()?,
@@ -114,13 +142,41 @@ pub struct Assignment {
 /// Returns the grant of every row, to look up all of the table's names at once.
 pub fn every_grant(table: &Table) -> Vec<Grant<'_>> {
     fn grant(row: &Row) -> Grant<'_> {
-        Grant { permission_set: &row.permission_set, principal: &row.principal, rules: vec![&row.id] }
+        let Row { id, permission_set, principal, .. } = row;
+        Grant { permission_set, principal, rules: vec![id], obstacle: None }
     }
     table.rows.iter().map(grant).collect()
 }
 
-/// Decides what the account gets.
-pub fn plan<'t>(table: &'t Table, account: &Account) -> Plan<'t> {
+/// Returns the OUs that must exist for the plan of this account to be certain.
+pub fn relied_on<'t>(table: &'t Table, account: &Account) -> BTreeSet<&'t OrganizationalUnit> {
+    let rows = table.rows.iter().filter(|row| row.accounts.matches(account));
+    rows.flat_map(|row| row.accounts.kept_in_by(account)).collect()
+}
+
+/// Returns the obstacle of a row, if it is not certain that it means the account.
+fn obstacle(row: &Row, account: &Account, tree: &Tree) -> Option<Obstacle> {
+    let doubt = |unit| doubt(tree, unit, &row.id, "accounts.except.ous");
+    row.accounts.kept_in_by(account).iter().find_map(doubt)
+}
+
+/// Returns the obstacle of an OU that a row names, unless it is certain that there is such an OU.
+pub fn doubt(tree: &Tree, unit: &OrganizationalUnit, row: &str, field: &str) -> Option<Obstacle> {
+    match tree.look(unit) {
+        Look::There => None,
+        Look::Absent { near } => {
+            let problem = tree::absent(unit, near.as_deref());
+            Some(Obstacle::Unknown(format!("row {row}, {field}: {problem}")))
+        }
+        Look::Failed(error) => Some(Obstacle::Failed(error.clone())),
+        Look::Unlisted(_) | Look::Unasked(_) | Look::Rootless => {
+            Some(Obstacle::NotRead("whether the OUs of the table exist was not looked up"))
+        }
+    }
+}
+
+/// Decides what the account gets. `tree` has the OUs on which that relies, see [`relied_on`].
+pub fn plan<'t>(table: &'t Table, account: &Account, tree: &Tree) -> Plan<'t> {
     let Account { id, .. } = account;
     if account.is_management {
         return Plan::Ignore(format!(
@@ -160,11 +216,14 @@ pub fn plan<'t>(table: &'t Table, account: &Account) -> Plan<'t> {
             }
         }
         let index = *position.entry((&row.permission_set, &row.principal)).or_insert(grants.len());
-        if index == grants.len() {
-            let (permission_set, principal) = (&row.permission_set, &row.principal);
-            grants.push(Grant { permission_set, principal, rules: Vec::new() });
+        let obstacle = obstacle(row, account, tree);
+        match grants.get_mut(index) {
+            None => {
+                let (permission_set, principal) = (&row.permission_set, &row.principal);
+                grants.push(Grant { permission_set, principal, rules: vec![&row.id], obstacle });
+            }
+            Some(grant) => grant.join(vec![&row.id], obstacle),
         }
-        grants[index].rules.push(&row.id);
     }
     Plan::Ensure(grants)
 }

@@ -17,7 +17,10 @@ use super::{
 use crate::{
     ids::AccountId,
     organization::Account,
-    selector::{OrganizationalUnit, Selection},
+    selector::{
+        OrganizationalUnit, Selection, normal,
+        tree::{Look, Tree, Unit},
+    },
 };
 
 /// The format of the file; another number is refused. Since 2 it says which accounts, tags and names were read.
@@ -45,6 +48,9 @@ pub struct Snapshot {
     /// Why groups or users are not all here.
     #[serde(default, skip_serializing_if = "Unlisted::is_empty")]
     unlisted: Unlisted,
+    /// All OUs. Without them the snapshot cannot say which OUs of a table exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organizational_units: Option<Vec<Unit>>,
     assignments: BTreeMap<AccountId, Vec<Entry>>,
     /// What could not be read and is not needed for a plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -123,6 +129,7 @@ impl Snapshot {
             groups,
             users,
             unlisted,
+            organizational_units: units,
             assignments,
             notes,
         } = self;
@@ -132,9 +139,11 @@ impl Snapshot {
             instance,
             method,
             selection,
-            accounts,
             names: names(&names_by_id, tables),
             names_by_id,
+            tree: tree(&accounts, units.as_deref(), tables),
+            units,
+            accounts,
             assigned: assigned(&assignments),
             notes,
         }
@@ -143,8 +152,19 @@ impl Snapshot {
 
 impl From<&Facts> for Snapshot {
     fn from(facts: &Facts) -> Snapshot {
-        let Facts { read_at, instance, method, selection, accounts, names: _, names_by_id, assigned, notes } =
-            facts;
+        let Facts {
+            read_at,
+            instance,
+            method,
+            selection,
+            accounts,
+            names: _,
+            names_by_id,
+            tree: _,
+            units,
+            assigned,
+            notes,
+        } = facts;
         let NamesById { permission_sets, groups, users, unlisted } = names_by_id.clone();
         let selected = || Selected {
             accounts: selection.accounts.clone(),
@@ -166,14 +186,17 @@ impl From<&Facts> for Snapshot {
             groups,
             users,
             unlisted,
+            organizational_units: units.clone(),
             notes: notes.clone(),
         }
     }
 }
 
 fn names(known: &NamesById, tables: &[&Table]) -> Names {
+    // Of two names that look the same, the one that is written like the table's counts.
     let inverse = |names: &BTreeMap<String, String>| -> HashMap<String, String> {
-        names.iter().map(|(id, name)| (name.clone(), id.clone())).collect()
+        let forms = names.iter().map(|(id, name)| (normal(name).into_owned(), id.clone()));
+        forms.chain(names.iter().map(|(id, name)| (name.clone(), id.clone()))).collect()
     };
     let (arns, groups, users) =
         (inverse(&known.permission_sets), inverse(&known.groups), inverse(&known.users));
@@ -184,28 +207,50 @@ fn names(known: &NamesById, tables: &[&Table]) -> Names {
     let find = |ids: &HashMap<String, String>, kind: Option<PrincipalKind>, name: &str| {
         let word = kind.map_or("permission set", PrincipalKind::field);
         let unread = kind.and_then(|kind| known.unlisted.of(kind));
-        ids.get(name).cloned().ok_or_else(|| match unread {
+        ids.get(name).or_else(|| ids.get(normal(name).as_ref())).cloned().ok_or_else(|| match unread {
             Some(why) => Obstacle::not_listed(word, name, why),
             None => Obstacle::unknown(word, name),
         })
     };
     for row in tables.iter().flat_map(|table| &table.rows) {
-        if let PermissionSet::Name(name) = &row.permission_set {
-            names.permission_sets.insert(name.clone(), find(&arns, None, name));
-        }
+        let arn = match &row.permission_set {
+            PermissionSet::Name(name) => find(&arns, None, name),
+            PermissionSet::Arn(arn) if known.permission_sets.contains_key(arn) => Ok(arn.clone()),
+            PermissionSet::Arn(arn) => Err(Obstacle::no_permission_set(arn)),
+        };
+        names.permission_sets.insert(row.permission_set.clone(), arn);
         let kind = row.principal.kind;
         let ids = match kind {
             PrincipalKind::Group => &groups,
             PrincipalKind::User => &users,
         };
-        let id = match &row.principal.named {
-            Named::Id(id) => Ok(id.clone()),
-            Named::Name(name) => find(ids, Some(kind), name),
+        let principal = |id: &String| PrincipalId { kind, id: id.clone() };
+        let found = match &row.principal.named {
+            Named::Name(name) => find(ids, Some(kind), name).map(|id| principal(&id)),
+            Named::Id(id) if known.may_have(&principal(id)) => Ok(principal(id)),
+            Named::Id(id) => Err(Obstacle::no_principal(&principal(id))),
         };
-        names.principals.insert(row.principal.clone(), id.map(|id| PrincipalId { kind, id }));
+        names.principals.insert(row.principal.clone(), found);
     }
     names.suggest(known);
     names
+}
+
+/// Returns the OUs. If the snapshot does not have them all, those of the tables count as there.
+fn tree(accounts: &[Account], units: Option<&[Unit]>, tables: &[&Table]) -> Tree {
+    let mut tree = Tree::default();
+    accounts.iter().for_each(|account| tree.add_parents(&account.parents));
+    match units {
+        Some(units) => tree.add_all(units),
+        None => {
+            let rows = tables.iter().flat_map(|table| &table.rows);
+            let named = rows.flat_map(|row| row.accounts.units()).map(|(_, unit)| unit);
+            let unseen = named.filter(|unit| tree.look(unit) != Look::There);
+            let unseen: Vec<&OrganizationalUnit> = unseen.collect();
+            unseen.into_iter().for_each(|unit| tree.assume(unit));
+        }
+    }
+    tree
 }
 
 fn assigned(entries: &BTreeMap<AccountId, Vec<Entry>>) -> Assigned {

@@ -25,7 +25,7 @@ pub struct Survey {
     /// them after the listed ones have been repaired.
     pub accounts_omitted: usize,
     pub counts: SurveyCounts,
-    /// Names and ids of the table that do not exist; their grants are in no count.
+    /// Names, ids, ARNs and OUs of the table that do not exist; their grants are in no count.
     pub unresolved: Vec<String>,
     /// What could not be read, with the reason: names of the table, whose grants are in no count, and accounts, which
     /// are counted as not ready.
@@ -80,7 +80,7 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
     let mut unexplained = Vec::new();
     let mut lacking = Vec::new();
     for account in &facts.accounts {
-        let compared = match compare(table, account, &facts.names, &facts.assigned) {
+        let compared = match compare(table, account, facts) {
             Comparison::Applies(compared) => compared,
             Comparison::Ignored(_) if account.is_management => {
                 counts.management += 1;
@@ -138,7 +138,8 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
 
 /// Returns what does not exist, and what could not be read.
 fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
-    let (_, obstacles) = facts::wanted(table, &facts.names);
+    let (_, mut obstacles) = facts::wanted(table, &facts.names);
+    obstacles.extend(facts::missing_units(table, &facts.tree));
     let (mut unresolved, mut unread) = (BTreeSet::new(), BTreeSet::new());
     for obstacle in obstacles {
         match obstacle {
@@ -155,7 +156,7 @@ fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
 }
 
 /// Returns as many as there is room for, and how many more there are.
-fn first(reasons: BTreeSet<String>) -> Vec<String> {
+pub(super) fn first(reasons: BTreeSet<String>) -> Vec<String> {
     let more = reasons.len().saturating_sub(MOST_LISTED);
     let more = (more > 0).then(|| format!("and {more} more"));
     let short = |reason: String| match reason.char_indices().nth(LONGEST_REASON) {
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
     use crate::{
         assignments::{PrincipalId, compare::Assigned, facts::NamesById, names::Names},
-        selector::Selection,
+        selector::{Selection, tree::Tree},
         table,
     };
 
@@ -184,11 +185,13 @@ mod tests {
             selection: Selection::default(),
             accounts: (0..accounts).map(account).collect(),
             names: Names {
-                permission_sets: [("P".to_owned(), Ok("arn".to_owned()))].into(),
+                permission_sets: [(table.rows[0].permission_set.clone(), Ok("arn".to_owned()))].into(),
                 permission_set_names: [].into(),
                 principals: [(table.rows[0].principal.clone(), Ok(PrincipalId::group("g")))].into(),
             },
             names_by_id: NamesById::default(),
+            tree: Tree::default(),
+            units: None,
             assigned: Assigned::default(),
             notes: Vec::new(),
         }

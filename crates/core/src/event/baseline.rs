@@ -75,6 +75,8 @@ pub(super) fn read(
             dry_run: false,
             management: management(event),
             vended_at: completed(status, event),
+            // The event names none.
+            place: None,
         })),
         // Where the rule looks.
         Target::Unit(unit) if summary.is_some() => Ok(ignore(format!(

@@ -42,6 +42,7 @@ fn a_successful_vending_asks_for_the_account() {
             dry_run: false,
             management: AccountId::parse("123456789012"),
             vended_at: Some(datetime!(2026-11-02 09:30:18 UTC)),
+            place: Some(Place { id: "ou-ab12-66666666".into(), at: datetime!(2026-11-02 09:30:20 UTC) }),
         }
     );
     let update = ensure(&sample("update-succeeded"));

@@ -7,11 +7,15 @@ use std::fmt;
 
 use crate::reading::{Wrong, longer, quote};
 
-use super::parse::GLOB_LENGTH;
+use super::{normal, parse::GLOB_LENGTH};
 
-/// A pattern that is known to mean what it seems to mean.
+/// A pattern that is known to mean what it seems to mean. Patterns and texts are compared in one normal form.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Glob(glob::Pattern);
+pub struct Glob {
+    pattern: glob::Pattern,
+    /// As it was written, if that is not its normal form.
+    written: Option<Box<str>>,
+}
 
 const RIGHT: &str = "write a glob of *, ?, [a-z] and [!a-z]; a plain *, ?, [, {, } or \\ is written [*], [?], [[], \
                      [{], [}] or [\\]";
@@ -22,29 +26,35 @@ impl Glob {
         if longer(text, GLOB_LENGTH) {
             return Err((format!("has more than {GLOB_LENGTH} characters"), RIGHT));
         }
-        if let Some((problem, right)) = unsupported(text) {
+        let form = normal(text);
+        if let Some((problem, right)) = unsupported(&form) {
             return Err((format!("is {}, {problem}", quote(text)), right));
         }
         let no_glob = |error: glob::PatternError| format!("is {}, not a glob: {}", quote(text), error.msg);
-        glob::Pattern::new(text).map(Glob).map_err(|error| (no_glob(error), RIGHT))
+        let written = (form != text).then(|| text.into());
+        let pattern = glob::Pattern::new(&form).map_err(|error| (no_glob(error), RIGHT))?;
+        Ok(Glob { pattern, written })
     }
 
     pub fn matches(&self, text: &str) -> bool {
-        self.0.matches(text)
+        self.pattern.matches(&normal(text))
     }
 
+    /// Returns it as it was written.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.written.as_deref().unwrap_or(self.pattern.as_str())
     }
 
     /// Whether it matches every text.
     pub fn is_any(&self) -> bool {
-        self.as_str() == "*"
+        self.pattern.as_str() == "*"
     }
 
     /// Whether it matches all that `inner` matches, as far as that is plain.
     pub fn is_implied_by(&self, inner: &Glob) -> bool {
-        self == inner || self.is_any() || inner.literal().is_some_and(|text| self.matches(text))
+        self.pattern == inner.pattern
+            || self.is_any()
+            || inner.literal().is_some_and(|text| self.matches(text))
     }
 
     /// Whether it is certain that no text matches both.
@@ -58,7 +68,7 @@ impl Glob {
 
     /// Returns the one text that a pattern without wildcards matches.
     pub fn literal(&self) -> Option<&str> {
-        Some(self.as_str()).filter(|text| !text.contains(['*', '?', '[']))
+        Some(self.pattern.as_str()).filter(|text| !text.contains(['*', '?', '[']))
     }
 }
 
@@ -150,9 +160,14 @@ mod tests {
             ("[-a]", &["-", "a"], &["b"]),
             ("", &[""], &["a"]),
             ("äö*", &["äöü"], &["aou"]),
+            ("Prüf*", &["Pru\u{308}fung", "Prüfung"], &["Prufung"]),
+            ("Pru\u{308}f?", &["Prüfe"], &["Prüf"]),
+            ("[u\u{308}]", &["ü", "u\u{308}"], &["u"]),
+            ("class-?", &["class-u\u{308}"], &["class-uu"]),
         ];
         for (pattern, good, bad) in cases {
             let glob = Glob::parse(pattern).unwrap_or_else(|wrong| panic!("{pattern}: {wrong:?}"));
+            assert_eq!(glob.as_str(), *pattern, "as it was written");
             for text in *good {
                 assert!(glob.matches(text), "{pattern} should match {text}");
             }

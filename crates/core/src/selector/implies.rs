@@ -2,7 +2,7 @@
 //!
 //! The answer is `true` only if it holds in every organization; `false` may mean that it is not known.
 
-use super::{Accounts, Glob, OrganizationalUnit, Selector};
+use super::{Accounts, Glob, OrganizationalUnit, Selector, same};
 
 impl Accounts {
     /// Whether every account that it matches also matches `other`.
@@ -54,7 +54,7 @@ impl OrganizationalUnit {
     /// Whether it is `outer` or certain to be below it.
     fn is_below(&self, outer: &OrganizationalUnit) -> bool {
         match (self, outer) {
-            (OrganizationalUnit::Path(inner), OrganizationalUnit::Path(outer)) => inner.starts_with(outer),
+            (OrganizationalUnit::Path(inner), OrganizationalUnit::Path(outer)) => begins_with(inner, outer),
             (inner, outer) => inner == outer,
         }
     }
@@ -64,9 +64,13 @@ impl OrganizationalUnit {
     fn is_apart_from(&self, other: &OrganizationalUnit) -> bool {
         match (self, other) {
             (OrganizationalUnit::Path(one), OrganizationalUnit::Path(other)) => {
-                !one.starts_with(other) && !other.starts_with(one)
+                !begins_with(one, other) && !begins_with(other, one)
             }
             _ => false,
         }
     }
+}
+
+fn begins_with(path: &[String], beginning: &[String]) -> bool {
+    beginning.len() <= path.len() && path.iter().zip(beginning).all(|(one, other)| same(one, other))
 }

@@ -1,6 +1,6 @@
 //! Whether an account matches, and every reason why it does not.
 
-use super::{Accounts, Glob, OrganizationalUnit, Selector};
+use super::{Accounts, Glob, OrganizationalUnit, Selector, same};
 use crate::organization::{Account, AccountTags, Parent};
 
 /// Why an account does not match.
@@ -49,6 +49,15 @@ impl Accounts {
         unmet(&self.only, account).chain(lazily(except))
     }
 
+    /// Returns the OUs that keep a matching account in only because it is in none of them: those of `except`, if the
+    /// account meets all else there. If one of them does not exist, it is not known whether the account was meant.
+    pub fn kept_in_by(&self, account: &Account) -> &[OrganizationalUnit] {
+        let by_place = |except: &&Selector| {
+            unmet(except, account).all(|mismatch| mismatch == Mismatch::OrganizationalUnits)
+        };
+        self.except.as_ref().filter(by_place).map_or(&[], |except| &except.ous)
+    }
+
     /// Whether the account's tags, which `account` does not have yet, can decide.
     pub fn asks_for_tags(&self, account: &Account) -> bool {
         self.selectors().any(|selector| {
@@ -73,8 +82,11 @@ fn taken_out<'s>(except: &Selector, account: &Account) -> Option<Mismatch<'s>> {
 fn unmet<'s>(selector: &'s Selector, account: &Account) -> impl Iterator<Item = Mismatch<'s>> {
     let tag = |(key, value): (&'s String, &Glob)| match &account.tags {
         AccountTags::NotRead => Some(Mismatch::TagNotRead(key)),
-        AccountTags::Read(tags) if tags.get(key).is_some_and(|tag| value.matches(tag)) => None,
-        AccountTags::Read(_) => Some(Mismatch::Tag(key)),
+        AccountTags::Read(tags) => {
+            let alike = |(tag, text): (&String, &String)| same(tag, key) && value.matches(text);
+            let met = tags.get(key).is_some_and(|text| value.matches(text)) || tags.iter().any(alike);
+            (!met).then_some(Mismatch::Tag(key))
+        }
     };
     unmet_without_tags(selector, account).chain(selector.tags.iter().filter_map(tag))
 }
@@ -102,7 +114,10 @@ impl OrganizationalUnit {
             OrganizationalUnit::Path(names) => {
                 let below_root = parents.get(1..).unwrap_or_default();
                 names.len() <= below_root.len()
-                    && names.iter().zip(below_root).all(|(name, parent)| parent.name.as_ref() == Some(name))
+                    && names
+                        .iter()
+                        .zip(below_root)
+                        .all(|(name, parent)| parent.name.as_ref().is_some_and(|other| same(other, name)))
             }
         }
     }

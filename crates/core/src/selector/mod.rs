@@ -5,13 +5,17 @@
 //! | `glob` | patterns of names and tag values |
 //! | `parse`, `write` | a selector as JSON, read with every fault |
 //! | [`matches`](self) | whether an account matches, and every reason why it does not |
+//! | [`normal`](fn@normal) | one normal form, in which names are compared |
+//! | [`tree`] | which OUs there are, so that an OU that nobody has is seen |
 //! | `implies` | whether one selector contains the other, or can never meet it |
 //! | [`words`] | the same reasons in words |
 
 mod glob;
 mod implies;
 mod matches;
+mod normal;
 mod parse;
+pub mod tree;
 pub mod words;
 mod write;
 
@@ -25,6 +29,7 @@ use crate::{
 pub use self::{
     glob::Glob,
     matches::{Match, Mismatch},
+    normal::{normal, others, same},
 };
 
 /// Which accounts a row means.
@@ -59,7 +64,7 @@ pub struct Selector {
 }
 
 /// How an OU is named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrganizationalUnit {
     /// The id of an OU or of the root.
     Id(String),
@@ -71,6 +76,17 @@ impl Accounts {
     /// Returns the conditions, and those of `except`.
     fn selectors(&self) -> impl Iterator<Item = &Selector> {
         std::iter::once(&self.only).chain(&self.except)
+    }
+
+    /// Returns the OUs that it names, each with the field that names it.
+    pub fn units(&self) -> impl Iterator<Item = (String, &OrganizationalUnit)> {
+        let places = [("accounts", Some(&self.only)), ("accounts.except", self.except.as_ref())];
+        places.into_iter().filter_map(|(place, selector)| Some((place, selector?))).flat_map(
+            |(place, selector)| {
+                let numbered = selector.ous.iter().enumerate();
+                numbered.map(move |(n, unit)| (format!("{place}.ous[{n}]"), unit))
+            },
+        )
     }
 
     /// Returns what must be known of accounts to decide.

@@ -4,3 +4,4 @@ pub mod create;
 pub mod ensure;
 pub mod present;
 pub mod resolve;
+pub mod unexplained;

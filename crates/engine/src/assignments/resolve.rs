@@ -1,4 +1,5 @@
-//! Turns names of the table into ids and ARNs of AWS, only those that are wanted.
+//! Turns names of the table into ids and ARNs of AWS, only those that are wanted, and sees whether the ids and ARNs that
+//! the table gives still exist.
 //!
 //! Finding a permission set by its name takes one call for every permission set of the instance, so these names are
 //! remembered between warm invocations. AWS cannot rename a permission set; one that was deleted and recreated has
@@ -19,7 +20,8 @@ use assigner_core::{
         names::Names,
         plan::{Grant, Obstacle, Resolved},
     },
-    cause::CallError,
+    cause::{CallError, Cause},
+    selector,
 };
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
@@ -28,6 +30,9 @@ use crate::READS_AT_ONCE;
 
 /// Limits the cost of a deletion that we did not see: a few calls with an ARN that is gone.
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+
+/// More ARNs than this are looked for in the list of all permission sets, 100 a page, instead of one by one.
+const MOST_DESCRIBED: usize = 10;
 
 /// Permission sets that have been described, by ARN.
 #[derive(Debug, Default)]
@@ -49,13 +54,8 @@ impl Resolver {
 
     /// Looks up all names of the grants.
     pub async fn names(&self, center: &IdentityCenter, grants: &[Grant<'_>]) -> Names {
-        let permission_sets: BTreeSet<&str> = grants
-            .iter()
-            .filter_map(|grant| match grant.permission_set {
-                PermissionSet::Name(name) => Some(name.as_str()),
-                PermissionSet::Arn(_) => None,
-            })
-            .collect();
+        let permission_sets: BTreeSet<&PermissionSet> =
+            grants.iter().map(|grant| grant.permission_set).collect();
         let principals: BTreeSet<&Principal> = grants.iter().map(|grant| grant.principal).collect();
         let (permission_sets, principals) = tokio::join!(
             self.permission_sets(center, permission_sets),
@@ -64,7 +64,6 @@ impl Resolver {
                 .buffer_unordered(READS_AT_ONCE)
                 .collect::<BTreeMap<_, _>>(),
         );
-        let permission_sets = permission_sets.into_iter().map(|(name, arn)| (name.to_owned(), arn)).collect();
         let remembered = self.lock();
         let permission_set_names =
             remembered.iter().map(|(arn, remembered)| (arn.clone(), remembered.name.clone())).collect();
@@ -89,12 +88,78 @@ impl Resolver {
         Ok(names)
     }
 
-    /// Returns the ARN of each name.
-    async fn permission_sets<'n>(
+    /// Returns the ARN of each permission set.
+    async fn permission_sets(
+        &self,
+        center: &IdentityCenter,
+        wanted: BTreeSet<&PermissionSet>,
+    ) -> HashMap<PermissionSet, Result<String, Obstacle>> {
+        let (mut names, mut arns) = (BTreeSet::new(), BTreeSet::new());
+        for set in wanted {
+            match set {
+                PermissionSet::Name(name) => _ = names.insert(name.as_str()),
+                PermissionSet::Arn(arn) => _ = arns.insert(arn.as_str()),
+            }
+        }
+        let (found, listed) = self.by_name(center, names).await;
+        let known = self.by_arn(center, arns, listed).await;
+        let found = found.into_iter().map(|(name, arn)| (PermissionSet::Name(name.to_owned()), arn));
+        found.chain(known.into_iter().map(|(arn, known)| (PermissionSet::Arn(arn), known))).collect()
+    }
+
+    /// Returns each ARN, or that there is no such permission set. `listed` are all ARNs, if they were read.
+    ///
+    /// A row by ARN needs no look-up to be created, so only a clear answer counts: if AWS does not say whether a
+    /// permission set exists, creating will.
+    async fn by_arn(
+        &self,
+        center: &IdentityCenter,
+        arns: BTreeSet<&str>,
+        listed: Option<HashSet<String>>,
+    ) -> Vec<(String, Result<String, Obstacle>)> {
+        let unknown: Vec<&str> = {
+            let remembered = self.lock();
+            arns.iter().copied().filter(|arn| !remembered.contains_key(*arn)).collect()
+        };
+        let listed = match listed {
+            // Few are described, because that gives their names as well.
+            None if unknown.len() > MOST_DESCRIBED => match center.list_permission_sets().await {
+                Ok(listed) => listed.into_iter().collect(),
+                Err(error) => {
+                    tracing::warn!(%error, "permission sets are described one by one");
+                    HashSet::new()
+                }
+            },
+            listed => listed.unwrap_or_default(),
+        };
+        let unlisted = unknown.into_iter().filter(|arn| !listed.contains(*arn));
+        let described: HashMap<&str, Obstacle> = stream::iter(unlisted)
+            .map(async |arn| (arn, center.permission_set_name(arn).await))
+            .buffer_unordered(READS_AT_ONCE)
+            .filter_map(async |(arn, name)| match name {
+                Ok(Some(name)) => {
+                    self.lock().insert(arn.to_owned(), Remembered { name, at: Instant::now() });
+                    None
+                }
+                Ok(None) => Some((arn, Obstacle::no_permission_set(arn))),
+                Err(error) if error.cause == Cause::Invalid => Some((arn, Obstacle::Failed(error))),
+                Err(error) => {
+                    tracing::warn!(%error, arn, "whether a permission set exists is not known");
+                    None
+                }
+            })
+            .collect()
+            .await;
+        let known = |arn: &str| described.get(arn).cloned().map_or_else(|| Ok(arn.to_owned()), Err);
+        arns.into_iter().map(|arn| (arn.to_owned(), known(arn))).collect()
+    }
+
+    /// Returns the ARN of each name, and all ARNs if they were read.
+    async fn by_name<'n>(
         &self,
         center: &IdentityCenter,
         names: BTreeSet<&'n str>,
-    ) -> HashMap<&'n str, Result<String, Obstacle>> {
+    ) -> (HashMap<&'n str, Result<String, Obstacle>>, Option<HashSet<String>>) {
         let mut found: HashMap<&str, Result<String, Obstacle>> = HashMap::new();
         let mut missing = names;
         let take = |found: &mut HashMap<_, _>, missing: &mut BTreeSet<&'n str>, arn: &str, name: &str| {
@@ -106,20 +171,19 @@ impl Resolver {
             take(&mut found, &mut missing, arn, name);
         }
         if missing.is_empty() {
-            return found;
+            return (found, None);
         }
-        let listed = match center.list_permission_sets().await {
-            Ok(listed) => listed,
+        let listed: HashSet<String> = match center.list_permission_sets().await {
+            Ok(listed) => listed.into_iter().collect(),
             Err(error) => {
                 found.extend(missing.into_iter().map(|name| (name, Err(Obstacle::Failed(error.clone())))));
-                return found;
+                return (found, None);
             }
         };
         let unread: Vec<String> = {
             let mut remembered = self.lock();
-            let exists: HashSet<&String> = listed.iter().collect();
-            remembered.retain(|arn, _| exists.contains(arn));
-            listed.into_iter().filter(|arn| !remembered.contains_key(arn)).collect()
+            remembered.retain(|arn, _| listed.contains(arn));
+            listed.iter().filter(|arn| !remembered.contains_key(*arn)).cloned().collect()
         };
         let mut failure = None;
         let mut described = stream::iter(unread)
@@ -147,7 +211,7 @@ impl Resolver {
                 }),
             );
         }
-        found
+        (found, Some(listed))
     }
 
     /// Asks AWS whether these ARNs still have the names under which they were found before `since`, and forgets those
@@ -193,19 +257,33 @@ impl Resolver {
     }
 }
 
+/// Returns the principal. One that was deleted is an obstacle, even if AWS still lists what it had.
 async fn principal_id(center: &IdentityCenter, principal: &Principal) -> Result<PrincipalId, Obstacle> {
     let Principal { kind, named } = principal;
-    let name = match named {
-        Named::Id(id) => return Ok(PrincipalId { kind: *kind, id: id.clone() }),
-        Named::Name(name) => name,
-    };
-    let found = match kind {
-        PrincipalKind::Group => center.group_id(name).await,
-        PrincipalKind::User => center.user_id(name).await,
-    };
-    match found {
-        Ok(Some(id)) => Ok(PrincipalId { kind: *kind, id }),
-        Ok(None) => Err(Obstacle::unknown(kind.field(), name)),
-        Err(error) => Err(Obstacle::Failed(error)),
+    match named {
+        Named::Id(id) => {
+            let principal = PrincipalId { kind: *kind, id: id.clone() };
+            match center.has_principal(&principal).await {
+                Ok(true) => Ok(principal),
+                Ok(false) => Err(Obstacle::no_principal(&principal)),
+                // With another directory as the source AWS may have nothing to look an id up with. It is what people
+                // are told to give there.
+                Err(error) if error.cause == Cause::Unsupported => Ok(principal),
+                Err(error) => Err(Obstacle::Failed(error)),
+            }
+        }
+        Named::Name(name) => {
+            // As it is written first. People cannot see in which form a name is kept.
+            for form in std::iter::once(name.clone()).chain(selector::others(name)) {
+                let found = match kind {
+                    PrincipalKind::Group => center.group_id(&form).await,
+                    PrincipalKind::User => center.user_id(&form).await,
+                };
+                if let Some(id) = found.map_err(Obstacle::Failed)? {
+                    return Ok(PrincipalId { kind: *kind, id });
+                }
+            }
+            Err(Obstacle::unknown(kind.field(), name))
+        }
     }
 }

@@ -69,6 +69,7 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
         let shown =
             if full || !selection.accounts.is_empty() { Shown::Everything } else { Shown::Noteworthy };
         session.print(&show::accounts(&overview, shown));
+        session.print(&show::unresolved(&overview));
         session.print(&show::summary(&overview.counts));
         session.note(show::LEGEND);
         if overview.counts.grants.planned > 0 {
@@ -113,6 +114,7 @@ fn selected(session: &Session, path: &Path) -> Result<Selected, Failure> {
             accounts: Vec::new(),
             ous: below.map(OrganizationalUnit::Id).into_iter().collect(),
         }),
+        Request::Unexplained { .. } => Selected::These(Selection::default()),
         Request::Ignore { reason, .. } => Selected::Nothing(reason),
     })
 }

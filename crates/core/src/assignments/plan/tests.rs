@@ -15,7 +15,9 @@ fn rows_for_the_same_grant_make_one_in_the_order_of_the_table() {
            { "id": "no", "permissionSet": "Q", "group": "g", "accounts": { "names": ["x"] } },
            { "id": "a", "permissionSet": "P", "group": "g", "accounts": { "ous": ["Education"] } }"#,
     );
-    let Plan::Ensure(grants) = plan(&table, &Account::class_7()) else { panic!("not a plan to ensure") };
+    let Plan::Ensure(grants) = plan(&table, &Account::class_7(), &Tree::default()) else {
+        panic!("not a plan to ensure")
+    };
     let rules: Vec<_> = grants.iter().map(|grant| grant.rules.clone()).collect();
     assert_eq!(rules, [vec!["b", "a"], vec!["c"]]);
 }
@@ -23,8 +25,8 @@ fn rows_for_the_same_grant_make_one_in_the_order_of_the_table() {
 #[test]
 fn an_account_that_must_not_or_cannot_receive_anything_gets_nothing() {
     let everyone = table(r#"{ "id": "a", "permissionSet": "P", "group": "g" }"#);
-    let ignored = |account: &Account| matches!(plan(&everyone, account), Plan::Ignore(_));
-    let waits = |account: &Account| matches!(plan(&everyone, account), Plan::Wait(_));
+    let ignored = |account: &Account| matches!(plan(&everyone, account, &Tree::default()), Plan::Ignore(_));
+    let waits = |account: &Account| matches!(plan(&everyone, account, &Tree::default()), Plan::Wait(_));
     assert!(ignored(&Account { is_management: true, ..Account::class_7() }));
     for state in [State::Suspended, State::PendingClosure, State::Closed] {
         assert!(ignored(&Account { state: state.clone(), ..Account::class_7() }), "{state:?}");
@@ -41,12 +43,13 @@ fn an_account_that_must_not_or_cannot_receive_anything_gets_nothing() {
         r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "except": { "tags": { "isolated": "*" } } } }"#,
     );
     let unread = Account { tags: AccountTags::NotRead, ..Account::class_7() };
-    assert!(matches!(plan(&by_tag, &unread), Plan::Wait(reason) if reason.contains("row a asks for them")));
+    let waiting = plan(&by_tag, &unread, &Tree::default());
+    assert!(matches!(waiting, Plan::Wait(reason) if reason.contains("row a asks for them")));
 }
 
 #[test]
 fn no_row_or_no_matching_row_is_a_plan_without_grants() {
-    assert_eq!(plan(&table(""), &Account::class_7()), Plan::Ensure(vec![]));
+    assert_eq!(plan(&table(""), &Account::class_7(), &Tree::default()), Plan::Ensure(vec![]));
     let other = table(r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": ["x"] } }"#);
-    assert_eq!(plan(&other, &Account::class_7()), Plan::Ensure(vec![]));
+    assert_eq!(plan(&other, &Account::class_7(), &Tree::default()), Plan::Ensure(vec![]));
 }

@@ -1,0 +1,172 @@
+//! Assignments that no row explains, of everybody: also of principals that no row names any more. Pure.
+//!
+//! A survey reads what the principals of the table have. After a row was removed, what it gave is in no survey. So this
+//! reads the assignments of every group and user, or of every account, in as many parts as it takes.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    PrincipalId, PrincipalKind, Table,
+    compare::{Comparison, Held, compare},
+    facts::{Facts, Method, NamesById},
+    names::Names,
+    plan::Obstacle,
+    report::{PermissionSetReport, PrincipalReport},
+    survey,
+};
+use crate::{ids::AccountId, organization::Account};
+
+/// What was counted, so far or in all.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    /// `counted`, or `counting` if there is a next part.
+    pub outcome: &'static str,
+    /// Of this part and of those before it.
+    pub counts: Counts,
+    /// The first that this part found.
+    pub unexplained: Vec<Unexplained>,
+    /// What this part could not read, with the reason.
+    pub unread: Vec<String>,
+    pub method: Method,
+    /// The payload that asks for the next part.
+    pub next: Option<Next>,
+    pub seconds: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Counts {
+    /// Assignments that no row explains, in accounts to which the table applies, without those of Control Tower.
+    pub unexplained: usize,
+    /// Those of the groups that Control Tower makes and assigns by itself.
+    pub control_tower: usize,
+    /// Principals, accounts and names that could not be read: what they have is in no count.
+    pub unread: usize,
+}
+
+/// A request for the next part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Next {
+    pub unexplained: bool,
+    pub after: After,
+    pub counts: Counts,
+}
+
+/// What the part before has read last. Everything is read in one order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum After {
+    Account(AccountId),
+    Group(String),
+    User(String),
+}
+
+impl After {
+    /// Returns the principal, unless accounts are read.
+    pub fn principal(&self) -> Option<PrincipalId> {
+        match self {
+            After::Account(_) => None,
+            After::Group(id) => Some(PrincipalId::group(id)),
+            After::User(id) => Some(PrincipalId::user(id)),
+        }
+    }
+}
+
+impl From<&PrincipalId> for After {
+    fn from(PrincipalId { kind, id }: &PrincipalId) -> After {
+        match kind {
+            PrincipalKind::Group => After::Group(id.clone()),
+            PrincipalKind::User => After::User(id.clone()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unexplained {
+    pub account: AccountId,
+    pub permission_set: PermissionSetReport,
+    pub principal: PrincipalReport,
+}
+
+/// The groups that Control Tower makes in Identity Center and assigns in the accounts that it vends, as its guide names
+/// them.
+const OF_CONTROL_TOWER: [&str; 8] = [
+    "AWSAccountFactory",
+    "AWSAuditAccountAdmins",
+    "AWSControlTowerAdmins",
+    "AWSLogArchiveAdmins",
+    "AWSLogArchiveViewers",
+    "AWSSecurityAuditPowerUsers",
+    "AWSSecurityAuditors",
+    "AWSServiceCatalogAdmins",
+];
+
+const MOST_LISTED: usize = 50;
+
+/// Counts what this part has read, and adds what the parts before it have counted.
+pub fn count(table: &Table, facts: &Facts, before: Counts, after: Option<After>) -> Count {
+    let mut counts = before;
+    let mut unexplained = Vec::new();
+    for account in &facts.accounts {
+        let Comparison::Applies(compared) = compare(table, account, facts) else { continue };
+        for held in compared.unexplained {
+            if is_of_control_tower(&held.principal, &facts.names_by_id) {
+                counts.control_tower += 1;
+                continue;
+            }
+            counts.unexplained += 1;
+            if unexplained.len() < MOST_LISTED {
+                unexplained.push(named(account, &held, &facts.names_by_id, &facts.names));
+            }
+        }
+    }
+    let unread = unread(facts);
+    counts.unread += unread.len();
+    Count {
+        outcome: if after.is_some() { "counting" } else { "counted" },
+        counts,
+        unexplained,
+        unread: survey::first(unread),
+        method: facts.method,
+        next: after.map(|after| Next { unexplained: true, after, counts }),
+        seconds: 0.0,
+    }
+}
+
+fn is_of_control_tower(principal: &PrincipalId, names: &NamesById) -> bool {
+    principal.kind == PrincipalKind::Group
+        && names.principal(principal).is_some_and(|name| OF_CONTROL_TOWER.contains(&name))
+}
+
+/// Returns what may hide an assignment, or make one that is explained seem unexplained.
+fn unread(facts: &Facts) -> BTreeSet<String> {
+    let obstacles = facts.names.permission_sets.values().filter_map(|found| found.as_ref().err());
+    let obstacles = obstacles.chain(facts.names.principals.values().filter_map(|found| found.as_ref().err()));
+    let failed = obstacles.filter_map(|obstacle| match obstacle {
+        Obstacle::Failed(error) => Some(error.to_string()),
+        Obstacle::NotRead(reason) => Some((*reason).to_owned()),
+        Obstacle::NotListed(reason) => Some(reason.clone()),
+        Obstacle::Unknown(_) => None,
+    });
+    failed.chain(facts.notes.iter().cloned()).collect()
+}
+
+fn named(account: &Account, held: &Held, by_id: &NamesById, names: &Names) -> Unexplained {
+    let Held { permission_set, principal } = held;
+    Unexplained {
+        account: account.id.clone(),
+        permission_set: PermissionSetReport {
+            name: names.permission_set_names.get(permission_set.as_ref()).cloned(),
+            arn: Some(permission_set.as_ref().to_owned()),
+        },
+        principal: PrincipalReport {
+            kind: principal.kind,
+            name: by_id.principal(principal).map(str::to_owned),
+            id: Some(principal.id.clone()),
+        },
+    }
+}
