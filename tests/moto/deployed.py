@@ -133,15 +133,15 @@ class Deployed:
             if statement["Effect"] == effect
         ]
 
-    def definition(self):
-        """The state machine's definition, as Step Functions gets it.
+    def definition(self, name="Backfill"):
+        """A state machine's definition, as Step Functions gets it.
 
         CloudFormation puts the values into the text of the file, and then reads it as YAML.
         """
-        machine = self.properties("Backfill")
+        machine = self.properties(name)
         definition = (REPOSITORY / machine["DefinitionUri"]).read_text()
-        for name, value in machine["DefinitionSubstitutions"].items():
-            definition = definition.replace(f"${{{name}}}", value)
+        for place, value in machine["DefinitionSubstitutions"].items():
+            definition = definition.replace(f"${{{place}}}", value)
         return json.dumps(yaml.safe_load(definition))
 
 

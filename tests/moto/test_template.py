@@ -29,6 +29,7 @@ DEPLOYMENTS = {
     "with the table in DynamoDB and no schedule": {"TableSource": "dynamodb", "Schedule": ""},
 }
 FUNCTIONS = {"AccountAssigner": "AccountAssignerRole", "BackfillFunction": "BackfillRole"}
+MACHINES = ["Backfill", "Unexplained"]
 
 LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
 DELIVER_LOGS = [
@@ -57,6 +58,8 @@ def permissions(parameters):
     target = "arn:aws:sso:::account/*"
     account = f"arn:aws:organizations::{management}:account/{organization}/*"
     ou = f"arn:aws:organizations::{management}:ou/{organization}/ou-*"
+    root = f"arn:aws:organizations::{management}:root/{organization}/r-*"
+    group, user = "arn:aws:identitystore:::group/*", "arn:aws:identitystore:::user/*"
     store = f"arn:aws:identitystore::{management}:identitystore/{parameters.get('IdentityStoreId', '*')}"
     children = [f"arn:aws:states:{in_stack}:execution:{STACK}-backfill{end}" for end in (":*", "/*")]
     stream = ["AssignmentsTable.StreamArn"]
@@ -74,8 +77,9 @@ def permissions(parameters):
         "organizations:ListTagsForResource": [account],
         "organizations:ListParents": [account, ou],
         "organizations:DescribeOrganizationalUnit": [ou],
-        "identitystore:GetGroupId": [store, "arn:aws:identitystore:::group/*"],
-        "identitystore:GetUserId": [store, "arn:aws:identitystore:::user/*"],
+        "organizations:ListOrganizationalUnitsForParent": [ou, root],
+        **dict.fromkeys(["identitystore:DescribeGroup", "identitystore:GetGroupId"], [store, group]),
+        **dict.fromkeys(["identitystore:DescribeUser", "identitystore:GetUserId"], [store, user]),
         # By way of two services: see `conditions`.
         **({"kms:Decrypt": [KEY, KEY]} if "IdentityCenterKmsKeyArn" in parameters else {}),
         **({"dynamodb:Scan": ["AssignmentsTable.Arn"]} if table else {}),
@@ -91,6 +95,8 @@ def permissions(parameters):
             **ensure,
             "organizations:ListAccounts": ["*"],
             "sso:ListAccountAssignmentsForPrincipal": [instance],
+            "identitystore:ListGroups": [store, group],
+            "identitystore:ListUsers": [store, user],
             **dict.fromkeys(LOG, [f"arn:aws:logs:{in_stack}:log-group:BackfillLogGroup:log-stream:*"]),
         },
         "BackfillMachineRole": {
@@ -101,7 +107,7 @@ def permissions(parameters):
             "states:StopExecution": children,
             **dict.fromkeys(DELIVER_LOGS, ["*"]),
         },
-        "StartBackfillRole": {"states:StartExecution": ["Backfill"]},
+        "StartBackfillRole": {"states:StartExecution": ["Unexplained", "Backfill"]},
         "TableChangesRole": {
             "dynamodb:DescribeStream": stream,
             "dynamodb:GetRecords": stream,
@@ -428,13 +434,15 @@ def test_an_event_that_cannot_be_delivered_is_retried_and_then_kept(deployed):
             permission = deployed.properties(f"{name}Permission")
             assert (permission["Principal"], permission["SourceArn"]) == ("events.amazonaws.com", f"{name}.Arn")
         else:
-            assert (target["Arn"], target["RoleArn"]) == ("Backfill", "StartBackfillRole.Arn")
+            machine = "Unexplained" if name == "UnexplainedRule" else "Backfill"
+            assert (target["Arn"], target["RoleArn"]) == (machine, "StartBackfillRole.Arn")
 
 
-def test_the_organization_is_checked_once_a_day_unless_the_schedule_is_given_up():
-    rule = Deployed({}).properties("ScheduleRule")
+@pytest.mark.parametrize("name", ["ScheduleRule", "UnexplainedRule"])
+def test_the_organization_is_checked_once_a_day_unless_the_schedule_is_given_up(name):
+    rule = Deployed({}).properties(name)
     assert (rule["ScheduleExpression"], rule["Targets"][0]["Input"]) == ("rate(1 day)", "{}")
-    assert "ScheduleRule" not in Deployed({"Schedule": ""}).resources
+    assert name not in Deployed({"Schedule": ""}).resources
 
 
 def test_the_config_table_is_created_only_if_it_is_asked_for():
@@ -507,11 +515,12 @@ def test_both_functions_together_stay_within_the_quotas_of_identity_center(deplo
     assert sum(int(each["MAX_OUTSTANDING"]) for each in variables) == 10
 
 
-def test_the_definition_is_one_that_the_linter_knows():
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_definition_is_one_that_the_linter_knows(name):
     """cfn-lint reads no file that the template names, so it gets the definition as a part of a template."""
     properties = {
         "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{STACK}",
-        "Definition": json.loads(Deployed({}).definition()),
+        "Definition": json.loads(Deployed({}).definition(name)),
     }
     machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
     template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": machine}}
@@ -519,11 +528,12 @@ def test_the_definition_is_one_that_the_linter_knows():
     assert [f"{fault.rule.id}: {fault.message}" for fault in faults if fault.rule.id.startswith("E")] == []
 
 
-def test_the_definition_is_plain_yaml_and_takes_exactly_the_values_that_the_template_gives():
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_definition_is_plain_yaml_and_takes_exactly_the_values_that_the_template_gives(name):
     """CloudFormation's parser reads an alias as the text of its name."""
-    text = (REPOSITORY / Deployed({}).properties("Backfill")["DefinitionUri"]).read_text()
+    text = (REPOSITORY / Deployed({}).properties(name)["DefinitionUri"]).read_text()
     assert aliases(text) == []
-    given = TEMPLATE["Resources"]["Backfill"]["Properties"]["DefinitionSubstitutions"]
+    given = TEMPLATE["Resources"][name]["Properties"]["DefinitionSubstitutions"]
     assert set(re.findall(r"\$\{(\w+)\}", text)) == set(given)
 
 
@@ -557,13 +567,26 @@ def test_a_failed_backfill_is_logged_and_alarms():
     deployed = Deployed({})
     assert deployed.properties("Backfill")["Logging"]["Level"] == "ERROR"
     alarm = deployed.properties("BackfillAlarm")
-    metrics = {
-        each["MetricStat"]["Metric"]["MetricName"]: each["MetricStat"]["Metric"]["Dimensions"]
-        for each in alarm["Metrics"]
-        if "MetricStat" in each
-    }
-    machine = [{"Name": "StateMachineArn", "Value": "Backfill"}]
-    assert metrics == {"ExecutionsFailed": machine, "ExecutionsTimedOut": machine}
+    metrics = [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+    [expression] = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
+    assert {(each["MetricName"], each["Dimensions"][0]["Value"]) for each in metrics} == set(
+        itertools.product(["ExecutionsFailed", "ExecutionsTimedOut"], ["Backfill", "Unexplained"])
+    )
+    assert all(f"FILL({each['Id']}, 0)" in expression for each in alarm["Metrics"] if "MetricStat" in each)
+
+
+def test_what_no_row_explains_is_counted_and_alarms_only_if_that_is_wanted():
+    assert "UnexplainedAssignmentsAlarm" not in Deployed({}).resources
+    deployed = Deployed({"UnexplainedAlarm": "enabled", "AlarmEmail": "oncall@example.com"})
+    alarm = deployed.properties("UnexplainedAssignmentsAlarm")
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("UnexplainedAssignments", "Maximum", 0)
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": "BackfillFunction"}]
+    # Nothing was counted, so nothing is known to have gone away.
+    assert (alarm["TreatMissingData"], alarm["AlarmActions"]) == ("ignore", ["AlarmTopic"])
+    assert deployed.properties("Unexplained")["Logging"]["Level"] == "ERROR"
+    states = json.loads(deployed.definition("Unexplained"))["States"]
+    timeout = deployed.properties("BackfillFunction")["Timeout"]
+    assert timeout < states["Count"]["TimeoutSeconds"] <= timeout + 60
 
 
 def test_a_failed_invocation_is_retried_and_then_kept_and_a_success_is_announced(deployed):

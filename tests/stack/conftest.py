@@ -79,5 +79,6 @@ def with_every_place(servers, template):
         Schedule="'rate(1 minute)'",
         **ELSEWHERE,
     )
-    stack.client("events").disable_rule(Name=stack.resources()["ScheduleRule"])
+    for name in ("ScheduleRule", "UnexplainedRule"):
+        stack.client("events").disable_rule(Name=stack.resources()[name])
     return stack

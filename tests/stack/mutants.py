@@ -258,6 +258,12 @@ MUTANTS = [
         "test_started_by_hand_it_gives",
     ),
     Mutant(
+        "count: may not list users",
+        "Action: identitystore:ListUsers",
+        "Action: identitystore:GetUserId",
+        "test_what_everybody_has",
+    ),
+    Mutant(
         "backfill: all children at once",
         "MaxConcurrencyPath: $.settings.accountsAtATime",
         "MaxConcurrency: 40",

@@ -555,8 +555,11 @@ def resources_of(service, operation, request):
             return [(ou if child.startswith("ou-") else account) + child]
         case "DescribeOrganizationalUnit":
             return [ou + request["OrganizationalUnitId"]]
-        case "GetGroupId" | "GetUserId":
-            kind = "group" if operation == "GetGroupId" else "user"
+        case "ListOrganizationalUnitsForParent":
+            parent = request["ParentId"]
+            return [(ou if parent.startswith("ou-") else ou.replace(":ou/", ":root/")) + parent]
+        case "GetGroupId" | "GetUserId" | "DescribeGroup" | "DescribeUser" | "ListGroups" | "ListUsers":
+            kind = "group" if "Group" in operation else "user"
             store = request["IdentityStoreId"]
             return [f"arn:aws:identitystore::{MANAGEMENT}:identitystore/{store}", f"arn:aws:identitystore:::{kind}/any"]
     if service == "sso" and instance:

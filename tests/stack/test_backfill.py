@@ -221,13 +221,14 @@ def test_a_name_that_does_not_exist_fails_the_backfill_and_is_named(aws, with_ta
 
 def test_with_nothing_reserved_and_no_schedule_there_is_neither(with_table):
     assert reserved(with_table) == [None, None]
-    assert "ScheduleRule" not in with_table.resources()
+    assert not {"ScheduleRule", "UnexplainedRule"} & set(with_table.resources())
 
 
 def test_by_default_each_function_has_one_execution_reserved_and_the_schedule_is_daily(stack):
     assert reserved(stack) == [1, 1]
-    rule = stack.client("events").describe_rule(Name=stack.resources()["ScheduleRule"])
-    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 day)", "ENABLED")
+    for name in ("ScheduleRule", "UnexplainedRule"):
+        rule = stack.client("events").describe_rule(Name=stack.resources()[name])
+        assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 day)", "ENABLED")
 
 
 def reserved(stack):
