@@ -306,8 +306,8 @@ fn assert_answered(payload: &Value) {
                 let names =
                     |named: &Value| named.as_str().is_some_and(|it| it.ends_with(ensure.account.as_str()));
                 let details = &status["enabledBaselineDetails"];
-                (status["state"] == "SUCCEEDED" && names(&status["account"]["accountId"]))
-                    || (status["state"] == "SUCCEEDED" && names(&status["targetIdentifier"]))
+                (status["state"] == "SUCCEEDED"
+                    && (names(&status["account"]["accountId"]) || names(&status["targetIdentifier"])))
                     || (details["statusSummary"]["status"] == "SUCCEEDED"
                         && names(&details["targetIdentifier"]))
             };

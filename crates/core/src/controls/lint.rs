@@ -191,7 +191,8 @@ mod tests {
             )
         };
         let role = "arn:aws:iam::*:role/legacy";
-        let cases: Vec<(Vec<String>, Vec<(Kind, usize, &str)>)> = vec![
+        type Doubts = Vec<(Kind, usize, &'static str)>;
+        let cases: Vec<(Vec<String>, Doubts)> = vec![
             (vec![row("a", r#""ous": ["W"]"#), row("b", r#""ous": ["E"]"#)], vec![]),
             (vec![exempt(role, "2027-03-31")], vec![]),
             (vec![exempt(role, "2026-10-31")], vec![(Kind::PastExemption, 0, "exempt[0].until")]),

@@ -203,8 +203,11 @@ fn mandatory_controls_are_found_in_whatever_form_they_are_named() {
     assert!(faults[0].to_string().contains("AWS-GR_CLOUDTRAIL_ENABLED is mandatory"), "{faults:?}");
 }
 
-/// A tree of OUs, the parent of each among those before it or the root; and rows: a control and the OUs that it names.
-fn cases() -> impl Strategy<Value = (Vec<usize>, Vec<(bool, Vec<usize>, Vec<usize>)>)> {
+/// Whether the control is inherited, the OUs that it names, and those of its `except`.
+type RandomRow = (bool, Vec<usize>, Vec<usize>);
+
+/// A tree of OUs, the parent of each among those before it or the root; and rows.
+fn cases() -> impl Strategy<Value = (Vec<usize>, Vec<RandomRow>)> {
     let parents = proptest::collection::vec(0usize..1000, 1..12);
     parents.prop_flat_map(|parents| {
         let units = parents.len();
