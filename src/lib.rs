@@ -142,7 +142,7 @@ impl Function {
     }
 
     async fn survey(&self, below: Option<String>, slice: &Slice) -> Result<Survey, Error> {
-        let table: Table = self.source.load_rows().await?;
+        let table: Table = self.source.load_to_act().await?;
         let management: Vec<_> = self.settings.management_account.iter().collect();
         let selection =
             Selection { accounts: Vec::new(), ous: below.map(OrganizationalUnit::Id).into_iter().collect() };
@@ -176,7 +176,7 @@ impl Function {
     }
 
     async fn unexplained(&self, after: Option<After>, before: Counts, stop: Instant) -> Result<Count, Error> {
-        let table: Table = self.source.load_rows().await?;
+        let table: Table = self.source.load_to_act().await?;
         let management: Vec<_> = self.settings.management_account.iter().collect();
         let (everything, tables) = (Selection::default(), [&table]);
         let reader = self.reader(&management, &everything, &tables);
@@ -186,7 +186,7 @@ impl Function {
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {
         let share = self.settings.account_time.map(|time| started + time).filter(|share| *share < until);
         let until = share.unwrap_or(until);
-        let table = timeout_at(until, self.source.load_rows::<Row>()).await;
+        let table = timeout_at(until, self.source.load_to_act::<Row>()).await;
         let table = table.map_err(|_| self.late("the config table"))??;
         let facts = timeout_at(until, self.facts(&request, &table)).await;
         let account = facts.map_err(|_| {

@@ -54,7 +54,10 @@ async fn an_except_that_names_no_ou_grants_nothing_and_is_never_ready() {
             let (reason, remedy) = reason(&report, "all");
             assert!(reason.contains("row all, accounts.except.ous"), "{reason}");
             assert!(reason.contains(&format!("has no OU {missing}")), "{reason}");
-            assert_eq!(reason.split("; is ").nth(1), near.map(|near| format!("{near} meant?")).as_deref());
+            assert_eq!(
+                reason.split("; did you mean ").nth(1),
+                near.map(|near| format!("{near}?")).as_deref()
+            );
             assert!(!remedy.is_empty());
         }
         assert_eq!(world.creates(), 0, "{units:?}");
@@ -119,7 +122,7 @@ async fn a_renamed_ou_is_seen_by_the_next_event() {
     });
     for account in [PAYMENTS, CLASS_7] {
         let report = incomplete(world.ensure(account).await);
-        assert!(reason(&report, "all").0.contains("is Workloads/Production meant?"));
+        assert!(reason(&report, "all").0.contains("did you mean Workloads/Production?"));
     }
     assert_eq!(world.creates(), 0);
 }
@@ -175,7 +178,7 @@ async fn an_ou_for_which_a_row_is_meant_and_that_is_not_there_is_said_by_the_sur
         survey.unresolved,
         [
             "row gone, accounts.ous[0]: the organization has no OU ou-ab12-00000000",
-            "row typo, accounts.ous[1]: the organization has no OU Wrkloads/Prod; is Workloads meant?",
+            "row typo, accounts.ous[1]: the organization has no OU Wrkloads/Prod; did you mean Workloads?",
         ]
     );
 }

@@ -37,8 +37,20 @@ impl Source {
         &self.location
     }
 
-    /// Returns the table, for whoever acts by it. One without rows is refused: accounts would be `ready` with nobody in
-    /// them.
+    /// Returns the table, for the function. If it is the compiled-in one it must have rows: without them nobody has
+    /// written a table, and every account would be `ready` with nobody in it. Elsewhere somebody has emptied it, or is
+    /// about to fill it; the accounts that it leaves out are counted.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub async fn load_to_act<R: RowKind>(&self) -> Result<Table<R>, Error> {
+        match self.location {
+            TableLocation::Embedded(_) => self.load_rows().await,
+            TableLocation::File(_) | TableLocation::DynamoDb(_) => self.load().await,
+        }
+    }
+
+    /// Returns the table, for a person. One without rows is a fault wherever it is.
     ///
     /// # Errors
     /// As [`Source::load`].

@@ -31,7 +31,7 @@ const REASONS: [(&str, &str); 5] = [
     ("except", "row except, accounts.except.ous: the organization has no OU ou-ab12-00000000"),
     (
         "place",
-        "row place, accounts.ous[0]: the organization has no OU Workloads/Prdo; is Workloads/Prod meant?",
+        "row place, accounts.ous[0]: the organization has no OU Workloads/Prdo; did you mean Workloads/Prod?",
     ),
 ];
 

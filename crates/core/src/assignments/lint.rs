@@ -324,6 +324,11 @@ fn lint_in(index: usize, row: &Row, facts: &Facts, matches: &Matches<'_>, warnin
     }
     for (field, unit) in row.accounts.units() {
         if let Look::Absent { near } = facts.tree.look(unit) {
+            // The whole path, if one like it is known: the tree only compares names that have the same parent.
+            let near = match unit {
+                OrganizationalUnit::Path(_) => facts.unit_like(&unit.to_string()).or(near),
+                OrganizationalUnit::Id(_) => near,
+            };
             warn(Kind::Unknown, field, tree::absent(unit, near.as_deref()), CORRECT_OU.to_owned());
         }
     }

@@ -186,7 +186,7 @@ fn nearest<'u>(name: &str, units: impl Iterator<Item = &'u (String, String)>) ->
 
 /// Returns what is wrong with an OU that no OU of the organization is.
 pub fn absent(unit: &OrganizationalUnit, near: Option<&str>) -> String {
-    let near = near.map(|near| format!("; is {near} meant?")).unwrap_or_default();
+    let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
     format!("the organization has no OU {unit}{near}")
 }
 

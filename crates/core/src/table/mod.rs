@@ -33,7 +33,7 @@ pub trait RowKind: Sized + Serialize {
     const FIELDS: &'static [&'static str];
     /// What to do instead of writing more rows than [`MAX_ROWS`].
     const FEWER: &'static str;
-    /// What would follow from a table without rows, if nobody can mean that: whoever acts by it refuses it.
+    /// What would follow from a table without rows, if nobody can mean that: whoever judges it says so.
     const EMPTY: Option<&'static str> = None;
 
     /// What the document has besides rows; `()` for nothing.
