@@ -9,14 +9,51 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use serde_json::{Map, Value, json};
 
-/// The paths of IAM Access Analyzer.
+/// The paths of account access manager and of IAM Access Analyzer.
 pub(crate) fn routes() -> Router<StandIn> {
     Router::new()
+        .route("/applications-list", post(applications))
+        .route("/entitlements-list", post(entitlements))
         .route("/policy/generation", put(start).get(list))
         .route("/policy/generation/{job}", get(generated).put(cancel))
+}
+
+async fn applications(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {
+    account_access(&stand_in, "ListApplications", &headers, &body).await
+}
+
+async fn entitlements(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {
+    account_access(&stand_in, "ListEntitlements", &headers, &body).await
+}
+
+/// Answers account access manager, whose members begin with a small letter.
+async fn account_access(stand_in: &StandIn, operation: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+    let members: Value = serde_json::from_slice(body).unwrap_or_default();
+    let members = renamed(members, &|first| first.to_ascii_uppercase()).to_string();
+    let target = format!("AccountAccess.{operation}");
+    let mut exchange = stand_in.state().receive(&target, headers, members.as_bytes());
+    tokio::time::sleep(exchange.delay).await;
+    exchange.outcome = exchange.outcome.map(|answer| renamed(answer, &|first| first.to_ascii_lowercase()));
+    exchange.into_response()
+}
+
+/// Returns the value with another first letter of every member's name.
+fn renamed(value: Value, letter: &dyn Fn(char) -> char) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| {
+                let first = name.chars().next().map(letter);
+                let name: String = first.into_iter().chain(name.chars().skip(1)).collect();
+                (name, renamed(value, letter))
+            })
+            .collect(),
+        Value::Array(items) => items.into_iter().map(|item| renamed(item, letter)).collect(),
+        other => other,
+    }
 }
 
 async fn start(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {

@@ -1,7 +1,7 @@
 //! A stand-in for the AWS services that account assignments and controls need: IAM Identity Center, its Identity
-//! Store, AWS Organizations, AWS Control Tower and its Control Catalog; and for what permission sets from real use
-//! need of IAM, STS, CloudTrail and IAM Access Analyzer. For tests and development only; it must never reach a
-//! deployment.
+//! Store, AWS Organizations, account access manager, AWS Control Tower and its Control Catalog; and for what permission
+//! sets from real use need of IAM, STS, CloudTrail and IAM Access Analyzer. For tests and development only; it must
+//! never reach a deployment.
 //!
 //! It is stricter than AWS if AWS is unclear: identifiers must match their documented patterns, unknown
 //! members are refused, quotas hold to the request, and nothing is assigned at once. It never verifies a
@@ -41,7 +41,10 @@ pub use fault::{Fault, FaultKind};
 pub use landing_zone::{Control, LandingZone, LandingZoneStatus};
 pub use ledger::{Assignment, Creation, CreationStatus};
 pub use state::Call;
-pub use world::{Account, AccountState, Group, Organization, OrganizationalUnit, PermissionSet, User};
+pub use world::{
+    Account, AccountState, Application, Entitlement, Group, Organization, OrganizationalUnit, PermissionSet,
+    User,
+};
 
 use crate::fault::Faults;
 use crate::ledger::Ledger;

@@ -26,6 +26,29 @@ pub struct Organization {
     pub accounts: Vec<Account>,
     #[serde(default)]
     pub landing_zone: LandingZone,
+    /// Of account access manager.
+    #[serde(default)]
+    pub applications: Vec<Application>,
+}
+
+/// An application of account access manager, with its entitlements.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    pub arn: String,
+    pub entitlements: Vec<Entitlement>,
+}
+
+/// Links a principal to an IAM role in an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Entitlement {
+    pub id: String,
+    /// `GROUP` or `USER`.
+    pub principal_type: String,
+    pub principal_id: String,
+    pub role_arn: String,
+    pub account: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! A new service is a file with a `SERVICE`, its `mod` here, and its line in [`ALL`].
 
 mod access_analyzer;
+mod account_access;
 mod cloudtrail;
 pub(crate) mod control_catalog;
 pub(crate) mod control_tower;
@@ -23,6 +24,7 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 pub(crate) static ALL: &[&Service] = &[
     // A line each: two changes that add a service then add different lines.
     &access_analyzer::SERVICE,
+    &account_access::SERVICE,
     &cloudtrail::SERVICE,
     &control_catalog::SERVICE,
     &control_tower::SERVICE,
