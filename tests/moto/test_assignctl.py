@@ -143,3 +143,37 @@ def test_a_permission_set_that_was_recreated_before_the_answer_is_not_assigned(a
     assert status == 1, said
     assert "nothing was created" in said
     assert server.creations() == []
+
+
+def test_an_account_that_moved_before_the_answer_does_not_get_the_grants_of_its_old_ou(aws, assignctl, table):
+    organizations = aws.client("organizations")
+    compiler = aws.accounts["compiler"]
+
+    def move():
+        organizations.move_account(
+            AccountId=compiler, SourceParentId=aws.ous["Workloads/Rust"], DestinationParentId=aws.ous["Workloads/Prod"]
+        )
+
+    status, said = assignctl.asked("apply", "--account", compiler, meanwhile=move)
+    assert status == 1, said
+    assert f'account {compiler}: grants changed, ou was "Workloads/Rust" and is "Workloads/Prod"' in said
+    assert "nothing was created" in said
+    assert aws.assignments().total() == 0
+
+
+def test_a_table_that_was_edited_before_the_answer_grants_nothing(at_a_terminal):
+    assignctl, server = at_a_terminal
+    path = assignctl.directory / "assignments.json"
+    rows = [{"id": "other", "permissionSet": "ReadOnlyAccess", "group": "auditors"}]
+    edit = lambda: path.write_text(json.dumps({"assignments": rows}))
+    status, said = assignctl.asked("apply", "--all", meanwhile=edit)
+    assert status == 1, said
+    assert "the table assignments.json is another one" in said
+    assert server.creations() == []
+
+
+def test_before_a_write_it_says_who_asks_where_and_for_which_table(aws, assignctl, table):
+    status, said = assignctl.asked("apply", "--account", aws.accounts["class-7"], answer="n")
+    assert status == 1, said
+    for line in ["identity      arn:aws:sts::", f"organization  of management account {aws.management}", "in eu-west-1", "table         assignments.json"]:
+        assert line in said.partition("Create ")[0], line

@@ -1,6 +1,10 @@
 """`assignctl table push` and `pull`, between a file and a DynamoDB table in moto."""
 
 import json
+import re
+import signal
+import subprocess
+import threading
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -77,6 +81,12 @@ def push(assignctl, *arguments, **environment):
     return assignctl(*TABLE, "push", "mine.json", *arguments, **environment)
 
 
+def expected(assignctl):
+    """`--expect DIGEST`, as a pipeline has it from the last time that it looked at the table."""
+    _, document = assignctl.document(*TABLE, "push", "mine.json")
+    return "--expect", document["digest"]
+
+
 def test_a_file_is_pushed_into_an_empty_table_and_a_second_push_has_nothing_to_do(aws, assignctl, items, file):
     file(ROWS)
     done = push(assignctl, "--yes")
@@ -97,11 +107,13 @@ def test_the_difference_names_every_field_that_changes_and_nothing_is_written_wi
     items.put(*ROWS)
     edited = {**ROWS[0], "accounts": {"ous": ["Education", "Workloads"]}, "description": "New"}
     file([edited, ROWS[2], row(1)])
-    done = push(assignctl)
+    done = push(assignctl, *expected(assignctl))
     assert done.returncode == 2, done.stdout
     assert "--yes" in done.stderr
-    assert "was not pulled here" in done.stderr
-    assert done.stdout.splitlines() == [
+    head, shown = done.stdout.split("\n\n")
+    assert [line.split()[0] for line in head.splitlines()] == ["identity", "Region", "table"]
+    assert "arn:aws:sts::" in head and "eu-west-1" in head and expected(assignctl)[1] in head
+    assert shown.splitlines() == [
         '+ row-001  permissionSet: "ReadOnlyAccess"  group: "auditors"',
         "~ students",
         '    accounts.ous: ["Education"] → ["Education","Workloads"]',
@@ -119,7 +131,7 @@ def test_the_difference_names_every_field_that_changes_and_nothing_is_written_wi
     }
     assert items.rows() == by_id(ROWS)
     assert aws.count("TransactWriteItems") == 0
-    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes")
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes", "--expect", document["digest"])
     assert (code, document["outcome"]) == (0, "written")
     assert items.rows() == by_id([edited, ROWS[2], row(1)])
     code, document = assignctl.document(*TABLE, "push", "mine.json")
@@ -157,7 +169,7 @@ def test_what_somebody_edits_while_the_difference_is_looked_at_is_never_overwrit
         EDITS[edit](items)
         theirs.update(items.rows())
 
-    code, said = assignctl.asked(*TABLE, "push", "mine.json", meanwhile=meanwhile)
+    code, said = assignctl.asked(*TABLE, "push", "mine.json", *expected(assignctl), meanwhile=meanwhile)
     assert code == 1, said
     assert "1 row changed" in said
     assert "nothing was written" in said
@@ -208,7 +220,7 @@ def test_an_edit_of_a_row_that_the_push_leaves_alone_is_not_a_conflict(assignctl
     assert "2 rows: 0 added, 2 changed" in done.stdout
 
 
-def test_a_memory_of_another_table_or_a_broken_one_protects_nothing_and_says_so(assignctl, items, file):
+def test_a_memory_of_another_table_or_a_broken_one_is_no_memory_and_says_so(assignctl, items, file):
     items.put(*ROWS)
     file(ROWS[:2])
     memory = assignctl.directory / ".mine.json.pulled"
@@ -218,9 +230,11 @@ def test_a_memory_of_another_table_or_a_broken_one_protects_nothing_and_says_so(
         (json.dumps({"table": NAME, "region": "us-east-1", "rows": {}}), "in us-east-1"),
     ]:
         memory.write_text(text)
-        done = push(assignctl)
+        done = push(assignctl, "--yes")
+        assert done.returncode == 1, done.stdout
         assert warning in done.stderr
-        assert "TableChanged" not in done.stderr
+        assert "1 row that the push would overwrite or remove: on-call" in done.stderr
+    assert items.rows() == by_id(ROWS)
 
 
 @pytest.mark.parametrize("rows", [[], [row(1)]], ids=["no rows", "no row that is there"])
@@ -261,7 +275,7 @@ def test_a_bad_table_is_fixed_by_a_push_and_sets_of_strings_count_as_lists(assig
     assert document["difference"]["changed"] == [
         {"id": "auditors", "fields": [{"field": "count", "old": 3}, {"field": "group", "old": 7, "new": "auditors"}]}
     ]
-    done = push(assignctl, "--yes")
+    done = push(assignctl, "--yes", "--expect", document["digest"])
     assert done.returncode == 0, done.stderr
     assert "is not sound" in done.stderr
     assert "(auditors), group" in done.stderr
@@ -274,9 +288,9 @@ def test_many_rows_are_written_in_several_transactions_and_puts_come_before_dele
     items.put(*(row(n) for n in range(20)))
     rows = [row(n, description="edited") for n in range(10, 260)]
     file(rows)
-    seen = []
+    digest, seen = expected(assignctl), []
     url = before_moto(lambda operation: seen.append(len(items.rows())) if operation == "TransactWriteItems" else None)
-    done = push(assignctl, "--yes", AWS_ENDPOINT_URL=url)
+    done = push(assignctl, "--yes", *digest, AWS_ENDPOINT_URL=url)
     assert done.returncode == 0, done.stderr
     assert "260 rows: 240 added, 10 changed, 10 removed" in done.stdout
     assert items.rows() == by_id(rows)
@@ -290,7 +304,8 @@ def test_if_a_later_transaction_is_refused_the_earlier_ones_are_undone(aws, assi
     file([row(n, description="edited") for n in range(10, 260)])
     theirs = row(0, description="Theirs")
     # Rows to remove are in the last transaction.
-    code, said = assignctl.asked(*TABLE, "push", "mine.json", meanwhile=lambda: items.put(theirs))
+    digest = expected(assignctl)
+    code, said = assignctl.asked(*TABLE, "push", "mine.json", *digest, meanwhile=lambda: items.put(theirs))
     assert code == 1, said
     assert "1 row changed" in said
     assert "row-000; nothing was written" in said
@@ -313,14 +328,15 @@ def test_what_cannot_be_undone_is_reported(assignctl, items, file, before_moto):
             items.put(row(0, description="Theirs"), row(100, description="Theirs"))
         return None
 
+    digest = expected(assignctl)
     code, document = assignctl.document(
-        *TABLE, "push", "mine.json", "--yes", AWS_ENDPOINT_URL=before_moto(answer)
+        *TABLE, "push", "mine.json", "--yes", *digest, AWS_ENDPOINT_URL=before_moto(answer)
     )
     assert (code, document["error"]["type"]) == (1, "TableChanged")
     assert "row-000; 1 row written before and not undone: row-100" in document["error"]["message"]
-    expected = by_id(before)
-    expected["row-000"], expected["row-100"] = row(0, description="Theirs"), row(100, description="Theirs")
-    assert items.rows() == expected
+    after = by_id(before)
+    after["row-000"], after["row-100"] = row(0, description="Theirs"), row(100, description="Theirs")
+    assert items.rows() == after
 
 
 def test_an_answer_that_denies_a_later_transaction_undoes_and_says_what_to_allow(assignctl, items, file, before_moto):
@@ -453,3 +469,126 @@ def test_a_bad_table_is_not_pulled_and_every_fault_is_reported(assignctl, items,
         for fault in ["(students), group", "(auditors), acounts"]:
             assert fault in done.stderr
     assert path.read_text() == before
+
+
+def test_a_checkout_without_a_memory_only_adds_rows(aws, assignctl, items, file):
+    items.put(*ROWS)
+    file([*ROWS, row(1)])
+    done = push(assignctl, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert items.rows() == by_id([*ROWS, row(1)])
+    theirs = {**ROWS[0], "description": "Theirs"}
+    items.put(theirs, row(2))
+    # Another checkout: the file is what it was, and nothing says what the table was.
+    (assignctl.directory / ".mine.json.pulled").unlink()
+    aws.calls.clear()
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes")
+    assert (code, document["error"]["type"]) == (1, "TableChanged")
+    assert "2 rows that the push would overwrite or remove: row-002, students" in document["error"]["message"]
+    assert aws.count("TransactWriteItems") == 0
+    assert items.rows() == by_id([theirs, *ROWS[1:], row(1), row(2)])
+    # Its remedy is one: the digest that it names.
+    digest = re.search("sha256:[0-9a-f]{64}", document["error"]["next"])[0]
+    done = push(assignctl, "--yes", "--expect", digest)
+    assert done.returncode == 0, done.stderr
+    assert items.rows() == by_id([*ROWS, row(1)])
+
+
+def test_a_digest_is_expected_and_any_change_refuses_the_push(assignctl, items, file):
+    items.put(*ROWS)
+    _, pulled = assignctl.document(*TABLE, "pull", "seen.json")
+    file(ROWS[:1])
+    items.put(row(1))
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes", "--expect", pulled["digest"])
+    assert (code, document["error"]["type"]) == (1, "TableChanged")
+    assert "is not the expected one" in document["error"]["message"]
+    assert items.rows() == by_id([*ROWS, row(1)])
+    items.delete("row-001")
+    code, document = assignctl.document(*TABLE, "push", "mine.json", "--yes", "--expect", pulled["digest"])
+    assert (code, document["outcome"]) == (0, "written")
+    assert items.rows() == by_id(ROWS[:1])
+    assert push(assignctl, "--yes", "--expect", "sha256:1234").returncode == 2
+
+
+def test_pull_push_and_plan_print_the_same_digest_for_the_same_rows(assignctl, items, file):
+    items.put(*ROWS)
+    file(ROWS)
+    printed = {
+        assignctl.document(*TABLE, "pull", "seen.json")[1]["digest"],
+        assignctl.document(*TABLE, "push", "mine.json")[1]["digest"],
+        assignctl.document("--table", f"dynamodb:{NAME}", "plan")[1]["digest"],
+        assignctl.document("--table", "mine.json", "plan")[1]["digest"],
+    }
+    assert len(printed) == 1
+    (digest,) = printed
+    assert f"digest {digest}" in assignctl(*TABLE, "pull").stderr
+    assert digest in assignctl("--table", "mine.json", "plan").stdout
+
+
+def test_pull_changes_only_what_changed_and_keeps_links(assignctl, items):
+    kept = assignctl.directory / "kept"
+    kept.mkdir()
+    lines = [
+        '{"$schema": "s",',
+        ' "assignments": [',
+        '   {"id": "on-call",   "user": "teacher@example.com", "permissionSet": "AdministratorAccess"},',
+        '   {"id": "auditors", "permissionSet": "ReadOnlyAccess", "group": "auditors"}',
+        " ]",
+        "}",
+    ]
+    (kept / "mine.json").write_text("\n".join(lines))
+    (assignctl.directory / "mine.json").symlink_to("kept/mine.json")
+    (assignctl.directory / "new.json").symlink_to("kept/new.json")
+    on_call = {"id": "on-call", "user": "teacher@example.com", "permissionSet": "AdministratorAccess"}
+    items.put(on_call, {"id": "auditors", "permissionSet": "ReadOnlyAccess", "group": "students"}, row(1))
+    done = assignctl(*TABLE, "pull", "mine.json", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (assignctl.directory / "mine.json").is_symlink()
+    assert (kept / "mine.json").read_text().splitlines() == [
+        *lines[:3],
+        '   {"id": "auditors", "permissionSet": "ReadOnlyAccess", "group": "students"},',
+        '   {"id": "row-001", "permissionSet": "ReadOnlyAccess", "group": "auditors"}',
+        *lines[4:],
+    ]
+    done = assignctl(*TABLE, "pull", "new.json")
+    assert done.returncode == 0, done.stderr
+    assert (assignctl.directory / "new.json").is_symlink()
+    assert by_id(json.loads((kept / "new.json").read_text())["assignments"]).keys() == {"on-call", "auditors", "row-001"}
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_a_push_that_hangs_is_stopped_by_signals(assignctl, items, file, before_moto, name):
+    file([row(n) for n in range(150)])
+    hangs, released, transactions = threading.Event(), threading.Event(), []
+
+    def answer(operation):
+        if operation == "TransactWriteItems":
+            transactions.append(operation)
+            if len(transactions) == 2:
+                hangs.set()
+                released.wait(60)
+        return None
+
+    process = subprocess.Popen(
+        [assignctl.path, "--json", *TABLE, "push", "mine.json", "--yes"],
+        cwd=assignctl.directory,
+        env={**assignctl.environment, "AWS_ENDPOINT_URL": before_moto(answer)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert hangs.wait(60)
+        process.send_signal(name)
+        said = process.stderr.readline()
+        assert "no more is written" in said, said
+        process.send_signal(name)
+        stdout, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        released.set()
+    error = json.loads(stdout)["error"]
+    assert (process.returncode, error["type"]) == (1, "Stopped"), stderr
+    assert "100 rows written before and not undone" in error["message"]
+    assert "50 rows may have been written" in error["message"]

@@ -7,7 +7,9 @@ use assigner_core::{
     selector::{self, OrganizationalUnit},
     table::TableLocation,
 };
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::table::digest::Digest;
 
 use crate::{
     exit::{Exit, Failure},
@@ -23,9 +25,9 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "assignctl", version, max_term_width = 110, after_long_help = EXAMPLES)]
 pub struct Arguments {
-    /// The config table: a JSON file, or dynamodb:NAME.
+    /// The config table: a JSON file, - for standard input, or dynamodb:NAME.
     #[arg(
-        long, global = true, value_name = "FILE|dynamodb:NAME", env = "ASSIGNCTL_TABLE",
+        long, global = true, value_name = "FILE|-|dynamodb:NAME", env = "ASSIGNCTL_TABLE",
         default_value = "assignments.json", value_parser = table, value_hint = ValueHint::FilePath
     )]
     pub table: TableLocation,
@@ -38,6 +40,12 @@ pub struct Arguments {
     /// Shows each call to AWS on standard error, with its answer and the time that it took.
     #[arg(long, short, global = true)]
     pub verbose: bool,
+    /// Credentials of this profile, also if the environment has keys.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The Region, as AWS_REGION sets it; IDENTITY_CENTER_REGION of the environment still counts for Identity Center.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -121,7 +129,7 @@ pub struct Selection {
     #[arg(long = "ou", value_name = "PATH|ID", value_parser = organizational_unit)]
     pub ous: Vec<OrganizationalUnit>,
     /// Every account of the organization.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["accounts", "ous"])]
     pub all: bool,
 }
 
@@ -151,8 +159,11 @@ Examples:
   assignctl plan --event events/create-succeeded.json
   assignctl plan --explain 111122223333
   assignctl plan --snapshot org.json --against main.json > review.md
+  assignctl plan --ou Education --out plan.json      what `assignctl apply plan.json` will do
+  assignctl plan --fail-on missing,unexplained,orphaned
 
-Exit status: 0 everything wanted is there, 1 something is missing or unresolved; with --against 0."
+Exit status: 0 everything wanted is there, 1 something is missing or unresolved, or what --fail-on names is there; with
+--against 0."
 )]
 pub struct Plan {
     #[command(flatten)]
@@ -172,15 +183,36 @@ pub struct Plan {
     /// Lists every account, also those that lack nothing.
     #[arg(long)]
     pub full: bool,
+    /// Keeps the plan in this file, for `assignctl apply FILE`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["snapshot", "explain", "against"])]
+    pub out: Option<PathBuf>,
+    /// Exits with 1 only for these; what could not be found out always counts.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', conflicts_with_all = ["explain", "against"])]
+    pub fail_on: Vec<FailOn>,
+}
+
+/// What makes `plan` exit with 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Something wanted is missing or unresolved, or an account that was asked for is not ready.
+    Missing,
+    /// An assignment that no row explains.
+    Unexplained,
+    /// An assignment of a group or user that was deleted.
+    Orphaned,
 }
 
 #[derive(Debug, Args)]
 #[command(
-    group(ArgGroup::new("which").args(["accounts", "ous", "all"]).required(true).multiple(true)),
+    group(ArgGroup::new("which").args(["accounts", "ous", "all", "plan"]).required(true).multiple(true)),
     after_help = "\
 Examples:
   assignctl apply --account 111122223333
   assignctl apply --ou Education --yes
+  assignctl apply plan.json                          what `assignctl plan --out plan.json` showed
+
+With a plan it refuses if the account of the credentials, the table, the instance, or anything of the accounts is not as
+it was when the plan was made. After the question it looks again, and refuses if anything is not as it was shown.
 
 Ctrl-C starts nothing new, waits for what is under way, and says what is pending; a second one waits no
 longer. Run the same command again to go on.
@@ -190,6 +222,9 @@ Exit status: 0 everything wanted is there, 1 something is missing or failed."
 pub struct Apply {
     #[command(flatten)]
     pub selection: Selection,
+    /// A plan that `assignctl plan --out FILE` made.
+    #[arg(value_name = "FILE", conflicts_with_all = ["accounts", "ous", "all"], value_hint = ValueHint::FilePath)]
+    pub plan: Option<PathBuf>,
     /// Asks nothing.
     #[arg(long, short)]
     pub yes: bool,
@@ -221,18 +256,25 @@ pub enum Table {
 Examples:
   assignctl --table dynamodb:NAME table push assignments.json
   assignctl --table dynamodb:NAME table push assignments.json --yes
+  assignctl --table dynamodb:NAME table push assignments.json --yes --expect sha256:DIGITS
 
-Refuses a bad file whole, an empty one without --force, and to overwrite rows that somebody changed since the
-file was pulled or since the difference was shown.")]
+Refuses a bad file whole, an empty one without --force, and to overwrite or remove rows that somebody changed since the
+file was pulled or since the difference was shown. Where the file was neither pulled nor pushed, as in a pipeline's
+checkout, it only adds rows: give the digest that `table pull` and `plan` print to --expect, or --force.
+
+Ctrl-C and SIGTERM begin nothing new and undo what was written; the next one waits no longer.")]
     Push {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         /// Asks nothing.
         #[arg(long, short)]
         yes: bool,
-        /// Also writes an empty table, and over what changed since the file was pulled.
+        /// Also writes an empty table, and over what changed or was never seen here.
         #[arg(long)]
         force: bool,
+        /// Writes only if the DynamoDB table still has this digest, as `table pull` and `plan` print it.
+        #[arg(long, value_name = "DIGEST")]
+        expect: Option<Digest>,
     },
     /// Makes a file the same as the DynamoDB table (--table dynamodb:NAME)
     #[command(after_help = "\
@@ -273,8 +315,10 @@ pub struct Doctor {
 Without a selection the report is of every account. With --json the overview goes to standard output, as `plan`
 prints it, and no file is needed.
 
-The CSV file has one line a grant or assignment; its status is present, missing, unexplained, unresolved, failed, or
-outside (in an account to which the table does not apply). A cell that a spreadsheet would take for a formula, because
+The CSV file has one line a grant or assignment; its status is present, missing, unexplained, orphaned (of a group or
+user that was deleted), unresolved, failed, or outside (in an account to which the table does not apply). An entitlement
+of account access manager is a line with the status entitlement and its IAM role; unread says that these are not known.
+A cell that a spreadsheet would take for a formula, because
 it begins with = + - @ (also full-width, or after blanks) or a hidden character, has a ' before it.
 
 Examples:

@@ -18,9 +18,13 @@ use assigner_engine::{
     facts::{Reader, Step, Tags},
     settings::Settings,
 };
+use aws_config::SdkConfig;
 use indicatif::ProgressBar;
+use tokio::time::timeout_at;
 
 use crate::{
+    caller::Origin,
+    entitlements::{self, Entitlements, Listed},
     exit::Failure,
     session::Session,
     terminal::{self, clean},
@@ -32,6 +36,7 @@ pub struct Aws {
     pub organizations: Organizations,
     pub center: IdentityCenter,
     pub resolver: Resolver,
+    pub sdk: SdkConfig,
 }
 
 impl Session {
@@ -45,6 +50,7 @@ impl Session {
             center: center.map_err(Error::from)?,
             resolver: Resolver::default(),
             settings,
+            sdk,
         })
     }
 
@@ -128,18 +134,61 @@ impl Session {
         Ok(facts)
     }
 
-    /// Returns the facts, from the file if there is one, else from AWS.
+    /// Returns the facts, from the file if there is one, else from AWS, and whose they are.
     pub async fn facts(
         &self,
         file: Option<&Path>,
         selection: &Selection,
         tables: &[&Table],
         tags: Tags,
-    ) -> Result<Facts, Failure> {
+    ) -> Result<(Facts, Origin), Failure> {
         match file {
-            Some(path) => self.facts_from_snapshot(path, selection, tables),
-            None => self.facts_from_aws(&self.aws().await?, selection, tables, tags).await,
+            Some(path) => {
+                let facts = self.facts_from_snapshot(path, selection, tables)?;
+                let origin = Origin::offline(&facts);
+                Ok((facts, origin))
+            }
+            None => self.facts_for_a_plan(&self.aws().await?, selection, tables, tags).await,
         }
+    }
+
+    /// Returns what AWS reports now, and who asked for it.
+    pub async fn facts_for_a_plan(
+        &self,
+        aws: &Aws,
+        selection: &Selection,
+        tables: &[&Table],
+        tags: Tags,
+    ) -> Result<(Facts, Origin), Failure> {
+        let facts = self.facts_from_aws(aws, selection, tables, tags);
+        let origin = async { Ok(self.origin(aws).await) };
+        let (facts, (mut origin, listed)) = tokio::try_join!(facts, origin)?;
+        origin.account_access = match listed {
+            Ok(listed) => listed.named(&facts),
+            Err(unread) => Entitlements::Unread { unread },
+        };
+        Ok((facts, origin))
+    }
+
+    /// Returns who asks, and what account access manager has, or why that is not known.
+    async fn origin(&self, aws: &Aws) -> (Origin, Result<Listed, String>) {
+        let management = async {
+            match &aws.settings.management_account {
+                Some(id) => Some(id.to_string()),
+                None => {
+                    let asked = timeout_at(self.until, aws.organizations.management_account()).await;
+                    asked.ok().and_then(Result::ok)
+                }
+            }
+        };
+        let region = aws.center.region();
+        let listed = timeout_at(self.until, entitlements::list(&aws.sdk, region.clone()));
+        let (identity, management_account, listed) =
+            tokio::join!(self.identity(&aws.sdk), management, listed);
+        let listed = listed.map_err(|_| "no answer in time".to_owned());
+        let listed = listed.and_then(|listed| listed.map_err(|error| error.to_string()));
+        let account_access = Entitlements::Unread { unread: "not asked yet".to_owned() };
+        (Origin { identity, management_account, region, account_access }, listed)
     }
 }
 

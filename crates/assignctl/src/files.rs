@@ -1,8 +1,14 @@
-//! Files: read up to a bound, written whole or not at all.
+//! Files and standard input: read up to a bound, written whole or not at all.
 
-use std::{io::Write, path::Path};
+use std::{
+    io::{Read, Write},
+    path::Path,
+};
 
-use assigner_core::assignments::snapshot::Snapshot;
+use assigner_core::{
+    assignments::snapshot::Snapshot,
+    table::{MAX_BYTES, TableLocation},
+};
 use assigner_engine::files::{self, LARGEST_SNAPSHOT, Unread};
 
 use crate::{exit::Failure, session::Session};
@@ -13,9 +19,25 @@ impl Session {
         files::whole(path, most).map_err(|error| unread(path, &error))
     }
 
-    /// Returns the first bytes of a file: one more than `most` if it is longer.
+    /// Returns the first bytes of a file, or of standard input: one more than `most` if it is longer.
     pub fn read_first(&self, path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
+        if is_standard_input(path) {
+            let text = self.standard_input()?;
+            return Ok(text[..text.len().min(most + 1)].to_owned());
+        }
         files::first(path, most).map_err(|error| unread(path, &error))
+    }
+
+    /// Returns what standard input has, up to the size of a table. It is read once, however often it is asked for.
+    fn standard_input(&self) -> Result<&[u8], Failure> {
+        if let Some(text) = self.standard_input.get() {
+            return Ok(text);
+        }
+        let mut text = Vec::new();
+        let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+        let read = std::io::stdin().lock().take(most).read_to_end(&mut text);
+        read.map_err(|error| Failure::file("read", Path::new("standard input"), error))?;
+        Ok(self.standard_input.get_or_init(|| text))
     }
 
     /// Refuses what is not a regular file, and what cannot be read.
@@ -32,15 +54,33 @@ impl Session {
         })
     }
 
-    /// Writes a file whole or not at all: a reader never sees half of it.
+    /// Writes a file whole or not at all: a reader never sees half of it. A link stays, and what it leads to is written.
     pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), Failure> {
         let existing = std::fs::metadata(path).ok();
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|path| path.is_symlink());
         let written = match &existing {
             // A device or a pipe is written to, not replaced.
             Some(existing) if !existing.is_file() => std::fs::write(path, content),
-            _ => replace(path, content, existing.map(|existing| existing.permissions())),
+            // So is what a link leads to if it is not there yet.
+            None if is_link => std::fs::write(path, content),
+            _ => std::fs::canonicalize(path)
+                .or_else(|_| Ok(path.to_owned()))
+                .and_then(|path| replace(&path, content, existing.map(|existing| existing.permissions()))),
         };
         written.map_err(|error| Failure::file("write", path, error))
+    }
+}
+
+/// Whether it is what a person writes for standard input.
+pub fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Returns the name of a table for a person.
+pub fn named(table: &TableLocation) -> String {
+    match table {
+        TableLocation::File(path) if is_standard_input(path) => "standard input".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -11,13 +11,17 @@
 //! | `table` | check, push and pull, for any kind of row |
 //! | `doctor` | can this identity do the job? |
 //! | `session`, `facts`, `files`, `terminal` | what the verbs share: the table, the facts, files, the person |
+//! | `caller` | who asks, and of which organization |
+//! | `entitlements` | what account access manager has, which no table decides about |
 //! | `exit`, `words` | how a verb ends, and what it says to do |
 //! | `calls` | `-v`: each call to AWS |
 
 mod arguments;
 mod assignments;
+mod caller;
 mod calls;
 mod doctor;
+mod entitlements;
 mod exit;
 mod facts;
 mod files;
@@ -30,6 +34,7 @@ mod words;
 
 use std::{process::ExitCode, time::Duration};
 
+use assigner_aws::client::Named;
 use clap::{CommandFactory, Parser};
 use tokio::time::Instant;
 
@@ -41,7 +46,7 @@ use crate::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Arguments { table, json, timeout, verbose, verb } = match Arguments::try_parse() {
+    let Arguments { table, json, timeout, profile, region, verbose, verb } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refuse(&error).into(),
     };
@@ -49,7 +54,7 @@ async fn main() -> ExitCode {
         calls::show();
     }
     let until = Instant::now() + Duration::from_secs(u64::from(timeout) * 60);
-    let session = Session::new(table, json, verbose, until);
+    let session = Session::new(table, json, verbose, until, Named { profile, region });
     // A verb that could not say what it had to say has not done its work.
     let ended = run(&session, verb).await.and_then(|exit| session.written().map(|()| exit));
     ended.unwrap_or_else(|failure| failure.tell(json)).into()

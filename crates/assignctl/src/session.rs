@@ -7,13 +7,19 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use assigner_aws::client;
-use assigner_core::{assignments::Table, table::TableLocation};
-use assigner_engine::{sdk, settings::Network, source::Source};
+use assigner_aws::client::{self, Named};
+use assigner_core::{
+    assignments::Table,
+    table::{self, MAX_BYTES, TableLocation},
+};
+use assigner_engine::{error::Error, sdk, settings::Network, source::Source};
 use aws_config::SdkConfig;
 use tokio::time::Instant;
 
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    files::{is_standard_input, named},
+};
 
 /// Attempts at one read. If nothing answers they take about 15 seconds, because a person waits.
 pub const ATTEMPTS: u32 = 8;
@@ -27,11 +33,23 @@ pub struct Session {
     pub until: Instant,
     /// Why standard output could not be written.
     pub unwritten: OnceLock<io::Error>,
+    /// What `--profile` and `--region` name.
+    pub named: Named,
+    /// What was read of it, if a table is in it.
+    pub standard_input: OnceLock<Vec<u8>>,
 }
 
 impl Session {
-    pub fn new(table: TableLocation, json: bool, verbose: bool, until: Instant) -> Session {
-        Session { table, json, verbose, until, unwritten: OnceLock::new() }
+    pub fn new(table: TableLocation, json: bool, verbose: bool, until: Instant, named: Named) -> Session {
+        Session {
+            table,
+            json,
+            verbose,
+            until,
+            named,
+            standard_input: OnceLock::new(),
+            unwritten: OnceLock::new(),
+        }
     }
 
     /// Returns the configuration of the clients of AWS.
@@ -40,13 +58,13 @@ impl Session {
     /// If no Region is set: no call could say where it goes.
     pub async fn sdk(&self) -> Result<SdkConfig, Failure> {
         let network = Network::from_environment().map_err(Failure::settings)?;
-        let sdk = sdk::load(&network, client::attempts(ATTEMPTS)).await?;
+        let sdk = sdk::load_named(&network, client::attempts(ATTEMPTS), &self.named).await?;
         match sdk.region().is_some_and(|region| !region.as_ref().is_empty()) {
             true => Ok(sdk),
             false => Err(Failure::wrong(
                 "no Region is set",
-                "set AWS_REGION, or name a profile with a region in AWS_PROFILE: the Region in which the function is \
-                 deployed",
+                "set AWS_REGION or --region, or name a profile with a region in AWS_PROFILE or --profile: the Region in \
+                 which the function is deployed",
             )),
         }
     }
@@ -54,6 +72,10 @@ impl Session {
     /// Returns a table of assignments, from a file, without AWS, or from DynamoDB.
     pub async fn table(&self, location: &TableLocation) -> Result<Table, Failure> {
         if let TableLocation::File(path) = location {
+            if is_standard_input(path) {
+                let table = table::parse(&self.read_first(path, MAX_BYTES)?);
+                return Ok(table.map_err(|faults| Error::InvalidTable { table: named(location), faults })?);
+            }
             self.require_file(path)?;
         }
         Ok(self.source(location).await?.load().await?)

@@ -13,8 +13,11 @@ use std::{
 };
 
 use assigner_core::cause::{CallError, Cause};
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::error::CredentialsError;
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::{SharedCredentialsProvider, error::CredentialsError};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -37,11 +40,37 @@ use crate::{
     pace::Pace,
 };
 
+/// Whose credentials and which Region, if a person names them. They count before the environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// A profile of the shared configuration files.
+    pub profile: Option<String>,
+    pub region: Option<String>,
+}
+
 /// Loads credentials, Region and endpoint as the SDK defines them, with one HTTP client and one `patience` for all
 /// services.
 pub async fn load(patience: RetryConfig, trust: Trust) -> SdkConfig {
+    load_named(patience, trust, &Named::default()).await
+}
+
+/// Does the same for what a person names.
+pub async fn load_named(patience: RetryConfig, trust: Trust, Named { profile, region }: &Named) -> SdkConfig {
     let http = SharedHttpClient::new(Reported(http::client(trust)));
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(patience).load().await
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    let sdk = loader.http_client(http.clone()).retry_config(patience).load().await;
+    let Some(profile) = profile else { return sdk };
+    // The SDK takes keys of the environment before those of a profile, even of one that a person names.
+    let provider = ProviderConfig::without_region().with_region(sdk.region().cloned()).with_http_client(http);
+    let credentials =
+        ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
+    sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
 /// The target of an event for each request to AWS that was answered, or was not, at level DEBUG.

@@ -5,12 +5,13 @@
 //! earlier ones are undone, on the same condition. The function may read in between. Rows are put before others are
 //! deleted, so it may see too many rows for a moment, but never too few.
 
-use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use assigner_core::{
     cause::{CallError, Cause},
     reading::Json,
     table::{MAX_BYTES, MAX_ROWS},
+    work::Wish,
 };
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::{
@@ -20,6 +21,7 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::{
     calls::{Calls, Patience},
@@ -81,6 +83,11 @@ impl Change {
 
     pub fn remove(item: &Item) -> Change {
         Change { id: item.id.clone(), before: Some(item.attributes.clone()), after: None }
+    }
+
+    /// Whether it adds an item, and so neither overwrites nor removes one.
+    pub fn is_new(&self) -> bool {
+        self.before.is_none()
     }
 
     /// Whether the item is larger than DynamoDB takes.
@@ -220,8 +227,11 @@ impl DynamoDbTable {
         }
     }
 
-    /// Makes all the changes or none. `fields` are those that a row may have: none of them may have appeared. `stop`
-    /// ends it between two transactions.
+    /// Makes all the changes or none. `fields` are those that a row may have: none of them may have appeared. `written`
+    /// gets how many rows are written so far.
+    ///
+    /// If `wish` is [`Wish::StartNothing`], no further transaction begins, the one under way is waited for, and what was
+    /// written is undone. With [`Wish::Stop`] nothing is waited for.
     ///
     /// # Errors
     /// If not all was written. The error says what remains written; nothing does if the only transaction was refused.
@@ -229,53 +239,71 @@ impl DynamoDbTable {
         &self,
         changes: Vec<Change>,
         fields: &[&str],
-        stop: impl Future<Output = ()>,
+        wish: watch::Receiver<Wish>,
+        written: &(dyn Fn(usize) + Sync),
     ) -> Result<(), Box<Unwritten>> {
-        let mut stop = pin!(stop);
         let mut done: Vec<Vec<Change>> = Vec::new();
         for batch in batches(changes) {
-            let refused = tokio::select! {
-                biased;
-                () = &mut stop => Some(Refusal::Stopped),
-                () = std::future::ready(()) => self.transact(&batch, fields).await.err(),
+            let sent = match *wish.borrow() {
+                Wish::GoOn => None,
+                Wish::StartNothing | Wish::Stop => Some(Err(Refusal::Stopped)),
             };
-            let Some(why) = refused else {
-                done.push(batch);
-                continue;
+            let sent = match sent {
+                Some(stopped) => Some(stopped),
+                None => unless_stopped(&wish, self.transact(&batch, fields)).await,
+            };
+            let why = match sent {
+                Some(Ok(())) => {
+                    done.push(batch);
+                    written(done.iter().map(Vec::len).sum());
+                    continue;
+                }
+                Some(Err(why)) => why,
+                // It was under way, so it may have been done.
+                None => return Err(Box::new(left_alone(Refusal::Stopped, done, batch))),
             };
             if matches!(&why, Refusal::Failed(error) if error.cause == Cause::Unavailable) {
                 // An undo would get no answer either, and the next run goes on from here.
-                let standing = done.into_iter().flatten().map(|change| change.id).collect();
-                let unclear = batch.into_iter().map(|change| change.id).collect();
-                return Err(Box::new(Unwritten { why, standing, unclear }));
+                return Err(Box::new(left_alone(why, done, batch)));
             }
-            let mut standing = Vec::new();
+            let mut unwritten = Unwritten { why, standing: Vec::new(), unclear: Vec::new() };
             while let Some(batch) = done.pop() {
-                standing.extend(self.undo(batch, fields).await);
+                self.undo(batch, fields, &wish, &mut unwritten).await;
             }
-            return Err(Box::new(Unwritten { why, standing, unclear: Vec::new() }));
+            return Err(Box::new(unwritten));
         }
         Ok(())
     }
 
-    /// Undoes a transaction, and returns the ids of the rows that remain written. A row that somebody has changed since
+    /// Undoes a transaction, and adds the ids of the rows that remain written. A row that somebody has changed since
     /// then is left alone.
-    async fn undo(&self, batch: Vec<Change>, fields: &[&str]) -> Vec<String> {
+    async fn undo(
+        &self,
+        batch: Vec<Change>,
+        fields: &[&str],
+        wish: &watch::Receiver<Wish>,
+        unwritten: &mut Unwritten,
+    ) {
+        let Unwritten { standing, unclear, .. } = unwritten;
         let mut reversed: Vec<Change> = batch.into_iter().map(Change::reversed).collect();
-        let mut standing = Vec::new();
+        let ids = |reversed: &mut Vec<Change>| -> Vec<String> {
+            reversed.drain(..).map(|change| change.id).collect()
+        };
         while !reversed.is_empty() {
-            match self.transact(&reversed, fields).await {
-                Ok(()) => break,
-                Err(Refusal::Changed(ids)) => {
-                    reversed.retain(|change| !ids.contains(&change.id));
-                    standing.extend(ids);
+            if *wish.borrow() == Wish::Stop {
+                standing.extend(ids(&mut reversed));
+                break;
+            }
+            match unless_stopped(wish, self.transact(&reversed, fields)).await {
+                Some(Ok(())) => break,
+                Some(Err(Refusal::Changed(changed))) => {
+                    reversed.retain(|change| !changed.contains(&change.id));
+                    standing.extend(changed);
                 }
-                Err(Refusal::Failed(_) | Refusal::Stopped) => {
-                    standing.extend(reversed.drain(..).map(|change| change.id));
-                }
+                Some(Err(Refusal::Failed(_) | Refusal::Stopped)) => standing.extend(ids(&mut reversed)),
+                None => unclear.extend(ids(&mut reversed)),
             }
         }
-        standing
     }
 
     /// Sends one transaction. A lost answer does no harm: the SDK repeats the request with the same token, and DynamoDB
@@ -306,6 +334,27 @@ impl DynamoDbTable {
             }
         }
     }
+}
+
+/// Returns `None` if nothing is to be waited for before the transaction is answered.
+async fn unless_stopped<T>(wish: &watch::Receiver<Wish>, transaction: impl Future<Output = T>) -> Option<T> {
+    let mut wish = wish.clone();
+    let stop = async {
+        if wish.wait_for(|wish| *wish == Wish::Stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = transaction => Some(done),
+        () = stop => None,
+    }
+}
+
+/// Returns what remains if nothing is undone: what was written, and the transaction of which there is no answer.
+fn left_alone(why: Refusal, done: Vec<Vec<Change>>, batch: Vec<Change>) -> Unwritten {
+    let ids = |changes: Vec<Change>| changes.into_iter().map(|change| change.id).collect::<Vec<_>>();
+    Unwritten { why, standing: ids(done.into_iter().flatten().collect()), unclear: ids(batch) }
 }
 
 fn batches(mut changes: Vec<Change>) -> Vec<Vec<Change>> {
@@ -497,6 +546,12 @@ mod tests {
         reading::Fault,
         table,
     };
+    use aws_config::{BehaviorVersion, Region};
+    use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+    use aws_smithy_runtime_api::client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::HttpRequest,
+    };
 
     use super::*;
 
@@ -562,5 +617,50 @@ mod tests {
                 "{field}: {listed:#?}"
             );
         }
+    }
+
+    /// A table whose service never answers.
+    fn silent() -> DynamoDbTable {
+        let http = http_client_fn(|_, _| SharedHttpConnector::new(Silent));
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "any", "any", None, None, "test",
+            )))
+            .http_client(http)
+            .build();
+        DynamoDbTable::new("assignments".into(), &sdk, Arc::default())
+    }
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl HttpConnector for Silent {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_hangs_ends_when_nothing_is_to_be_waited_for_and_claims_nothing() {
+        let (wish, wished) = watch::channel(Wish::GoOn);
+        let table = silent();
+        let changes = || vec![Change::add("a", &serde_json::json!({ "id": "a" }))];
+        let mut writing = Box::pin(table.write(changes(), &["id"], wished.clone(), &|_| {}));
+        let waited = tokio::time::timeout(Duration::from_secs(1), &mut writing).await;
+        assert!(waited.is_err(), "nobody has stopped it");
+        wish.send_replace(Wish::StartNothing);
+        let waited = tokio::time::timeout(Duration::from_secs(1), &mut writing).await;
+        assert!(waited.is_err(), "what is under way is waited for");
+        wish.send_replace(Wish::Stop);
+        let Unwritten { why, standing, unclear } = *writing.await.unwrap_err();
+        assert!(matches!(why, Refusal::Stopped), "{why:?}");
+        assert_eq!((standing, unclear), (vec![], vec!["a".to_owned()]));
+
+        let Unwritten { why, standing, unclear } =
+            *table.write(changes(), &["id"], wished, &|_| {}).await.unwrap_err();
+        assert!(matches!(why, Refusal::Stopped), "{why:?}");
+        assert_eq!((standing, unclear), (vec![], Vec::<String>::new()), "nothing was begun");
     }
 }

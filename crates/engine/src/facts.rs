@@ -2,9 +2,12 @@
 //!
 //! **Calls.** One ListAccounts for 20 accounts, or one DescribeAccount for each account that is asked for; one
 //! DescribeOrganizationalUnit for each OU if its name is needed; one ListTagsForResource for each account whose tags can
-//! decide; what [`crate::units`] takes for the OUs of the tables; and, instead of asking for every account and permission set, one ListAccountAssignmentsForPrincipal for 100
-//! assignments of each principal. The last works in the management account only. Elsewhere the accounts are read one by
-//! one, in slices.
+//! decide; what [`crate::units`] takes for the OUs of the tables. For a survey, one ListAccountAssignmentsForPrincipal for
+//! 100 assignments of each principal that the tables name; it works in the management account only, and elsewhere the
+//! accounts are read one by one, in slices. For people, who want to see everything, also what is left of principals that
+//! were deleted: the same of every principal if they are not many, one ListAccountsForProvisionedPermissionSet for each
+//! permission set and 100 accounts, and one ListAccountAssignments for each permission set in each account; or, for some
+//! accounts, these account by account.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -402,16 +405,16 @@ impl Reader<'_> {
     ) -> Result<(Read, Method), CallError> {
         let Known { names, by_id, notes } = known;
         let principals = by_id.principals();
-        // An account takes a call for itself and one for each permission set that it has.
-        let listed = by_id.unlisted.is_empty() && self.selection.is_everything();
-        if listed && principals.len() <= accounts.len() * 3 {
+        let everybody = self.selection.is_everything();
+        let mut found = Read::default();
+        // It takes few calls, and sees what the lists of the other methods lag behind.
+        if by_id.unlisted.is_empty() && everybody && principals.len() <= accounts.len() * 3 {
             let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
             let all = principals.len();
             let watch = |read| (self.watch)(Step::Assignments { read, all });
-            let read = present::by_principal(self.center, &ids, &principals, &watch).await?;
-            if let Some(read) = read {
-                return Ok((read, Method::Principals));
-            }
+            found = present::by_principal(self.center, &ids, &principals, &watch).await?.unwrap_or_default();
+            // What a principal that cannot be asked has is seen by what follows.
+            found.unread_principals.clear();
         }
         let (receiving, others): (Vec<&Account>, Vec<&Account>) =
             accounts.iter().partition(|account| account.may_receive());
@@ -425,22 +428,33 @@ impl Reader<'_> {
             });
             plans.flatten().filter_map(|grant| grant.permission_set.ok()).collect()
         };
+        // An account takes a call for itself, and a permission set one for 100 accounts.
+        if everybody && by_id.permission_sets.len() <= accounts.len() {
+            let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
+            let sets: Vec<String> = by_id.permission_sets.keys().cloned().collect();
+            let watch = |read, all| (self.watch)(Step::Assignments { read, all });
+            // A delegated administrator may not read the management account, and no plan needs it.
+            let may_be_denied = |id: &AccountId| !account_of.contains_key(id);
+            let read =
+                present::by_permission_set(self.center, &ids, &sets, wanted, may_be_denied, &watch).await?;
+            if let Some(read) = read {
+                found.append(read);
+                return Ok((found, Method::PermissionSets));
+            }
+        }
         let ids: Vec<&AccountId> = receiving.iter().map(|account| &account.id).collect();
         let all = ids.len();
         let watch = |read| (self.watch)(Step::Assignments { read, all });
-        let mut read = present::of_accounts(self.center, &ids, wanted, |_| true, &watch).await?;
+        found.append(present::of_accounts(self.center, &ids, wanted, |_| true, &watch).await?);
         // A delegated administrator may not read the management account, and no plan needs it.
         for account in others {
             let ids = [&account.id];
             match present::of_accounts(self.center, &ids, |_| vec![], |_| true, &|_| {}).await {
-                Ok(Read { assigned, unread_accounts, .. }) => {
-                    read.assigned.append(assigned);
-                    read.unread_accounts.extend(unread_accounts);
-                }
+                Ok(read) => found.append(read),
                 Err(error) => notes.push(format!("what account {} has is not known: {error}", account.id)),
             }
         }
-        Ok((read, Method::Accounts))
+        Ok((found, Method::Accounts))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The SDK's configuration, with the network as the settings have it.
 
 use assigner_aws::{
-    client,
+    client::{self, Named},
     http::{BadBundle, Trust},
 };
 use aws_config::{SdkConfig, retry::RetryConfig};
@@ -26,7 +26,15 @@ enum NoBundle {
 /// # Errors
 /// [`Error::InvalidConfig`] if the bundle of certificates cannot be used: trusting others instead would fail open.
 pub async fn load(network: &Network, patience: RetryConfig) -> Result<SdkConfig, Error> {
-    Ok(client::load(patience, trust(network)?).await)
+    load_named(network, patience, &Named::default()).await
+}
+
+/// Does the same for what a person names.
+///
+/// # Errors
+/// [`Error::InvalidConfig`] as for [`load`].
+pub async fn load_named(network: &Network, patience: RetryConfig, named: &Named) -> Result<SdkConfig, Error> {
+    Ok(client::load_named(patience, trust(network)?, named).await)
 }
 
 fn trust(network: &Network) -> Result<Trust, Error> {

@@ -5,6 +5,7 @@ mod characters;
 mod overview;
 pub mod plan;
 pub mod report;
+mod saved;
 mod show;
 pub mod snapshot;
 

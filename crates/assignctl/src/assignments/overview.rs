@@ -1,13 +1,13 @@
 //! What the table wants of accounts next to what AWS has: the one picture that `plan`, `apply` and `report` show,
 //! whether it comes from AWS or from a snapshot. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use assigner_core::{
     assignments::{
-        Table,
+        PrincipalKind, Table,
         compare::{Comparison, Held, Presence, compare},
-        facts::{self, Facts, NamesById},
+        facts::{self, Facts, Method, NamesById},
         plan::{Assignment, Obstacle, Resolved},
         report::{AccountReport, GrantReport, PermissionSetReport, PrincipalReport, StatusReport, seconds},
     },
@@ -17,15 +17,28 @@ use assigner_core::{
 };
 use serde::Serialize;
 
-use crate::words;
+use crate::{
+    arguments::FailOn,
+    caller::Origin,
+    exit::{Exit, Failure},
+    files,
+    table::{self, digest::Digest},
+    words,
+};
 
 /// What `plan --json` prints.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overview {
     pub outcome: Outcome,
+    #[serde(flatten)]
+    pub origin: Origin,
     /// Where the table is.
     pub table: String,
+    /// The same for the same rows, wherever they are.
+    pub digest: Digest,
+    /// How many rows the table has.
+    pub rows: usize,
     /// The ARN of the Identity Center instance.
     pub instance: String,
     /// When AWS was read; RFC 3339, UTC, to the second.
@@ -33,6 +46,13 @@ pub struct Overview {
     /// What could not be read, or was not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// How assignments were read.
+    pub method: Method,
+    /// Whether every assignment was read in the accounts that may receive any. If not, there may be more than is shown.
+    pub all_read: bool,
+    /// Kinds of principals that could not be listed, so that it is not known which of them were deleted.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unlisted: BTreeSet<PrincipalKind>,
     /// In the order of their ids.
     pub accounts: Vec<AccountAccess>,
     /// OUs that rows name and that do not exist, or could not be looked for; with the row.
@@ -76,6 +96,8 @@ pub struct WantedGrant {
     assignment: Option<Assignment>,
     #[serde(skip)]
     status: Status,
+    #[serde(skip)]
+    attempted: bool,
     #[serde(flatten)]
     pub report: GrantReport,
 }
@@ -92,12 +114,14 @@ pub enum Standing {
     NotReady,
 }
 
-/// An assignment that AWS has.
+/// An assignment that AWS has and no row explains.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldAccess {
     pub permission_set: PermissionSetReport,
     pub principal: PrincipalReport,
+    /// Whether the group or user was deleted. AWS lists its assignments nevertheless.
+    pub orphaned: bool,
 }
 
 /// Counts of accounts and of grants.
@@ -111,30 +135,88 @@ pub struct PlanCounts {
     pub not_ready: usize,
     #[serde(flatten)]
     pub grants: Counts,
-    /// In accounts to which the table applies.
+    /// Of groups and users that exist, in accounts to which the table applies.
     pub unexplained: usize,
+    /// Of groups and users that were deleted, in any account.
+    pub orphaned: usize,
+}
+
+/// The most matches of a row and an account that are looked at in one plan. A match takes up to a kilobyte.
+const MOST_MATCHES: usize = 1_000_000;
+
+/// Refuses what would need more memory than a machine of an operator has.
+fn refuse_too_many(facts: &Facts, table: &Table, location: &TableLocation) -> Result<(), Failure> {
+    let receiving: Vec<&Account> = facts.accounts.iter().filter(|account| account.may_receive()).collect();
+    if table.rows.len().saturating_mul(receiving.len()) <= MOST_MATCHES {
+        return Ok(());
+    }
+    let matches = |account: &&Account| table.rows.iter().filter(|row| row.accounts.matches(account)).count();
+    let all: usize = receiving.iter().map(matches).sum();
+    if all <= MOST_MATCHES {
+        return Ok(());
+    }
+    Err(Failure {
+        name: "TooLarge",
+        message: format!(
+            "the {} rows of {} match {all} times in {} accounts; a plan takes at most {MOST_MATCHES}",
+            table.rows.len(),
+            files::named(location),
+            receiving.len()
+        ),
+        next: "choose fewer accounts with --ou or --account, or use fewer rows: rows that want the same for everybody \
+               can be one"
+            .to_owned(),
+        exit: Exit::Wrong,
+    })
 }
 
 impl Overview {
-    pub fn new(facts: &Facts, table: &Table, location: &TableLocation) -> Overview {
+    /// # Errors
+    /// If the table's rows match too often to be held in memory.
+    pub fn new(
+        facts: &Facts,
+        table: &Table,
+        location: &TableLocation,
+        origin: Origin,
+    ) -> Result<Overview, Failure> {
+        refuse_too_many(facts, table, location)?;
         let access = |account: &Account| AccountAccess::new(account, facts, table);
         let mut overview = Overview {
             outcome: Outcome::Ready,
-            table: location.to_string(),
+            origin,
+            table: files::named(location),
+            digest: table::digest_of(table),
+            rows: table.rows.len(),
             instance: facts.instance.clone(),
             read_at: facts.read_at.clone(),
             notes: facts.notes.clone(),
+            method: facts.method,
+            all_read: facts.method.sees_everything()
+                && facts.accounts.iter().all(|account| !account.may_receive() || account.unread.is_none()),
+            unlisted: [PrincipalKind::Group, PrincipalKind::User]
+                .into_iter()
+                .filter(|kind| facts.names_by_id.unlisted.of(*kind).is_some())
+                .collect(),
             accounts: facts.accounts.iter().map(access).collect(),
             unresolved: unresolved(facts, table),
             counts: PlanCounts::default(),
         };
         overview.recount();
-        overview
+        Ok(overview)
     }
 
     /// Returns what is to be created.
     pub fn planned(&self) -> impl Iterator<Item = &Assignment> {
         self.accounts.iter().flat_map(AccountAccess::planned)
+    }
+
+    /// Whether what was asked for can be known from what was read.
+    pub fn is_known(&self, what: &[FailOn]) -> bool {
+        what.iter().all(|what| match what {
+            FailOn::Missing => true,
+            FailOn::Unexplained => self.all_read,
+            FailOn::Orphaned => self.all_read && self.unlisted.is_empty(),
+        })
     }
 
     /// Sets what became of the grants.
@@ -153,12 +235,13 @@ impl Overview {
         let grants = Counts::of(grants.map(|grant| &grant.status));
         let mut counts = PlanCounts { accounts: self.accounts.len(), grants, ..PlanCounts::default() };
         for account in &mut self.accounts {
+            counts.orphaned += account.unexplained.iter().filter(|held| held.orphaned).count();
             match account.standing {
                 Standing::Complete | Standing::Incomplete => {
                     let complete = account.grants.iter().all(|grant| grant.status.is_in_place());
                     account.standing = if complete { Standing::Complete } else { Standing::Incomplete };
                     *if complete { &mut counts.complete } else { &mut counts.incomplete } += 1;
-                    counts.unexplained += account.unexplained.len();
+                    counts.unexplained += account.unexplained.iter().filter(|held| !held.orphaned).count();
                 }
                 Standing::Ignored => counts.ignored += 1,
                 Standing::NotReady => counts.not_ready += 1,
@@ -231,10 +314,16 @@ impl WantedGrant {
         let mut report = GrantReport::new(resolved, status.clone().into(), words::remedy);
         let known = named.as_ref().and_then(|wanted| names.principal(&wanted.principal));
         report.principal.name = report.principal.name.or(known.map(str::to_owned));
-        WantedGrant { assignment, status, report }
+        WantedGrant { assignment, status, attempted: false, report }
+    }
+
+    /// Whether it was to be created by this run.
+    pub fn was_attempted(&self) -> bool {
+        self.attempted
     }
 
     fn settle(&mut self, settled: Settled) {
+        self.attempted = true;
         let Settled { status, request_id, took } = settled;
         self.report.status = StatusReport::new(status.clone(), words::remedy);
         self.status = status;
@@ -256,6 +345,7 @@ impl HeldAccess {
                 name: names.principal(principal).map(str::to_owned),
                 id: Some(principal.id.clone()),
             },
+            orphaned: !names.may_have(principal),
         }
     }
 }

@@ -4,12 +4,17 @@ use std::fmt::Write;
 
 use anstyle::Style;
 use assigner_core::{
+    assignments::facts::Method,
     assignments::report::{GrantReport, PermissionSetReport, PrincipalReport, StatusReport},
     outcome::Counts,
 };
 
-use super::overview::{AccountAccess, HeldAccess, Overview, PlanCounts, Standing};
-use crate::terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural};
+use super::overview::{AccountAccess, HeldAccess, Overview, PlanCounts, Standing, WantedGrant};
+use crate::{
+    caller,
+    entitlements::Entitlement,
+    terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural},
+};
 
 /// Which accounts are shown one by one; the others are only counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +24,35 @@ pub enum Shown {
     Noteworthy,
     /// Those that lack something.
     Incomplete,
+    /// Those in which something was to be created, with the ids of the requests.
+    Attempted,
+}
+
+/// Returns who asks, of which organization and instance, and what the table is.
+pub fn head(overview: &Overview) -> String {
+    let Overview { origin, table, digest, rows, instance, read_at, .. } = overview;
+    let management = origin.management_account.as_deref();
+    let organization = management.map_or("not known".to_owned(), |id| format!("of management account {id}"));
+    let instance = match &origin.region {
+        Some(region) => format!("{instance} in {region}"),
+        None => format!("{instance}, as it was at {read_at}"),
+    };
+    let table = format!("{table}, {}, {}", plural(*rows, "row"), digest.as_str());
+    let read = method(overview);
+    caller::lines(&[
+        ("identity", caller::words(&origin.identity)),
+        ("organization", organization),
+        ("instance", instance),
+        ("table", table),
+        ("read", read),
+    ]) + "\n"
 }
 
 pub fn accounts(overview: &Overview, shown: Shown) -> String {
     let mut text = String::new();
     for account in &overview.accounts {
         let noteworthy = match account.standing {
+            _ if shown == Shown::Attempted => account.grants.iter().any(WantedGrant::was_attempted),
             Standing::Incomplete => true,
             Standing::NotReady => shown != Shown::Incomplete,
             Standing::Complete | Standing::Ignored => {
@@ -80,7 +108,52 @@ pub fn unresolved(overview: &Overview) -> String {
 
 /// The marks of [`Line::of_grant`] and [`Line::of_held`].
 pub const LEGEND: &str = "+ to create   = there already   ? a name does not exist   ! failed   … pending   \
-                          ~ there, but no row explains it";
+                          ~ there, but no row explains it   † of a group or user that was deleted";
+
+/// Returns what account access manager has for these accounts, or that it is not known.
+pub fn account_access(overview: &Overview) -> String {
+    let access = &overview.origin.account_access;
+    if let Some(unread) = access.unread() {
+        return format!(
+            "{WARNING}what account access manager grants is not known: {}{WARNING:#}\n\n",
+            clean(unread)
+        );
+    }
+    if access.all().is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{STRONG}account access manager{STRONG:#}  no table decides about it\n");
+    for entitlement in access.all() {
+        let mark = if entitlement.orphaned { '†' } else { '◇' };
+        let _ = writeln!(
+            text,
+            "  {WARNING}{mark} {}{WARNING:#}  {}  account {}{}",
+            clean(&entitlement.role_arn),
+            entitled(entitlement),
+            clean(&entitlement.account),
+            if entitlement.orphaned { ", was deleted" } else { "" },
+        );
+    }
+    text + "\n"
+}
+
+/// Returns who has an entitlement.
+pub fn entitled(entitlement: &Entitlement) -> String {
+    entitlement.principal.as_ref().map_or("a principal of another kind".to_owned(), principal)
+}
+
+/// Returns how assignments were read, and what that cannot show.
+pub fn method(overview: &Overview) -> String {
+    let read = match overview.method {
+        Method::Principals => {
+            "by principal: those of groups and users that exist; what is left of deleted ones is not seen"
+        }
+        Method::Accounts => "by account: every assignment",
+        Method::PermissionSets => "by permission set: every assignment",
+    };
+    let not_all = overview.method.sees_everything() && !overview.all_read;
+    format!("{read}{}", if not_all { ", except of accounts that could not be read" } else { "" })
+}
 
 struct Line {
     mark: char,
@@ -101,23 +174,26 @@ impl Line {
             StatusReport::Failed { reason, remedy } => ('!', ERROR, vec![clean(reason), clean(remedy)]),
             StatusReport::Pending { reason } => ('…', WARNING, vec![clean(reason)]),
         };
+        let request =
+            grant.request_id.as_ref().map_or(String::new(), |id| format!("  request {}", clean(id)));
         Line {
             mark,
             style,
             permission_set: permission_set(&grant.permission_set),
             principal: principal(&grant.principal),
-            why: rows(&grant.rules),
+            why: rows(&grant.rules) + &request,
             more,
         }
     }
 
     fn of_held(held: &HeldAccess, standing: Standing) -> Line {
         let why = match standing {
+            _ if held.orphaned => "was deleted; AWS still lists the assignment",
             Standing::Complete | Standing::Incomplete => "no row explains it",
             Standing::Ignored | Standing::NotReady => "is there, but the table does not apply",
         };
         Line {
-            mark: '~',
+            mark: if held.orphaned { '†' } else { '~' },
             style: WARNING,
             permission_set: permission_set(&held.permission_set),
             principal: principal(&held.principal),
@@ -143,7 +219,8 @@ pub fn principal(report: &PrincipalReport) -> String {
 }
 
 pub fn summary(counts: &PlanCounts) -> String {
-    let PlanCounts { accounts, complete, incomplete, ignored, not_ready, grants, unexplained } = *counts;
+    let PlanCounts { accounts, complete, incomplete, ignored, not_ready, grants, unexplained, orphaned } =
+        *counts;
     let Counts { created, present, planned, unresolved, failed, pending } = grants;
     let some = |numbers: &[(usize, &str)]| {
         let shown: Vec<String> =
@@ -171,5 +248,8 @@ pub fn summary(counts: &PlanCounts) -> String {
     ) + &match unexplained {
         0 => String::new(),
         count => format!("{} that no row explains; nothing is deleted\n", plural(count, "assignment")),
+    } + &match orphaned {
+        0 => String::new(),
+        count => format!("{} of groups or users that were deleted\n", plural(count, "assignment")),
     }
 }

@@ -1,6 +1,6 @@
 //! Who asks, where, and for which organization.
 
-use assigner_aws::client::call_error;
+use assigner_aws::client::{Named, call_error};
 use assigner_core::cause::Cause;
 use assigner_engine::{
     error::Error,
@@ -57,14 +57,16 @@ pub fn topics() -> Vec<Topic> {
 
 /// Checks the settings of the function, as far as this environment has them. The third part is missing if they do not
 /// say how to reach AWS.
-pub async fn settings(patience: RetryConfig) -> (Check, Option<Settings>, Option<SdkConfig>) {
+pub async fn settings(patience: RetryConfig, named: &Named) -> (Check, Option<Settings>, Option<SdkConfig>) {
     let failed = |faults: Vec<String>| {
         let topic = identity("settings", "settings in this environment");
         topic.failed(faults.join("\n"), "correct them, or unset them")
     };
     let settings = Settings::from_environment();
-    let sdk =
-        async { sdk::load(&Network::from_environment().map_err(Error::InvalidConfig)?, patience).await };
+    let sdk = async {
+        let network = Network::from_environment().map_err(Error::InvalidConfig)?;
+        sdk::load_named(&network, patience, named).await
+    };
     match (settings, sdk.await) {
         (Ok(settings), Ok(sdk)) => {
             let topic = identity("settings", "settings in this environment");
@@ -85,7 +87,7 @@ pub fn region(sdk: &SdkConfig, settings: Option<&Settings>) -> Check {
     match (named(sdk), settings.and_then(|settings| settings.identity_center_region.as_ref())) {
         (None, _) => topic.failed(
             "none is set",
-            "set AWS_REGION, or a region in the profile: the Region in which the function is deployed",
+            "set AWS_REGION, --region, or a region in the profile: the Region in which the function is deployed",
         ),
         (Some(region), None) => topic.ok(region.to_string()),
         (Some(region), Some(center)) => topic.ok(format!("{region}; Identity Center in {center}")),

@@ -69,7 +69,8 @@ struct Examined<'a> {
 }
 
 async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check> {
-    let (settings_check, settings, sdk) = identity::settings(client::attempts(ATTEMPTS)).await;
+    let (settings_check, settings, sdk) =
+        identity::settings(client::attempts(ATTEMPTS), &session.named).await;
     let Some(sdk) = sdk else {
         let missing = settings_check.title.clone();
         return [settings_check].into_iter().chain(without(&missing, arguments)).collect();

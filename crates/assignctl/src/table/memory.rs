@@ -8,7 +8,7 @@ use assigner_engine::files;
 use serde::{Deserialize, Serialize};
 
 use super::Rows;
-use crate::session::Session;
+use crate::{files::is_standard_input, session::Session};
 
 /// A few times the size of a table, because it is indented.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -24,7 +24,7 @@ struct Memory {
 /// Returns what this table was, or a text for a person that says why that is not known.
 pub fn recall(file: &Path, table: &str, region: Option<&String>) -> Result<Rows, String> {
     let text = path(file).and_then(|path| files::whole(&path, LARGEST).ok());
-    let text = text.ok_or_else(|| format!("{} was not pulled here", file.display()))?;
+    let text = text.ok_or_else(|| format!("{} was not pulled or pushed here", file.display()))?;
     let memory: Memory = serde_json::from_slice(&text)
         .map_err(|error| format!("what {} was pulled from cannot be read ({error})", file.display()))?;
     if memory.table == table && memory.region.as_ref() == region {
@@ -48,9 +48,9 @@ pub fn remember(session: &Session, file: &Path, table: &str, region: Option<Stri
     }
 }
 
-/// Returns the path, such as `.assignments.json.pulled`. A device or a pipe has none.
+/// Returns the path, such as `.assignments.json.pulled`. Standard input, a device or a pipe has none.
 fn path(file: &Path) -> Option<PathBuf> {
-    if std::fs::metadata(file).is_ok_and(|file| !file.is_file()) {
+    if is_standard_input(file) || std::fs::metadata(file).is_ok_and(|file| !file.is_file()) {
         return None;
     }
     Some(file.with_file_name(format!(".{}.pulled", file.file_name()?.to_string_lossy())))

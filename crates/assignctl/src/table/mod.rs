@@ -1,8 +1,13 @@
 //! Tables, whatever their rows are: `assignctl check`, and `table push` and `pull` between a file and the DynamoDB
 //! table. Push and pull show the difference first, write all or nothing, and never overwrite what changed meanwhile.
+//!
+//! Two things say what somebody has seen of the DynamoDB table: the memory of a pull or push (`memory`), and a digest
+//! that a pipeline keeps (`digest`). Without either, a push only adds rows.
 
 pub mod check;
 mod difference;
+pub mod digest;
+mod edit;
 mod memory;
 mod position;
 mod pull;
@@ -14,12 +19,12 @@ use assigner_aws::dynamodb::{DynamoDbTable, Item, NoItems};
 use assigner_core::{
     cause::Cause,
     reading::Fault,
-    table::{self, RowKind, Table, TableLocation},
+    table::{self, MAX_BYTES, RowKind, Table, TableLocation},
 };
 use assigner_engine::error::Error;
 use serde_json::{Value, json};
 
-use self::difference::Difference;
+use self::{difference::Difference, digest::Digest};
 use crate::{
     arguments,
     exit::{Exit, Failure},
@@ -37,8 +42,8 @@ pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> 
     let sdk = session.sdk().await?;
     let dynamodb = DynamoDbTable::new(name.clone(), &sdk, Arc::default());
     match arguments {
-        arguments::Table::Push { file, yes, force } => {
-            push::run::<R>(session, &dynamodb, &file, yes, force).await
+        arguments::Table::Push { file, yes, force, expect } => {
+            push::run::<R>(session, &sdk, &dynamodb, &file, push::Consent { yes, force, expect }).await
         }
         arguments::Table::Pull { file, yes } => {
             pull::run::<R>(session, &dynamodb, file.as_deref(), yes).await
@@ -49,17 +54,20 @@ pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> 
 /// Rows by their ids.
 type Rows = BTreeMap<String, Value>;
 
+/// Returns the digest of a sound table.
+pub fn digest_of<R: RowKind>(table: &Table<R>) -> Digest {
+    Digest::of::<R>(&rows(table))
+}
+
 fn rows<R: RowKind>(table: &Table<R>) -> Rows {
-    // Strings, lists and objects cannot fail to be written.
-    let value = |row| serde_json::to_value(row).unwrap_or_default();
-    let rest = table.rest_item().map(|rest| (R::REST_ITEM.to_owned(), rest));
-    table.rows.iter().map(|row| (row.id().to_owned(), value(row))).chain(rest).collect()
+    table.values()
 }
 
 /// Reads a table in a file.
-async fn of_file<R: RowKind>(session: &Session, path: &Path) -> Result<Table<R>, Failure> {
-    session.require_file(path)?;
-    Ok(session.source(&TableLocation::File(path.to_owned())).await?.load().await?)
+fn of_file<R: RowKind>(session: &Session, path: &Path) -> Result<Table<R>, Failure> {
+    // One byte more than a table may have is enough to refuse it.
+    let table = table::parse(&session.read_first(path, MAX_BYTES)?);
+    Ok(table.map_err(|faults| Error::InvalidTable { table: path.display().to_string(), faults })?)
 }
 
 struct Remote<R: RowKind> {
@@ -68,6 +76,14 @@ struct Remote<R: RowKind> {
 }
 
 impl<R: RowKind> Remote<R> {
+    /// Returns the digest, which is that of the same table in a file if the table is sound.
+    fn digest(&self) -> Digest {
+        match &self.table {
+            Ok(table) => digest_of(table),
+            Err(_) => Digest::of::<R>(&self.rows(&Rows::new())),
+        }
+    }
+
     /// Returns the items as rows, with sets of strings in the order of these other rows.
     fn rows(&self, like: &Rows) -> Rows {
         self.items.iter().map(|item| (item.id.clone(), item.row(like.get(&item.id)))).collect()
@@ -104,7 +120,8 @@ enum Outcome {
     Written,
 }
 
-fn document(outcome: Outcome, table: &str, file: &Path, difference: &Difference) -> Value {
+/// Returns the document. `digest` is that of the DynamoDB table when the verb ends.
+fn document(outcome: Outcome, table: &str, file: &Path, difference: &Difference, digest: &Digest) -> Value {
     let outcome = match outcome {
         Outcome::Unchanged => "unchanged",
         Outcome::Different => "different",
@@ -112,6 +129,7 @@ fn document(outcome: Outcome, table: &str, file: &Path, difference: &Difference)
     };
     json!({
         "outcome": outcome, "table": table, "file": file, "difference": difference, "counts": difference.counts(),
+        "digest": digest.as_str(),
     })
 }
 

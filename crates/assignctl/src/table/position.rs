@@ -139,6 +139,12 @@ impl<'t> Text<'t> {
         Some(self.first_line(found.unwrap_or_else(|| bytes(value.range()))))
     }
 
+    /// Returns where each row is.
+    pub fn rows(&self) -> Option<Vec<Range<usize>>> {
+        let rows = &last(self.value.as_ref()?, self.list)?.value;
+        Some(rows.as_array()?.elements.iter().map(|row| bytes(row.range())).collect())
+    }
+
     /// Returns the part of a range that lies in its first line.
     fn first_line(&self, range: Range<usize>) -> Range<usize> {
         let end = self.line_end(self.line(range.start));

@@ -8,7 +8,7 @@ use assigner_engine::error::Error;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use super::{Outcome, Remote, Rows, difference::Difference, document, memory, read, rows};
+use super::{Outcome, Remote, Rows, difference::Difference, document, edit, memory, read, rows};
 use crate::{
     exit::{Exit, Failure},
     session::Session,
@@ -26,8 +26,10 @@ pub async fn run<R: RowKind>(
     let Remote { table: Ok(table), .. } = &remote else {
         return Err(refused(session, remote));
     };
+    let digest = remote.digest();
     let Some(file) = file else {
         session.print(&terminal::as_it_is(table));
+        session.note(&format!("digest {}", digest.as_str()));
         return Ok(Exit::Good);
     };
     let existing = match existing::<R>(session, file).await {
@@ -48,11 +50,12 @@ pub async fn run<R: RowKind>(
     if existing.is_some() && difference.is_empty() {
         memory::remember(session, file, name, region, remembered);
         if session.json {
-            session.print_json(&document(Outcome::Unchanged, name, file, &difference));
+            session.print_json(&document(Outcome::Unchanged, name, file, &difference, &digest));
         } else {
             session.print(&format!(
-                "nothing to do: {} is the same as the DynamoDB table {name}\n",
-                file.display()
+                "nothing to do: {} is the same as the DynamoDB table {name}\ndigest {}\n",
+                file.display(),
+                digest.as_str()
             ));
         }
         return Ok(Exit::Good);
@@ -62,7 +65,7 @@ pub async fn run<R: RowKind>(
     }
     if existing.is_some() && !yes {
         if session.json {
-            session.print_json(&document(Outcome::Different, name, file, &difference));
+            session.print_json(&document(Outcome::Different, name, file, &difference, &digest));
             session.note("nothing was written; add --yes to write");
             return Ok(Exit::Missing);
         }
@@ -79,9 +82,14 @@ pub async fn run<R: RowKind>(
     session.write(file, text.as_bytes())?;
     memory::remember(session, file, name, region, remembered);
     if session.json {
-        session.print_json(&document(Outcome::Written, name, file, &difference));
+        session.print_json(&document(Outcome::Written, name, file, &difference, &digest));
     } else {
-        session.print(&format!("written to {}: {}\n", file.display(), difference.summary()));
+        session.print(&format!(
+            "written to {}: {}\ndigest {}\n",
+            file.display(),
+            difference.summary(),
+            digest.as_str()
+        ));
     }
     Ok(Exit::Good)
 }
@@ -96,7 +104,7 @@ fn refused<R: RowKind>(session: &Session, remote: Remote<R>) -> Failure {
 /// The file that is to be overwritten.
 struct Existing<R: RowKind> {
     table: Table<R>,
-    schema: Option<String>,
+    text: String,
 }
 
 /// Why it cannot be compared with the table.
@@ -125,23 +133,26 @@ async fn existing<R: RowKind>(session: &Session, file: &Path) -> Result<Option<E
         let table = file.display().to_string();
         Unusable::Faults(Error::InvalidTable { table, faults }.into())
     })?;
-    let document: Value = serde_json::from_slice(&text).unwrap_or_default();
-    let schema = document.get("$schema").and_then(Value::as_str).map(str::to_owned);
-    Ok(Some(Existing { table, schema }))
+    Ok(Some(Existing { table, text: String::from_utf8_lossy(&text).into_owned() }))
 }
 
-/// Returns the text of the file. Rows stay at their places in the existing file, and new ones come at the end, so that
-/// version control shows only what changed.
+/// Returns the text of the file. What has not changed keeps every character, if that can be done.
 fn text<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String {
+    let edited = existing.and_then(|Existing { table: before, text }| edit::edited(text, before, table));
+    edited.unwrap_or_else(|| whole(table, existing))
+}
+
+/// Returns the text, written whole: rows stay at their places in the existing file, and new ones come at the end.
+fn whole<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String {
     struct Document<'a, R: RowKind> {
-        schema: Option<&'a str>,
+        schema: Option<String>,
         rows: Vec<&'a R>,
         rest: &'a R::Rest,
     }
     impl<R: RowKind> Serialize for Document<'_, R> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let mut document = serializer.serialize_map(None)?;
-            if let Some(schema) = self.schema {
+            if let Some(schema) = &self.schema {
                 document.serialize_entry("$schema", schema)?;
             }
             document.serialize_entry(R::LIST, &self.rows)?;
@@ -149,16 +160,24 @@ fn text<R: RowKind>(table: &Table<R>, existing: Option<&Existing<R>>) -> String 
             document.end()
         }
     }
-    let text = match existing {
-        None => serde_json::to_string_pretty(table),
-        Some(Existing { table: before, schema }) => {
+    let mut rows: Vec<&R> = table.rows.iter().collect();
+    let schema = match existing {
+        None => Some(R::SCHEMA.to_owned()),
+        Some(Existing { table: before, text }) => {
             let position: HashMap<&str, usize> =
                 before.rows.iter().enumerate().map(|(index, row)| (row.id(), index)).collect();
-            let mut rows: Vec<&R> = table.rows.iter().collect();
             rows.sort_by_key(|row| position.get(row.id()).copied().unwrap_or(usize::MAX));
-            serde_json::to_string_pretty(&Document { schema: schema.as_deref(), rows, rest: &table.rest })
+            let document: Value =
+                serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
+            document.get("$schema").and_then(Value::as_str).map(str::to_owned)
         }
     };
+    let document = Document { schema, rows, rest: &table.rest };
     // Strings, lists and objects cannot fail to be written.
-    text.unwrap_or_default() + "\n"
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
+    if text.len() <= MAX_BYTES {
+        return text;
+    }
+    // A table that is sound in DynamoDB can be pulled, even if that takes one long line.
+    serde_json::to_string(&document).unwrap_or_default() + "\n"
 }

@@ -1,74 +1,106 @@
 //! `assignctl table push`: makes the DynamoDB table the same as a file.
 
-use std::path::Path;
+use std::{path::Path, pin::pin, time::Duration};
 
 use assigner_aws::dynamodb::{Change, DynamoDbTable, Refusal, Unwritten};
-use assigner_core::{cause::Cause, table::RowKind};
+use assigner_core::{cause::Cause, table::RowKind, work::Wish};
+use aws_config::SdkConfig;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::{
-    Outcome, Remote, Rows, difference::Difference, document, faults, list, memory, of_file, read, rows,
+    Outcome, Remote, Rows, difference::Difference, digest::Digest, document, faults, list, memory, of_file,
+    read, rows,
 };
 use crate::{
+    caller,
     exit::{Exit, Failure},
     session::Session,
-    terminal::plural,
+    terminal::{interrupted, plural},
 };
+
+/// What the person or the pipeline has agreed to.
+pub struct Consent {
+    /// Nothing is asked.
+    pub yes: bool,
+    pub force: bool,
+    /// What the DynamoDB table is expected to be.
+    pub expect: Option<Digest>,
+}
+
+/// After nothing new is started, this long is waited for what is under way.
+const GRACE: Duration = Duration::from_secs(10);
 
 pub async fn run<R: RowKind>(
     session: &Session,
+    sdk: &SdkConfig,
     dynamodb: &DynamoDbTable,
     file: &Path,
-    yes: bool,
-    force: bool,
+    Consent { yes, force, expect }: Consent,
 ) -> Result<Exit, Failure> {
-    let wanted = rows::<R>(&of_file(session, file).await?);
+    let wanted = rows::<R>(&of_file(session, file)?);
     let (name, region) = (dynamodb.name(), dynamodb.region());
     let remote: Remote<R> = read(session, dynamodb).await?;
     let present = remote.rows(&wanted);
+    let digest = remote.digest();
     if let Err(found) = &remote.table {
         session.note(&format!(
             "note: the DynamoDB table {name} is not sound, so the function refuses it:{}",
             faults(found)
         ));
     }
+    if let Some(expected) = expect.as_ref().filter(|expected| **expected != digest) {
+        let message = format!(
+            "the DynamoDB table {name} is not the expected one: it is {}, not {}",
+            digest.as_str(),
+            expected.as_str()
+        );
+        let next =
+            "somebody changed it since that digest was printed: look at the difference, then expect the \
+                    digest that it has now"
+                .into();
+        return Err(Failure { name: "TableChanged", message, next, exit: Exit::Missing });
+    }
     let difference = Difference::new(&present, &wanted);
     if difference.is_empty() {
         memory::remember(session, file, name, region, present);
         if session.json {
-            session.print_json(&document(Outcome::Unchanged, name, file, &difference));
+            session.print_json(&document(Outcome::Unchanged, name, file, &difference, &digest));
         } else {
             session.print(&format!(
-                "nothing to do: the DynamoDB table {name} is the same as {}\n",
-                file.display()
+                "nothing to do: the DynamoDB table {name} is the same as {}\ndigest {}\n",
+                file.display(),
+                digest.as_str()
             ));
         }
         return Ok(Exit::Good);
     }
+    let identity = session.identity(sdk).await;
     if !session.json {
-        session.print(&difference.to_text(R::FIELDS));
+        let table =
+            format!("the DynamoDB table {name}, {}, {}", plural(remote.items.len(), "row"), digest.as_str());
+        session.print(&caller::lines(&[
+            ("identity", caller::words(&identity)),
+            ("Region", region.clone().unwrap_or_default()),
+            ("table", table),
+        ]));
+        session.print(&format!("\n{}", difference.to_text(R::FIELDS)));
     }
     let changes = changes(&remote, &present, &wanted);
     if !force {
         refuse_emptiness(&present, &wanted, file, name)?;
     }
     refuse_large_items(&changes)?;
-    let changed = changed_since_the_pull(session, &changes, &remote, file, name, region.as_ref());
-    if !changed.is_empty() {
-        let message = format!(
-            "{} changed in the DynamoDB table {name} since {} was pulled or pushed: {}",
-            plural(changed.len(), "row"),
-            file.display(),
-            list(&changed)
-        );
-        if !force {
-            let next = "pull, make your edit again and push; or add --force to overwrite their change".into();
-            return Err(Failure { name: "TableChanged", message, next, exit: Exit::Missing });
-        }
-        session.note(&format!("note: {message}"));
+    if yes || !session.json {
+        // Nothing is written without it, so a difference may be looked at without it too.
+        let seen = Seen { session, file, name, region: region.as_ref(), digest: &digest };
+        seen.refuse_what_was_not_seen(&changes, &remote, expect.is_some(), force)?;
     }
     if !yes {
         if session.json {
-            session.print_json(&document(Outcome::Different, name, file, &difference));
+            session.print_json(&document(Outcome::Different, name, file, &difference, &digest));
             session.note("nothing was written; add --yes to write");
             return Ok(Exit::Missing);
         }
@@ -77,19 +109,75 @@ pub async fn run<R: RowKind>(
             return Ok(Exit::Missing);
         }
     }
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    dynamodb.write(changes, R::FIELDS, stop).await.map_err(|unwritten| failure(*unwritten, name))?;
+    write::<R>(session, dynamodb, changes).await?;
+    let digest = Digest::of::<R>(&wanted);
     memory::remember(session, file, name, region, wanted);
     if session.json {
-        session.print_json(&document(Outcome::Written, name, file, &difference));
+        session.print_json(&document(Outcome::Written, name, file, &difference, &digest));
     } else {
-        session.print(&format!("written to the DynamoDB table {name}: {}\n", difference.summary()));
+        session.print(&format!(
+            "written to the DynamoDB table {name}: {}\ndigest {}\n",
+            difference.summary(),
+            digest.as_str()
+        ));
     }
     Ok(Exit::Good)
+}
+
+/// Writes, until it is done, a signal stops it, or the time runs out.
+async fn write<R: RowKind>(
+    session: &Session,
+    dynamodb: &DynamoDbTable,
+    changes: Vec<Change>,
+) -> Result<(), Failure> {
+    let bar = session.progress(changes.len(), "{bar:30} {pos} of {len} rows written");
+    let (wish, wished) = watch::channel(Wish::GoOn);
+    let written = |rows: usize| bar.set_position(rows as u64);
+    let mut writing = pin!(dynamodb.write(changes, R::FIELDS, wished, &written));
+    let mut late = false;
+    let done = {
+        let stopped = stop(session.until, interrupted, &wish, |why| {
+            late = why == Why::Late;
+            bar.suspend(|| {
+                session.note("no more is written; what is under way is waited for, up to 10 seconds");
+            });
+        });
+        tokio::select! {
+            done = &mut writing => Some(done),
+            () = stopped => None,
+        }
+    };
+    let done = match done {
+        Some(done) => done,
+        None => writing.await,
+    };
+    bar.finish_and_clear();
+    done.map_err(|unwritten| failure(*unwritten, dynamodb.name(), late))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Signal,
+    Late,
+}
+
+/// Returns when nothing more is to be waited for: a while after the first signal or the end of the time, or at once
+/// after the next signal.
+async fn stop<F: Future<Output = ()>>(
+    until: Instant,
+    signal: impl Fn() -> F,
+    wish: &watch::Sender<Wish>,
+    said: impl FnOnce(Why),
+) {
+    let why = match timeout_at(until, signal()).await {
+        Ok(()) => Why::Signal,
+        Err(_) => Why::Late,
+    };
+    said(why);
+    wish.send_replace(Wish::StartNothing);
+    // Whether another signal comes or not.
+    let _ = timeout(GRACE, signal()).await;
+    wish.send_replace(Wish::Stop);
 }
 
 fn changes<R: RowKind>(remote: &Remote<R>, present: &Rows, wanted: &Rows) -> Vec<Change> {
@@ -133,31 +221,75 @@ fn refuse_large_items(changes: &[Change]) -> Result<(), Failure> {
     ))
 }
 
-/// Returns the rows that changed since the pull and would be overwritten.
-fn changed_since_the_pull<R: RowKind>(
-    session: &Session,
-    changes: &[Change],
-    remote: &Remote<R>,
-    file: &Path,
-    name: &str,
-    region: Option<&String>,
-) -> Vec<String> {
-    match memory::recall(file, name, region) {
-        Ok(then) => {
-            let now = remote.rows(&then);
-            let changed = |id: &&String| then.get(*id) != now.get(*id);
-            changes.iter().map(|change| &change.id).filter(changed).cloned().collect()
+/// What is known of those who look at the table.
+struct Seen<'a> {
+    session: &'a Session,
+    file: &'a Path,
+    name: &'a str,
+    region: Option<&'a String>,
+    digest: &'a Digest,
+}
+
+impl Seen<'_> {
+    /// Refuses to overwrite or remove rows that nobody has seen here as they are now.
+    fn refuse_what_was_not_seen<R: RowKind>(
+        &self,
+        changes: &[Change],
+        remote: &Remote<R>,
+        expected: bool,
+        force: bool,
+    ) -> Result<(), Failure> {
+        let Seen { session, file, name, region, digest } = self;
+        if expected {
+            return Ok(());
         }
-        Err(why) => {
-            if !remote.items.is_empty() {
-                session.note(&format!("note: {why}, so only the difference shows what others changed"));
+        let (rows, message) = match memory::recall(file, name, *region) {
+            Ok(then) => {
+                let now = remote.rows(&then);
+                let changed = |id: &&String| then.get(*id) != now.get(*id);
+                let rows: Vec<String> =
+                    changes.iter().map(|change| &change.id).filter(changed).cloned().collect();
+                let message = format!(
+                    "{} changed in the DynamoDB table {name} since {} was pulled or pushed: {}",
+                    plural(rows.len(), "row"),
+                    file.display(),
+                    list(&rows)
+                );
+                (rows, message)
             }
-            Vec::new()
+            Err(why) => {
+                let rows: Vec<String> = changes
+                    .iter()
+                    .filter(|change| !change.is_new())
+                    .map(|change| change.id.clone())
+                    .collect();
+                let message = format!(
+                    "{why}, so it is not known who wrote {} that the push would overwrite or remove: {}",
+                    plural(rows.len(), "row"),
+                    list(&rows)
+                );
+                (rows, message)
+            }
+        };
+        if rows.is_empty() {
+            return Ok(());
         }
+        if force {
+            session.note(&format!("note: {message}"));
+            return Ok(());
+        }
+        let next = format!(
+            "if the difference is what you want, add --expect {}: it writes only if the table is still that one. If \
+             not, take their rows into {} (`table pull OTHER` writes them to another file), and push again. --force \
+             overwrites whatever is there",
+            digest.as_str(),
+            file.display()
+        );
+        Err(Failure { name: "TableChanged", message, next, exit: Exit::Missing })
     }
 }
 
-fn failure(unwritten: Unwritten, name: &str) -> Failure {
+fn failure(unwritten: Unwritten, name: &str, late: bool) -> Failure {
     let Unwritten { why, standing, unclear } = unwritten;
     let (error, mut message, mut next) = match why {
         Refusal::Changed(ids) => (
@@ -178,6 +310,11 @@ fn failure(unwritten: Unwritten, name: &str) -> Failure {
             };
             ("WriteFailed", error.to_string(), next)
         }
+        Refusal::Stopped if late => (
+            "Late",
+            "the time of --timeout ran out".to_owned(),
+            "run it again to see the difference, or give it more time".to_owned(),
+        ),
         Refusal::Stopped => {
             ("Stopped", "it was stopped".to_owned(), "run it again to see the difference".to_owned())
         }
@@ -201,4 +338,54 @@ fn failure(unwritten: Unwritten, name: &str) -> Failure {
         );
     }
     Failure { name: error, message, next, exit: Exit::Missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long it takes until each wish, if the signals come at these seconds and the time ends after a minute.
+    async fn wishes(signals: &[u64]) -> (Why, Vec<(Wish, u64)>) {
+        let began = Instant::now();
+        let next = std::cell::Cell::new(0);
+        let signal = || {
+            let at = signals.get(next.replace(next.get() + 1)).copied();
+            async move {
+                match at {
+                    Some(at) => {
+                        _ = timeout_at(began + Duration::from_secs(at), std::future::pending::<()>()).await
+                    }
+                    None => std::future::pending().await,
+                }
+            }
+        };
+        let (wish, mut wished) = watch::channel(Wish::GoOn);
+        let (mut why, mut seen) = (None, Vec::new());
+        {
+            let stopping = stop(began + Duration::from_secs(60), signal, &wish, |said| why = Some(said));
+            let mut stopping = pin!(stopping);
+            loop {
+                tokio::select! {
+                    biased;
+                    changed = wished.changed() => {
+                        changed.unwrap();
+                        seen.push((*wished.borrow_and_update(), began.elapsed().as_secs()));
+                    }
+                    () = &mut stopping => break,
+                }
+            }
+        }
+        seen.push((*wished.borrow_and_update(), began.elapsed().as_secs()));
+        (why.unwrap(), seen)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_and_the_end_of_the_time_stop_a_push_and_neither_waits_for_ever() {
+        let cases: &[(&[u64], Why, u64, u64)] =
+            &[(&[5], Why::Signal, 5, 15), (&[5, 6], Why::Signal, 5, 6), (&[], Why::Late, 60, 70)];
+        for (signals, why, nothing_new, nothing) in cases {
+            let expected = (*why, vec![(Wish::StartNothing, *nothing_new), (Wish::Stop, *nothing)]);
+            assert_eq!(wishes(signals).await, expected, "{signals:?}");
+        }
+    }
 }

@@ -20,6 +20,12 @@ fn apply_creates_what_the_plan_shows_and_nothing_the_second_time() {
     assert_data_eq!(
         world.stdout(&["apply", "--ou", "Workloads", "--yes"], 0),
         str![[r#"
+identity      arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/jane@example.com in account 123456789012
+organization  of management account 123456789012
+instance      arn:aws:sso:::instance/ssoins-7223f7eef79824e1 in eu-west-1
+table         assignments.json, 4 rows, sha256:[..]
+read          by account: every assignment
+
 payments  444455556666  Workloads/Prod
   + ReadOnlyAccess       group auditors         row audit-everywhere
   + AdministratorAccess  group platform-admins  row prod-admins
@@ -29,6 +35,13 @@ vault  555566667777  Workloads/Prod
 
 2 accounts: 2 incomplete
 3 wanted grants: 3 to create
+
+payments  444455556666  Workloads/Prod
+  ✓ ReadOnlyAccess       group auditors         row audit-everywhere  request [..]
+  ✓ AdministratorAccess  group platform-admins  row prod-admins  request [..]
+
+vault  555566667777  Workloads/Prod
+  ✓ ReadOnlyAccess  group auditors  row audit-everywhere  request [..]
 
 2 accounts: 2 complete
 3 wanted grants: 3 created

@@ -8,6 +8,7 @@
     reason = "what goes wrong in a test fails it"
 )]
 
+mod access;
 mod apply;
 mod characters;
 mod check;
@@ -15,8 +16,10 @@ mod partial;
 mod permission_set;
 mod permission_set_usage;
 mod pictures;
+mod pipeline;
 mod plan;
 mod report;
+mod saved;
 mod streams;
 mod unresolved;
 

@@ -10,9 +10,17 @@ use world::Served;
 /// Returns the picture of a terminal in which the command was just run.
 fn terminal(line: &str, command: Command) -> String {
     let output = command.env("CLICOLOR_FORCE", "1").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = without_request_ids(&String::from_utf8(output.stdout).unwrap());
     let text = format!("\u{1b}[1m$ {line}\u{1b}[0m\n{}\n", text.trim_end());
     anstyle_svg::Term::new().render_svg(&text) + "\n"
+}
+
+/// Returns the text with the same id for every request: AWS chooses them.
+fn without_request_ids(text: &str) -> String {
+    const ID: &str = "6f2b9c1e-4a5d-4f7e-8b3a-1c2d3e4f5a6b";
+    let mut parts = text.split("  request ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| format!("{text}  request {ID}{}", &part[ID.len()..]))
 }
 
 fn is(picture: String, expected: Data) {

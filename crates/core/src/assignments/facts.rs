@@ -42,9 +42,22 @@ pub struct Facts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Method {
+    /// Each group and user was asked for. What is left of one that was deleted is not seen.
     Principals,
-    /// Not in the management account: one account after the other.
+    /// One account after the other, and the permission sets that it has.
     Accounts,
+    /// One permission set after the other, and the accounts that have it.
+    PermissionSets,
+}
+
+impl Method {
+    /// Whether it sees every assignment that AWS has, also those of principals that were deleted.
+    pub fn sees_everything(self) -> bool {
+        match self {
+            Method::Accounts | Method::PermissionSets => true,
+            Method::Principals => false,
+        }
+    }
 }
 
 /// The names of what AWS has, for showing.

@@ -75,12 +75,40 @@ impl<R: RowKind> Table<R> {
     /// Returns a digest of what the table says, SHA-256 in hexadecimal: the same for the same rows, in whatever order and
     /// form they are written.
     pub fn digest(&self) -> String {
-        // Maps of strings and lists cannot fail to be written.
-        let value = |row: &R| serde_json::to_value(row).unwrap_or_default();
-        let rows: BTreeMap<&str, Value> = self.rows.iter().map(|row| (row.id(), value(row))).collect();
-        let rest = Table::<R> { rows: Vec::new(), rest: self.rest.clone() };
-        let text = serde_json::to_vec(&(rows, serde_json::to_value(&rest).unwrap_or_default()));
-        Sha256::digest(text.unwrap_or_default()).iter().map(|byte| format!("{byte:02x}")).collect()
+        digest::<R>(&self.values())
+    }
+
+    /// Returns the rows by their ids, and the item of what the document has besides rows.
+    pub fn values(&self) -> BTreeMap<String, Value> {
+        // Strings, lists and objects cannot fail to be written.
+        let value = |row| serde_json::to_value(row).unwrap_or_default();
+        let rest = self.rest_item().map(|rest| (R::REST_ITEM.to_owned(), rest));
+        self.rows.iter().map(|row| (row.id().to_owned(), value(row))).chain(rest).collect()
+    }
+}
+
+/// Returns the digest of a table with these rows, whether they are sound or not.
+pub fn digest<R: RowKind>(values: &BTreeMap<String, Value>) -> String {
+    let mut hash = Sha256::new();
+    for (id, value) in values {
+        // The order of strings in a row means nothing, that of the rest may: of waves, for example.
+        let is_rest = !R::REST.is_empty() && id == R::REST_ITEM;
+        // The map of an object is in the order of its keys.
+        hash.update(if is_rest { value.to_string() } else { in_order(value).to_string() });
+        hash.update("\n");
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn in_order(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(in_order).collect();
+            items.sort_by_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), in_order(value))).collect(),
+        other => other.clone(),
     }
 }
 

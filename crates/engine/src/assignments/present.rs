@@ -4,7 +4,9 @@
 //! By principal takes one ListAccountAssignmentsForPrincipal for 100 assignments of each principal, and works in the
 //! management account only. By account takes one call for each account and one for each permission set that it has. In
 //! 15 minutes at 6 requests a second that is 1,350 accounts with three permission sets each. So an organization is read
-//! by account in slices, each as large as its time allows.
+//! by account in slices, each as large as its time allows. By permission set takes one call for each permission set and
+//! 100 accounts, and one for each pair of both. By principal asks for principals that exist; the other two also see what
+//! is left of those that were deleted.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -69,6 +71,14 @@ pub struct Read {
     pub unread_accounts: Vec<(AccountId, CallError)>,
 }
 
+impl Read {
+    pub fn append(&mut self, other: Read) {
+        self.assigned.append(other.assigned);
+        self.unread_principals.extend(other.unread_principals);
+        self.unread_accounts.extend(other.unread_accounts);
+    }
+}
+
 /// Reads principal by principal. Returns `None` if AWS refuses it, as it does outside the management account.
 pub async fn by_principal(
     center: &IdentityCenter,
@@ -101,6 +111,78 @@ pub async fn by_principal(
             Err(error) if matches!(error.cause, Cause::Denied | Cause::Unsupported) => {
                 tracing::warn!(%error, "present assignments are read account by account");
                 return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Returns what these accounts have, permission set by permission set: first which accounts each one is provisioned to,
+/// then who has it in each. It also sees principals that were deleted. Besides what is listed it asks for those of `also`,
+/// because the lists can lag behind. Returns `None` if AWS refuses the lists, or if one of them cannot be read. An
+/// account that may be denied is unread if it is.
+///
+/// `read` gets how many of how many pairs of an account and a permission set have been read.
+pub async fn by_permission_set(
+    center: &IdentityCenter,
+    accounts: &[&AccountId],
+    permission_sets: &[String],
+    also: impl Fn(&AccountId) -> Vec<String>,
+    may_be_denied: impl Fn(&AccountId) -> bool,
+    read: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Option<Read>, CallError> {
+    let asked: HashMap<&str, &AccountId> = accounts.iter().map(|id| (id.as_str(), *id)).collect();
+    let mut pairs: BTreeSet<(&AccountId, String)> = BTreeSet::new();
+    let mut lists = stream::iter(permission_sets)
+        .map(async |arn| (arn, center.accounts_of_permission_set(arn).await))
+        .buffer_unordered(READS_AT_ONCE);
+    while let Some((arn, list)) = lists.next().await {
+        match list {
+            Ok(list) => {
+                let asked = list.iter().filter_map(|id| asked.get(id.as_str()));
+                pairs.extend(asked.map(|account| (*account, arn.clone())));
+            }
+            // A permission set that is gone is nobody's.
+            Err(error) if error.cause == Cause::NotFound => {}
+            Err(error) if error.cause.may_concern_one() => return Ok(None),
+            Err(error) if matches!(error.cause, Cause::Denied | Cause::Unsupported) => {
+                tracing::warn!(%error, "present assignments are read account by account");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    drop(lists);
+    for account in accounts {
+        pairs.extend(also(account).into_iter().map(|arn| (*account, arn)));
+    }
+    let all = pairs.len();
+    let mut reads = stream::iter(pairs)
+        .map(async |(account, arn)| {
+            let held = center.assigned(account, &arn).await;
+            (account, arn, held)
+        })
+        .buffer_unordered(READS_AT_ONCE)
+        .enumerate();
+    let mut found = Read::default();
+    while let Some((count, (account, arn, held))) = reads.next().await {
+        read(count + 1, all);
+        match held {
+            Ok(holders) => {
+                for holder in &holders {
+                    found.assigned.add(account.clone(), &arn, holder);
+                }
+            }
+            Err(error) if error.cause == Cause::NotFound => {}
+            Err(error)
+                if error.cause.may_concern_one()
+                    || error.cause == Cause::Denied && may_be_denied(account) =>
+            {
+                // One reason is enough for an account.
+                if !found.unread_accounts.iter().any(|(unread, _)| unread == account) {
+                    found.unread_accounts.push((account.clone(), error));
+                }
             }
             Err(error) => return Err(error),
         }

@@ -1,6 +1,7 @@
 //! `plan --against`: what one table grants and another does not, in words for a review. Pure.
 //!
-//! Both tables are judged against the same facts, so the difference is that of the tables alone.
+//! Both tables are judged against the same facts, so the difference is that of the tables alone. The Markdown fits into
+//! a comment of GitHub or GitLab: if it would not, it says how much is left out.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -9,11 +10,12 @@ use std::{
 
 use assigner_core::{
     assignments::{
-        Table,
+        PrincipalKind, Table,
         facts::Facts,
         report::{AccountReport, PermissionSetReport, PrincipalReport, StatusReport},
     },
     ids::AccountId,
+    selector::Selector,
     table::TableLocation,
 };
 use serde::Serialize;
@@ -23,6 +25,8 @@ use crate::{
         overview::{AccountAccess, Overview},
         show,
     },
+    caller::Origin,
+    exit::Failure,
     terminal::{clean, plural},
 };
 
@@ -58,6 +62,8 @@ pub struct Changed {
     /// The rows of the table before, if both tables grant it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules_before: Vec<String>,
+    /// Why a review should look at it first.
+    pub weights: Vec<Weight>,
     pub accounts: Vec<AccountReport>,
     /// In how many of the accounts AWS has it already.
     pub present: usize,
@@ -66,14 +72,64 @@ pub struct Changed {
     pub unresolved: Option<String>,
 }
 
+/// What makes a grant weighty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Weight {
+    /// The permission set's name says that it is for administrators.
+    Administrator,
+    /// A row gives it in every account, now and later.
+    Everywhere,
+    /// It is to one user, whom no group explains.
+    User,
+}
+
+impl Weight {
+    const ALL: [Weight; 3] = [Weight::Administrator, Weight::Everywhere, Weight::User];
+
+    fn word(self) -> &'static str {
+        match self {
+            Weight::Administrator => "administrator",
+            Weight::Everywhere => "everywhere",
+            Weight::User => "user",
+        }
+    }
+
+    fn of(
+        permission_set: &PermissionSetReport,
+        principal: &PrincipalReport,
+        everywhere: bool,
+    ) -> Vec<Weight> {
+        let name = permission_set.name.as_deref().unwrap_or_default().to_lowercase();
+        let weighs = |weight: &Weight| match weight {
+            Weight::Administrator => name.contains("admin"),
+            Weight::Everywhere => everywhere,
+            Weight::User => principal.kind == PrincipalKind::User,
+        };
+        Weight::ALL.into_iter().filter(weighs).collect()
+    }
+}
+
+/// Returns the rows that mean every account but exceptions.
+fn rows_for_all(table: &Table) -> BTreeSet<&str> {
+    let for_all = table.rows.iter().filter(|row| row.accounts.only == Selector::default());
+    for_all.map(|row| row.id.as_str()).collect()
+}
+
 type Compared<'t> = (&'t Table, &'t TableLocation);
 /// A grant as it is compared: by ids if they are known, so that one row may give a name and another the id.
 type Same = (PermissionSetReport, PrincipalReport);
 
 impl Difference {
-    pub fn new(facts: &Facts, before: Compared<'_>, after: Compared<'_>) -> Difference {
-        let overview = |(table, location)| Overview::new(facts, table, location);
-        let (old, new) = (overview(before), overview(after));
+    pub fn new(
+        facts: &Facts,
+        before: Compared<'_>,
+        after: Compared<'_>,
+        origin: Origin,
+    ) -> Result<Difference, Failure> {
+        let overview = |(table, location)| Overview::new(facts, table, location, origin.clone());
+        let (old, new) = (overview(before)?, overview(after)?);
+        let (all_before, all_after) = (rows_for_all(before.0), rows_for_all(after.0));
         let (mut added, mut removed, mut others) = (Groups::new(), Groups::new(), Groups::new());
         let before: HashMap<&AccountId, &AccountAccess> =
             old.accounts.iter().map(|access| (&access.account.id, access)).collect();
@@ -94,22 +150,27 @@ impl Difference {
                 add(&mut removed, account, grant, &[]);
             }
         }
-        Difference {
+        Ok(Difference {
             before: old.table,
             after: new.table,
             read_at: new.read_at,
             notes: new.notes,
             accounts: new.accounts.len(),
-            added: added.into_values().collect(),
-            removed: removed.into_values().collect(),
-            explained_by_others: others.into_values().collect(),
-        }
+            added: weighed(added, &all_after),
+            removed: weighed(removed, &all_before),
+            explained_by_others: weighed(others, &all_after),
+        })
     }
 
-    /// Returns Markdown for GitHub and GitLab.
+    /// Returns Markdown for a comment of GitHub or GitLab. If not everything fits, it is a summary with the counts of
+    /// everything, and as many lines as fit, those that weigh most first.
     pub fn to_markdown(&self) -> String {
-        let Difference { before, after, read_at, notes, accounts, added, removed, explained_by_others } =
-            self;
+        let whole = self.whole();
+        if length(&whole) <= MOST { whole } else { self.summary() }
+    }
+
+    fn head(&self) -> String {
+        let Difference { before, after, read_at, notes, accounts, added, removed, .. } = self;
         let mut text = String::new();
         let _ = writeln!(text, "### Effect on access: {} → {}\n", code(before), code(after));
         let _ = writeln!(
@@ -119,27 +180,36 @@ impl Difference {
             count("**−", removed),
             plural(*accounts, "account")
         );
-        for note in notes {
+        let weights = Weight::ALL.into_iter().filter_map(|weight| {
+            let weighty: Vec<&Changed> =
+                added.iter().filter(|changed| changed.weights.contains(&weight)).collect();
+            let grants: usize = weighty.iter().map(|changed| changed.accounts.len()).sum();
+            (grants > 0).then(|| format!("**{}** {grants}", weight.word()))
+        });
+        let weights: Vec<String> = weights.collect();
+        if !weights.is_empty() {
+            let _ = writeln!(text, "{WARNING_SIGN} Grants to look at first: {}.\n", weights.join(", "));
+        }
+        for note in notes.iter().take(NOTES) {
             let _ = writeln!(text, "> Not everything was read: {}\n", escape(note));
         }
+        if let Some(more @ 1..) = notes.len().checked_sub(NOTES) {
+            let _ = writeln!(text, "> Not everything was read, for {more} other reasons.\n");
+        }
+        text
+    }
+
+    fn whole(&self) -> String {
+        let Difference { added, removed, explained_by_others, .. } = self;
+        let mut text = self.head();
         if added.is_empty() && removed.is_empty() && explained_by_others.is_empty() {
             text.push_str("No account gains or loses a grant.\n");
             return text;
         }
         if !added.is_empty() || !removed.is_empty() {
-            text.push_str("| | permission set | to | row | accounts | in AWS |\n|---|---|---|---|---|---|\n");
-            for changed in added {
-                line(&mut text, "+", changed, |present, all| match (&changed.unresolved, all - present) {
-                    (Some(reason), _) => format!("cannot be created: {}", escape(reason)),
-                    (None, 0) => "there already".to_owned(),
-                    (None, missing) => format!("{missing} to create"),
-                });
-            }
-            for changed in removed {
-                line(&mut text, "−", changed, |present, _| match present {
-                    0 => "not there".to_owned(),
-                    present => format!("**{present} stay** until somebody deletes them"),
-                });
+            text.push_str(COLUMNS);
+            for (sign, changed) in signed(added, removed) {
+                text.push_str(&line(sign, changed, &named(&changed.accounts), &rows(&changed.rules)));
             }
         }
         if !explained_by_others.is_empty() {
@@ -147,22 +217,116 @@ impl Difference {
             for changed in explained_by_others {
                 let _ = writeln!(
                     text,
-                    "- {} to {} in {}: {} instead of {}",
+                    "- {} to {} in {}: {} instead of {}{}",
                     code(&show::permission_set(&changed.permission_set)),
                     code(&show::principal(&changed.principal)),
                     plural(changed.accounts.len(), "account"),
                     rows(&changed.rules),
                     rows(&changed.rules_before),
+                    weights(&changed.weights, " "),
                 );
             }
         }
-        for (sign, changed) in added.iter().map(|one| ("+", one)).chain(removed.iter().map(|one| ("−", one)))
-        {
+        for (sign, changed) in signed(added, removed) {
             if changed.accounts.len() > SHOWN {
                 details(&mut text, sign, changed);
             }
         }
         text
+    }
+
+    fn summary(&self) -> String {
+        let Difference { added, removed, explained_by_others, .. } = self;
+        let mut text = self.head();
+        let _ = writeln!(
+            text,
+            "The whole difference does not fit into a comment of {MOST} characters. This is its summary; `assignctl \
+             plan --against ... --json` has everything.\n"
+        );
+        if !explained_by_others.is_empty() {
+            let _ =
+                writeln!(text, "Granted as before, by other rows: {}.\n", count("**", explained_by_others));
+        }
+        text.push_str(COLUMNS);
+        let all: Vec<(&str, &Changed)> = signed(added, removed).collect();
+        let mut room = MOST.saturating_sub(length(&text) + LAST_SENTENCE);
+        let mut shown = 0;
+        for (sign, changed) in &all {
+            let accounts = plural(changed.accounts.len(), "account");
+            let line = line(sign, changed, &accounts, &first_rows(&changed.rules));
+            match room.checked_sub(length(&line)) {
+                Some(left) => room = left,
+                None => break,
+            }
+            text.push_str(&line);
+            shown += 1;
+        }
+        let left: Vec<&Changed> = all[shown..].iter().map(|(_, changed)| *changed).collect();
+        if !left.is_empty() {
+            let (grants, accounts) = grants_and_accounts(left.iter().copied());
+            let _ =
+                writeln!(text, "\nNot shown: {} with {grants} in {accounts}.", plural(left.len(), "line"));
+        }
+        text
+    }
+}
+
+/// The longest comment that GitHub takes, in characters. GitLab takes longer ones.
+const MOST: usize = 65_536;
+/// Room for the sentence that says what is not shown.
+const LAST_SENTENCE: usize = 200;
+
+/// The most notes that are shown, so that there is room for grants.
+const NOTES: usize = 20;
+
+const COLUMNS: &str =
+    "| | permission set | to | row | accounts | in AWS | look at |\n|---|---|---|---|---|---|---|\n";
+
+const WARNING_SIGN: char = '⚠';
+
+/// Returns a length that is never less than what a service counts, whichever characters it counts.
+fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+fn signed<'c>(
+    added: &'c [Changed],
+    removed: &'c [Changed],
+) -> impl Iterator<Item = (&'static str, &'c Changed)> {
+    added.iter().map(|one| ("+", one)).chain(removed.iter().map(|one| ("−", one)))
+}
+
+/// Returns the groups with their weights. Those that weigh most come first.
+fn weighed(groups: Groups, for_all: &BTreeSet<&str>) -> Vec<Changed> {
+    let weighed = groups.into_values().map(|mut changed| {
+        let everywhere = changed.rules.iter().any(|rule| for_all.contains(rule.as_str()));
+        changed.weights = Weight::of(&changed.permission_set, &changed.principal, everywhere);
+        changed
+    });
+    let mut all: Vec<Changed> = weighed.collect();
+    // Stable, so what weighs the same stays in the order of names.
+    all.sort_by_key(|changed| std::cmp::Reverse(changed.weights.len()));
+    all
+}
+
+fn weights(weights: &[Weight], before: &str) -> String {
+    match weights {
+        [] => String::new(),
+        some => {
+            let words: Vec<String> = some.iter().map(|weight| format!("**{}**", weight.word())).collect();
+            format!("{before}{WARNING_SIGN} {}", words.join(", "))
+        }
+    }
+}
+
+fn in_aws(sign: &str, changed: &Changed) -> String {
+    let missing = changed.accounts.len() - changed.present;
+    match (sign, &changed.unresolved, changed.present) {
+        ("+", Some(reason), _) => format!("cannot be created: {}", escape(reason)),
+        ("+", None, _) if missing == 0 => "there already".to_owned(),
+        ("+", None, _) => format!("{missing} to create"),
+        (_, _, 0) => "not there".to_owned(),
+        (_, _, present) => format!("**{present} stay** until somebody deletes them"),
     }
 }
 
@@ -210,6 +374,7 @@ fn add(groups: &mut Groups, account: &AccountReport, grant: &One, rules_before: 
             principal: grant.principal.clone(),
             rules: grant.rules.clone(),
             rules_before: rules_before.to_vec(),
+            weights: Vec::new(),
             accounts: Vec::new(),
             present: 0,
             unresolved: grant.unresolved.clone(),
@@ -219,27 +384,41 @@ fn add(groups: &mut Groups, account: &AccountReport, grant: &One, rules_before: 
 }
 
 fn count(sign: &str, changes: &[Changed]) -> String {
-    let grants: usize = changes.iter().map(|changed| changed.accounts.len()).sum();
-    let accounts: BTreeSet<&AccountId> =
-        changes.iter().flat_map(|changed| &changed.accounts).map(|account| &account.id).collect();
-    format!("{sign}{}** in {}", plural(grants, "grant"), plural(accounts.len(), "account"))
+    let (grants, accounts) = grants_and_accounts(changes.iter());
+    format!("{sign}{grants}** in {accounts}")
 }
 
-fn line(text: &mut String, sign: &str, changed: &Changed, in_aws: impl Fn(usize, usize) -> String) {
-    let accounts = &changed.accounts;
-    let named = if accounts.len() > SHOWN {
+fn grants_and_accounts<'c>(changes: impl Iterator<Item = &'c Changed> + Clone) -> (String, String) {
+    let grants: usize = changes.clone().map(|changed| changed.accounts.len()).sum();
+    let accounts: BTreeSet<&AccountId> =
+        changes.flat_map(|changed| &changed.accounts).map(|account| &account.id).collect();
+    (plural(grants, "grant"), plural(accounts.len(), "account"))
+}
+
+fn named(accounts: &[AccountReport]) -> String {
+    if accounts.len() > SHOWN {
         format!("{} accounts, below", accounts.len())
     } else {
         accounts.iter().map(name).collect::<Vec<_>>().join(", ")
-    };
-    let _ = writeln!(
-        text,
-        "| {sign} | {} | {} | {} | {named} | {} |",
+    }
+}
+
+fn line(sign: &str, changed: &Changed, accounts: &str, rows: &str) -> String {
+    format!(
+        "| {sign} | {} | {} | {rows} | {accounts} | {} | {} |\n",
         code(&show::permission_set(&changed.permission_set)),
         code(&show::principal(&changed.principal)),
-        rows(&changed.rules),
-        in_aws(changed.present, accounts.len()),
-    );
+        in_aws(sign, changed),
+        weights(&changed.weights, ""),
+    )
+}
+
+/// Returns so many rows that a line stays short.
+fn first_rows(ids: &[String]) -> String {
+    match ids.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{} and {more} more", rows(&ids[..SHOWN])),
+        _ => rows(ids),
+    }
 }
 
 fn details(text: &mut String, sign: &str, changed: &Changed) {

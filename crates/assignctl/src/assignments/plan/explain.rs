@@ -118,12 +118,10 @@ impl Explanation {
                 let _ = writeln!(text, "    {WARNING}{selector}{WARNING:#} {wanted}, {and} {actual}");
             }
         }
-        for HeldAccess { permission_set, principal } in &self.unexplained {
+        for HeldAccess { permission_set, principal, orphaned } in &self.unexplained {
             let (set, principal) = (show::permission_set(permission_set), show::principal(principal));
-            let _ = writeln!(
-                text,
-                "{WARNING}~ {set} to {principal}{WARNING:#}  is there, but no row explains it"
-            );
+            let why = if *orphaned { "the principal was deleted" } else { "no row explains it" };
+            let _ = writeln!(text, "{WARNING}~ {set} to {principal}{WARNING:#}  is there, but {why}");
         }
         text
     }

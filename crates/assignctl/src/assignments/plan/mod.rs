@@ -9,23 +9,31 @@ use std::path::Path;
 use assigner_core::{
     event::{self, Request},
     selector::{OrganizationalUnit, Selection},
+    table::TableLocation,
 };
 use assigner_engine::{facts::Tags, files::LARGEST_EVENT};
 use serde_json::{Value, json};
 
 use super::{
     overview::{Outcome, Overview, Standing},
+    saved::SavedPlan,
     show::{self, Shown},
 };
 use crate::{
-    arguments,
+    arguments::{self, FailOn},
     exit::{Exit, Failure},
+    files::is_standard_input,
     session::Session,
     terminal::clean,
 };
 
 pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, Failure> {
-    let arguments::Plan { selection, event, snapshot, explain, against, full } = arguments;
+    let arguments::Plan { selection, event, snapshot, explain, against, full, out, fail_on } = arguments;
+    let is_input =
+        |location: &TableLocation| matches!(location, TableLocation::File(path) if is_standard_input(path));
+    if is_input(&session.table) && against.as_ref().is_some_and(is_input) {
+        return Err(Failure::wrong("standard input cannot be both tables", "name a file for one of them"));
+    }
     let table = session.table(&session.table).await?;
     let selection = match (event, &explain) {
         (Some(path), _) => match selected(session, &path)? {
@@ -37,10 +45,10 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
     };
     if let Some(location) = against {
         let before = session.table(&location).await?;
-        let facts =
+        let (facts, origin) =
             session.facts(snapshot.as_deref(), &selection, &[&table, &before], Tags::ThatDecide).await?;
         let (old, new) = ((&before, &location), (&table, &session.table));
-        let difference = against::Difference::new(&facts, old, new);
+        let difference = against::Difference::new(&facts, old, new, origin)?;
         if session.json {
             session.print_json(&difference);
         } else {
@@ -50,8 +58,8 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
     }
     // What is explained is shown with what the account has, also where it decides nothing.
     let tags = explain.as_ref().map_or(Tags::ThatDecide, |_| Tags::All);
-    let facts = session.facts(snapshot.as_deref(), &selection, &[&table], tags).await?;
-    let overview = Overview::new(&facts, &table, &session.table);
+    let (facts, origin) = session.facts(snapshot.as_deref(), &selection, &[&table], tags).await?;
+    let overview = Overview::new(&facts, &table, &session.table, origin)?;
     if let Some(explained) = &explain {
         let account = facts.accounts.iter().find(|account| account.id == *explained);
         let access = overview.accounts.iter().find(|access| access.account.id == *explained);
@@ -68,15 +76,43 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
     } else {
         let shown =
             if full || !selection.accounts.is_empty() { Shown::Everything } else { Shown::Noteworthy };
+        session.print(&show::head(&overview));
         session.print(&show::accounts(&overview, shown));
         session.print(&show::unresolved(&overview));
+        session.print(&show::account_access(&overview));
         session.print(&show::summary(&overview.counts));
         session.note(show::LEGEND);
-        if overview.counts.grants.planned > 0 {
-            session.note("next: `assignctl apply` with the same selection creates what is missing");
+        match &out {
+            Some(path) => session.note(&format!(
+                "next: `assignctl apply {}` creates this, if nothing has changed by then",
+                path.display()
+            )),
+            None if overview.counts.grants.planned > 0 => {
+                session.note("next: `assignctl apply` with the same selection creates what is missing");
+            }
+            None => {}
         }
     }
-    Ok(exit(&overview, &selection))
+    if let Some(path) = &out {
+        SavedPlan::new(&overview, &selection)?.write(session, path)?;
+    }
+    Ok(if fail_on.is_empty() {
+        exit(&overview, &selection)
+    } else {
+        failing(&overview, &selection, &fail_on)
+    })
+}
+
+/// Returns the exit code if somebody says what counts. What could not be found out always counts.
+fn failing(overview: &Overview, selection: &Selection, fail_on: &[FailOn]) -> Exit {
+    let counts = &overview.counts;
+    let not_known = counts.grants.failed + counts.grants.pending > 0 || !overview.is_known(fail_on);
+    let counted = |what: &FailOn| match what {
+        FailOn::Missing => exit(overview, selection) != Exit::Good,
+        FailOn::Unexplained => counts.unexplained > 0,
+        FailOn::Orphaned => counts.orphaned > 0,
+    };
+    if not_known || fail_on.iter().any(counted) { Exit::Missing } else { Exit::Good }
 }
 
 /// Returns the exit code. An account that is not ready counts only if it was asked for: an organization always has

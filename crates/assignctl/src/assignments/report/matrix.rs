@@ -44,6 +44,8 @@ pub struct Entry<'o> {
 pub enum Mark {
     Missing,
     Unexplained,
+    /// Of a group or user that was deleted, in any account.
+    Orphaned,
     Unresolved,
     Failed,
     Present,
@@ -52,14 +54,22 @@ pub enum Mark {
 }
 
 impl Mark {
-    pub const ALL: [Mark; 6] =
-        [Mark::Present, Mark::Missing, Mark::Unexplained, Mark::Unresolved, Mark::Failed, Mark::Outside];
+    pub const ALL: [Mark; 7] = [
+        Mark::Present,
+        Mark::Missing,
+        Mark::Unexplained,
+        Mark::Orphaned,
+        Mark::Unresolved,
+        Mark::Failed,
+        Mark::Outside,
+    ];
 
     /// Returns the `status` of the CSV file, which is also the word and class of the page.
     pub fn word(self) -> &'static str {
         match self {
             Mark::Missing => "missing",
             Mark::Unexplained => "unexplained",
+            Mark::Orphaned => "orphaned",
             Mark::Unresolved => "unresolved",
             Mark::Failed => "failed",
             Mark::Present => "present",
@@ -72,6 +82,7 @@ impl Mark {
         match self {
             Mark::Missing => '+',
             Mark::Unexplained => '~',
+            Mark::Orphaned => '†',
             Mark::Unresolved => '?',
             Mark::Failed => '!',
             Mark::Present => '✓',
@@ -83,6 +94,7 @@ impl Mark {
         match self {
             Mark::Missing => "a row of the table wants it, AWS does not have it",
             Mark::Unexplained => "AWS has it, no row of the table explains it",
+            Mark::Orphaned => "AWS lists it for a group or user that was deleted",
             Mark::Unresolved => "a row wants it and names something that does not exist",
             Mark::Failed => "a row wants it and AWS could not be asked about it",
             Mark::Present => "AWS has it, and the rows named next to it want it",
@@ -191,7 +203,11 @@ impl<'o> Entry<'o> {
     }
 
     fn of_held(held: &'o HeldAccess, applies: bool) -> Entry<'o> {
-        let mark = if applies { Mark::Unexplained } else { Mark::Outside };
+        let mark = match (held.orphaned, applies) {
+            (true, _) => Mark::Orphaned,
+            (false, true) => Mark::Unexplained,
+            (false, false) => Mark::Outside,
+        };
         Entry { mark, principal: &held.principal, rows: &[], reason: None }
     }
 }

@@ -21,6 +21,7 @@ use self::{
 use super::{overview::Overview, show};
 use crate::{
     arguments,
+    entitlements::Entitlement,
     exit::{Exit, Failure},
     session::Session,
 };
@@ -32,15 +33,15 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     }
     let selection = Selection::from(selection);
     let table = session.table(&session.table).await?;
-    let facts = session.facts(snapshot.as_deref(), &selection, &[&table], Tags::ThatDecide).await?;
-    let overview = Overview::new(&facts, &table, &session.table);
+    let (facts, origin) = session.facts(snapshot.as_deref(), &selection, &[&table], Tags::ThatDecide).await?;
+    let overview = Overview::new(&facts, &table, &session.table, origin)?;
     let matrix = Matrix::new(&overview);
     // Both are made before either is written.
     let page = html.map(|path| {
         let page = Page::new(&overview, &matrix, &table, &facts, asked_for(&selection));
         Ok::<_, Failure>((path, page.render().map_err(unwritten)?))
     });
-    let lines = csv.map(|path| Ok::<_, Failure>((path, to_csv(&matrix).map_err(unwritten)?)));
+    let lines = csv.map(|path| Ok::<_, Failure>((path, to_csv(&matrix, &overview).map_err(unwritten)?)));
     for (path, content) in [page.transpose()?, lines.transpose()?].into_iter().flatten() {
         session.write(&path, &content)?;
         session.note(&format!("{} written", path.display()));
@@ -67,8 +68,8 @@ fn asked_for(selection: &Selection) -> Option<String> {
     (!asked.is_empty()).then(|| asked.join(", "))
 }
 
-/// Returns the CSV file: one line for each grant or assignment.
-fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
+/// Returns the CSV file: one line for each grant, assignment or entitlement, and one for what is not known.
+fn to_csv(matrix: &Matrix<'_>, overview: &Overview) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "accountId",
@@ -82,6 +83,7 @@ fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
         "rows",
         "status",
         "reason",
+        "role",
     ])?;
     for Line { access, cells } in matrix.lines() {
         for (Column { name, arn }, cell) in matrix.columns.iter().zip(cells) {
@@ -100,10 +102,29 @@ fn to_csv(matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
                     &rows,
                     mark.word(),
                     reason.or(access.reason.as_deref()).unwrap_or_default(),
+                    "",
                 ];
                 writer.write_record(record.map(csv_cell).each_ref().map(AsRef::<str>::as_ref))?;
             }
         }
+    }
+    for Entitlement { account, role_arn, principal, orphaned, .. } in overview.origin.account_access.all() {
+        let access = overview.accounts.iter().find(|access| access.account.id.as_str() == account);
+        let (name, ou) =
+            access.map_or(("", ""), |access| (access.account.name.as_str(), access.account.ou.as_str()));
+        let kind = principal.as_ref().map_or("", |principal| principal.kind.as_str());
+        let of_principal = |text: fn(&PrincipalReport) -> Option<&String>| {
+            principal.as_ref().and_then(text).map_or("", String::as_str)
+        };
+        let reason = if *orphaned { "the group or user was deleted" } else { "" };
+        let (who, id) = (of_principal(|one| one.name.as_ref()), of_principal(|one| one.id.as_ref()));
+        let role = role_arn.as_str();
+        let record = [account.as_str(), name, ou, "", "", kind, who, id, "", "entitlement", reason, role];
+        writer.write_record(record.map(csv_cell).each_ref().map(AsRef::<str>::as_ref))?;
+    }
+    if let Some(unread) = overview.origin.account_access.unread() {
+        let record = ["", "", "", "", "", "", "", "", "", "unread", unread, ""];
+        writer.write_record(record.map(csv_cell).each_ref().map(AsRef::<str>::as_ref))?;
     }
     Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }

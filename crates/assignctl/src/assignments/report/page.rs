@@ -18,7 +18,7 @@ use aws_smithy_types::base64;
 use sha2::{Digest, Sha256};
 
 use super::matrix::{Column, Entry, Mark, Matrix};
-use crate::assignments::overview::Overview;
+use crate::assignments::{overview::Overview, show};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -30,6 +30,8 @@ pub struct Page<'o> {
     matrix: &'o Matrix<'o>,
     /// Which accounts were asked for, if not all were.
     asked_for: Option<String>,
+    /// How assignments were read.
+    method: String,
     /// What could not be read.
     notes: &'o [String],
     legend: Vec<(Mark, usize)>,
@@ -75,6 +77,7 @@ impl<'o> Page<'o> {
             overview,
             matrix,
             asked_for,
+            method: show::method(overview),
             notes: &facts.notes,
             legend: Mark::ALL.into_iter().map(|mark| (mark, matrix.count(mark))).collect(),
             drifting: matrix.lines().filter(|line| line.cells.iter().flatten().any(Entry::is_drift)).count(),
