@@ -33,7 +33,7 @@
 //! | what is asked of AWS next, and when; polls, retries, adoption | [`work`], driven by `engine::drive` |
 //! | what became of a grant, and the function's answer | [`outcome`], [`assignments::report`] |
 //! | how a text of others may be shown | [`shown`] |
-//! | shapes of identifiers | [`ids`] |
+//! | shapes of identifiers, and days | [`ids`], [`day`] |
 //! | how a request is paced, repeated, and translated | `aws::pace`, `aws::calls`, `aws::client`, and a room a service |
 //! | which authorities are trusted, which proxies used | `aws::http`, from `engine::sdk` |
 //! | settings and their defaults | `engine::settings`, the only room that reads the environment |
@@ -62,6 +62,7 @@
 pub mod assignments;
 pub mod cause;
 pub mod controls;
+pub mod day;
 pub mod event;
 pub mod ids;
 pub mod organization;

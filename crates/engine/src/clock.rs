@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use assigner_core::permissions::day::Day;
+use assigner_core::day::Day;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Returns the moment in RFC 3339, UTC, to the second.
@@ -14,7 +14,7 @@ pub fn rfc3339(moment: SystemTime) -> String {
 
 /// Returns the day of the moment, UTC.
 pub fn day(moment: SystemTime) -> Day {
-    Day::of(OffsetDateTime::from(moment).date())
+    Day::of(OffsetDateTime::from(moment))
 }
 
 /// Returns how long before `now` a moment in RFC 3339 was. `None`: it is no such text, or lies ahead.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use assigner_core::{
     cause::CallError,
+    day::Day,
     permissions::{
-        day::Day,
         generation::{Ask, Regions},
         privacy,
     },

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use assigner_core::{
     cause::{CallError, Cause},
-    permissions::{day::Day, policy::Document, sources::Accessed},
+    day::Day,
+    permissions::{policy::Document, sources::Accessed},
 };
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_iam::types::{AccessAdvisorUsageGranularityType, JobStatusType};

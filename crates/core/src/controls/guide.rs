@@ -158,7 +158,7 @@ mod tests {
     fn sets_hold_names_that_a_table_may_want() {
         for set in SETS {
             assert!(set.controls.iter().all(|name| forbidden(name).is_none()), "{}", set.name);
-            assert!(crate::controls::day::Day::parse(set.date).is_some(), "{}", set.name);
+            assert!(crate::day::Day::parse(set.date).is_some(), "{}", set.name);
         }
     }
 }

@@ -19,7 +19,6 @@
 
 pub mod apart;
 pub mod catalogue;
-pub mod day;
 pub mod event;
 pub mod facts;
 pub mod guide;

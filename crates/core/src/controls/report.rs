@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::{
     Table,
     catalogue::Catalogue,
-    day::rfc3339,
     plan::{Item, Kind, Plan, Verdict},
     tree::{Place, Tree},
     wish::{Unresolved, Wishes},
 };
+use crate::day::rfc3339;
 
 /// What is true of each OU and control.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -3,10 +3,10 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
-    day::Day,
     guide::{self, Set},
     parameters::Parameters,
 };
+use crate::day::Day;
 use crate::{
     ids,
     reading::{Faults, Fields, Json, RowRef, Wrong, longer, quote},
@@ -377,7 +377,7 @@ impl Serialize for Target {
 mod schema {
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use crate::{controls::day, ids};
+    use crate::{day, ids};
 
     /// A sound table.
     #[derive(JsonSchema)]

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    day::Day,
     gaps::{self, Gap},
     keep::{self, Kept},
     policy::{
@@ -20,6 +19,7 @@ use super::{
     today::{Reason, Today},
     usage::{Account, Coverage, PermissionSet, Source, Usage},
 };
+use crate::day::Day;
 use crate::{ids::AccountId, reading::Fault};
 
 /// The format of the policy file.

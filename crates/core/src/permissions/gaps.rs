@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    day::Day,
     policy::{Document, Effect, Statement, pattern::Pattern},
     today::Today,
     usage::{Account, Source},
 };
+use crate::day::Day;
 use crate::ids::AccountId;
 
 /// Something that was perhaps used, and that the draft does not allow.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{
-    day::Day,
     policy::{Actions, Effect, Statement},
     today::Today,
 };
+use crate::day::Day;
 use crate::{
     ids::AccountId,
     reading::{Fault, Faults, Fields, Json, RowRef, quote, utf8},

@@ -20,7 +20,6 @@
 //! Nothing here widens: each statement that allows something comes from the set, or from a row of the keep file that
 //! the set allows.
 
-pub mod day;
 pub mod draft;
 pub mod gaps;
 pub mod generation;

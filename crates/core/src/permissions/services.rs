@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{day::Day, policy::Actions, today::Today, usage::Account};
+use super::{policy::Actions, today::Today, usage::Account};
+use crate::day::Day;
 
 /// What becomes of one service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    day::Day,
     policy::{Actions, Document, Effect, is_action, pattern::Pattern},
     today::Today,
     usage::{Account, Action, Failure, LeftOut, Service, Source},
 };
+use crate::day::Day;
 
 /// What a policy generation found.
 #[derive(Clone, Debug, Default, PartialEq)]

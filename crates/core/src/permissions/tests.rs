@@ -6,13 +6,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    day::Day,
     draft::{Draft, Refusal, draft},
     gaps::Gap,
     policy::{Actions, Document, Effect, Resources, Strictness, pattern::Pattern},
     today::Reason,
     usage::Usage,
 };
+use crate::day::Day;
 use crate::ids::AccountId;
 
 const ONE: &str = "111122223333";

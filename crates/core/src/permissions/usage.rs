@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    day::Day,
     policy::{Document, is_action},
     today::Reason,
 };
+use crate::day::Day;
 use crate::ids::AccountId;
 
 /// The format of the file; another number is refused.

@@ -9,9 +9,9 @@ use assigner_aws::{
 };
 use assigner_core::{
     cause::CallError,
+    day::Day,
     ids::{AccountId, is_permission_set_arn},
     permissions::{
-        day::Day,
         policy::Document,
         sources,
         today::Today,

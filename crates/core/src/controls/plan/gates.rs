@@ -5,12 +5,12 @@ use time::Duration;
 use super::{Action, Drift, Kind, Need, Planner, Verdict};
 use crate::controls::{
     catalogue::Mechanism,
-    day::rfc3339,
     facts::{Enablement, Fate},
     row::Waves,
     tree::{Place, Tree},
     wish::{self, Wish},
 };
+use crate::day::rfc3339;
 
 /// An OU of a wave, judged already.
 #[derive(Clone, Debug)]

@@ -114,7 +114,7 @@ impl Case {
                 Verdict::UnderWay { .. } => "under way".to_owned(),
                 Verdict::Held { .. } => "held".to_owned(),
                 Verdict::Waiting { until, .. } => match until {
-                    Some(until) => format!("waiting until {}", crate::controls::day::rfc3339(*until)),
+                    Some(until) => format!("waiting until {}", crate::day::rfc3339(*until)),
                     None => "waiting".to_owned(),
                 },
                 Verdict::Drifted { .. } => "drifted".to_owned(),

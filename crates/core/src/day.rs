@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, macros::format_description};
 
 pub const SHAPE: &str = r"^\d{4}-\d{2}-\d{2}$";
@@ -12,6 +12,9 @@ pub const SHAPE: &str = r"^\d{4}-\d{2}-\d{2}$";
 pub struct Day(Date);
 
 impl Day {
+    /// What to write instead of what is no day.
+    pub const RIGHT: &'static str = "write a day such as 2027-03-31";
+
     pub fn parse(text: &str) -> Option<Day> {
         const FORMAT: &[time::format_description::BorrowedFormatItem<'_>] =
             format_description!("[year]-[month]-[day]");
@@ -22,6 +25,11 @@ impl Day {
 
     pub fn of(moment: OffsetDateTime) -> Day {
         Day(moment.to_offset(time::UtcOffset::UTC).date())
+    }
+
+    /// Returns the day so many days before.
+    pub fn back(self, days: u32) -> Day {
+        Day(self.0.saturating_sub(time::Duration::days(i64::from(days))))
     }
 
     /// Whether the day has passed whole.
@@ -48,6 +56,13 @@ impl Serialize for Day {
     }
 }
 
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Day, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Day::parse(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is not a day; {}", Day::RIGHT)))
+    }
+}
+
 /// Returns a moment in RFC 3339, UTC, to the second.
 pub fn rfc3339(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(time::UtcOffset::UTC);
@@ -63,11 +78,24 @@ mod tests {
 
     #[test]
     fn a_day_is_read_as_it_is_written_and_nothing_else_is() {
-        let day = Day::parse("2027-03-31").unwrap();
-        assert_eq!(day.to_string(), "2027-03-31");
-        for bad in ["2027-02-29", "2027-3-31", "31-03-2027", "2027-03-31T00:00:00Z", "", "+227-03-31"] {
+        for text in ["2027-03-31", "2024-02-29", "0001-01-01"] {
+            assert_eq!(Day::parse(text).unwrap().to_string(), text);
+        }
+        for bad in [
+            "2027-02-29",
+            "2027-3-31",
+            "31-03-2027",
+            "31.03.2027",
+            "2027-03-31T00:00:00Z",
+            "",
+            "+227-03-31",
+            "+2027-3-31",
+            "-2027-3-31",
+        ] {
             assert_eq!(Day::parse(bad), None, "{bad}");
         }
+        assert_eq!(Day::parse("2026-03-01").map(|day| day.back(60)), Day::parse("2025-12-31"));
+        assert!(Day::parse("2026-12-31") < Day::parse("2027-01-01"));
     }
 
     #[test]
