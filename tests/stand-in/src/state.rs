@@ -171,7 +171,7 @@ impl State {
             return Ok(());
         }
         let what = format!("is not authorized to perform: {}:{operation}", service.signing_name);
-        Err(service.refuse(Problem::AccessDenied, format!("User: jane@example.com {what}")))
+        Err(service.refuse(Problem::AccessDenied, format!("User: operator@example.com {what}")))
     }
 
     /// Returns the account whose session asks; the management account if it is none.

@@ -20,7 +20,7 @@ fn apply_creates_what_the_plan_shows_and_nothing_the_second_time() {
     assert_data_eq!(
         world.stdout(&["apply", "--ou", "Workloads", "--yes"], 0),
         str![[r#"
-identity      arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/jane@example.com in account 123456789012
+identity      arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/operator@example.com in account 123456789012
 organization  of management account 123456789012
 instance      arn:aws:sso:::instance/ssoins-7223f7eef79824e1 in eu-west-1
 table         assignments.json, 4 rows, sha256:[..]

@@ -72,7 +72,7 @@ impl Use {
         let written = std::fs::read(&file).unwrap_or_default();
         for text in [&output.stdout, &output.stderr, &written] {
             let text = String::from_utf8_lossy(text);
-            assert!(!text.contains("jane") && !text.contains("example.com"), "{text}");
+            assert!(!text.contains("operator@") && !text.contains("example.com"), "{text}");
         }
         ended
     }
@@ -150,8 +150,7 @@ fn what_fails_in_one_account_is_named_and_stops_no_other() {
         account
     };
     let too_much = |days: u64| json!({ "code": "SERVICE_QUOTA_EXCEEDED_ERROR", "message": "too many log files", "unlessDays": days });
-    let denied =
-        json!({ "code": "AUTHORIZATION_ERROR", "message": "Incorrect permissions, says jane@example.com" });
+    let denied = json!({ "code": "AUTHORIZATION_ERROR", "message": "Incorrect permissions, says operator@example.com" });
     let mut document = access(json!({
         GOOD: account(),
         "222233334444": with(&|account| account["assumable"] = json!([])),

@@ -12,7 +12,7 @@ fn the_plan_is_grouped_by_account_with_rows_and_what_no_row_explains() {
     assert_data_eq!(
         world.stdout(&["plan"], 1),
         str![[r#"
-identity      arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/jane@example.com in account 123456789012
+identity      arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/operator@example.com in account 123456789012
 organization  of management account 123456789012
 instance      arn:aws:sso:::instance/ssoins-7223f7eef79824e1 in eu-west-1
 table         assignments.json, 4 rows, sha256:[..]

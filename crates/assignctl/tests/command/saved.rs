@@ -149,7 +149,7 @@ fn every_plan_and_every_apply_say_who_asks_where_and_for_which_table() {
     assert_eq!(
         head[..3],
         [
-            "identity      arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/jane@example.com in account 123456789012",
+            "identity      arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/operator@example.com in account 123456789012",
             "organization  of management account 123456789012",
             "instance      arn:aws:sso:::instance/ssoins-7223f7eef79824e1 in eu-west-1",
         ]

@@ -35,17 +35,17 @@ mod tests {
     fn names_of_people_and_sessions_are_taken_out_and_nothing_else_is() {
         let cases = [
             (
-                "User: arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Power_0123456789abcdef/jane@example.com is not \
+                "User: arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Power_0123456789abcdef/operator@example.com is not \
                  authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/X",
                 "User: arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Power_0123456789abcdef/… is not authorized to \
                  perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/X",
             ),
-            ("assumed-role/A/jane.", "assumed-role/A/…"),
-            (r#"{"arn":"assumed-role/A/Jane_Doe","x":1}"#, r#"{"arn":"assumed-role/A/…","x":1}"#),
-            ("AROAEXAMPLEID:jane and AIDAEXAMPLEID", "AROAEXAMPLEID:… and AIDAEXAMPLEID"),
-            ("arn:aws:sts::1:federated-user/bob did", "arn:aws:sts::1:federated-user/… did"),
-            ("ask <jane.doe+aws@mail.example.co.uk>, or bob@example.com.", "ask <…>, or …."),
-            ("mailto:jane@example.com", "mailto:…"),
+            ("assumed-role/A/first.", "assumed-role/A/…"),
+            (r#"{"arn":"assumed-role/A/First_Last","x":1}"#, r#"{"arn":"assumed-role/A/…","x":1}"#),
+            ("AROAEXAMPLEID:first and AIDAEXAMPLEID", "AROAEXAMPLEID:… and AIDAEXAMPLEID"),
+            ("arn:aws:sts::1:federated-user/second did", "arn:aws:sts::1:federated-user/… did"),
+            ("ask <first.last+aws@mail.example.co.uk>, or second@example.com.", "ask <…>, or …."),
+            ("mailto:operator@example.com", "mailto:…"),
             (
                 "arn:aws:iam::111122223333:role/a/b: s3:GetObject",
                 "arn:aws:iam::111122223333:role/a/b: s3:GetObject",

@@ -166,7 +166,7 @@ fn services(role: &Role, by_action: bool, now: f64) -> Vec<Value> {
         if let Some(days) = days {
             service["LastAuthenticated"] = json!(ago(*days));
             // With the name of the role's session, as AWS has it.
-            service["LastAuthenticatedEntity"] = json!("arn:aws:iam::111122223333:role/jane@example.com");
+            service["LastAuthenticatedEntity"] = json!("arn:aws:iam::111122223333:role/operator@example.com");
             service["LastAuthenticatedRegion"] = json!("eu-west-1");
         }
         services.insert(name, service);
@@ -176,7 +176,7 @@ fn services(role: &Role, by_action: bool, now: f64) -> Vec<Value> {
         let mut tracked = json!({ "ActionName": name });
         if let Some(days) = days {
             tracked["LastAccessedTime"] = json!(ago(*days));
-            tracked["LastAccessedEntity"] = json!("arn:aws:iam::111122223333:role/jane@example.com");
+            tracked["LastAccessedEntity"] = json!("arn:aws:iam::111122223333:role/operator@example.com");
             tracked["LastAccessedRegion"] = json!("eu-west-1");
         }
         if let Some(service) = services.get_mut(service).and_then(Value::as_object_mut) {

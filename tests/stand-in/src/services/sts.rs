@@ -94,7 +94,7 @@ fn caller_arn(state: &State) -> String {
         None => {
             let account = &state.world.organization.management_account_id;
             format!(
-                "arn:aws:sts::{account}:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/jane@example.com"
+                "arn:aws:sts::{account}:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/operator@example.com"
             )
         }
     }
