@@ -333,6 +333,30 @@ async fn one_ou_that_always_fails_does_not_stop_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_ou_of_which_nothing_can_be_read_does_not_stop_the_others_and_is_not_written_to() {
+    // By one list of the organization, and by a list for each OU.
+    for (operation, unscoped_lists) in [("ListPoliciesForTarget", true), ("ListEnabledControls", false)] {
+        for kind in [FaultKind::Throttle, FaultKind::Internal, FaultKind::CutBefore, FaultKind::AccessDenied]
+        {
+            let settings = Settings { unscoped_lists, ..Settings::default() };
+            let world = World::with(&https(&["Workloads", "Education", "Security"]), settings, &[]).await;
+            world.stand_in.set_faults(vec![Fault::on(operation, kind.clone()).about(WORKLOADS)]);
+            let mut report = world.step().await;
+            for _ in 0..6 {
+                tokio::time::advance(Duration::from_secs(20)).await;
+                report = world.step().await;
+            }
+            let (enabled, all) = (world.enabled(), format!("{operation} {kind:?}: {report:#?}"));
+            assert_eq!(enabled.len(), 2, "{all}");
+            assert!(!enabled.iter().any(|line| line.starts_with(WORKLOADS)), "{all}");
+            let sick = report.ous.iter().find(|ou| ou.id.as_deref() == Some(WORKLOADS)).unwrap();
+            let reason = sick.controls[0].reason.as_deref().unwrap_or_default();
+            assert!(reason.contains("could not be read") && report.counts.failed == 1, "{all}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whatever_is_cut_is_found_by_the_next_read_and_not_sent_twice() {
     for kind in [FaultKind::CutAfter, FaultKind::Slow { millis: 30_000 }] {
         let mut world = World::new(&https(&["Workloads", "Education"])).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use time::{Duration, OffsetDateTime};
 
-use super::{catalogue::Mechanism, parameters::Parameters};
+use super::{catalogue::Mechanism, parameters::Parameters, plan::Need};
 use crate::ids;
 
 /// A control that Control Tower lists as enabled, whether or not it came to be.
@@ -160,6 +160,10 @@ pub struct Facts {
     /// By the id of an OU: whether Control Tower governs it.
     pub registered: BTreeMap<String, bool>,
     pub attached: BTreeMap<(String, Mechanism), Attached>,
+    /// What was asked for and could not be read, with the reason. It settles only what depends on it.
+    pub unread: BTreeMap<Need, String>,
+    /// OUs, by id, whose enabled controls could not be read, with the reason. Nothing is decided about them.
+    pub unread_units: BTreeMap<String, String>,
 }
 
 /// An operation that failed is tried again when it ended longer ago than this.
@@ -178,6 +182,8 @@ impl Facts {
             parameters: BTreeMap::new(),
             registered: BTreeMap::new(),
             attached: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            unread_units: BTreeMap::new(),
         }
     }
 

@@ -221,12 +221,20 @@ pub fn plan<'p>(
     plan
 }
 
+/// Returns the verdict on what depends on a fact that could not be read: nothing is written.
+fn unread(reason: &str) -> Verdict {
+    Verdict::Failed {
+        message: format!("what is there could not be read: {reason}"),
+        operation: None,
+        since: None,
+        remedy: "see why the call fails; the next run reads it again",
+    }
+}
+
 impl<'p> Planner<'p> {
     fn index(&mut self) {
         for enabled in &self.facts.enabled {
-            if self.catalogue.must_ask(&enabled.control) {
-                self.plan.needs.insert(Need::Control(enabled.control.clone()));
-            }
+            self.need_control(&enabled.control);
             let Some(place) = self.tree.place(enabled.unit()) else { continue };
             let key = (place, self.catalogue.identity(&enabled.control));
             let rank = |enabled: &Enabled| match enabled.status {
@@ -240,11 +248,29 @@ impl<'p> Planner<'p> {
             }
         }
         for operation in &self.facts.under_way {
-            if self.catalogue.must_ask(&operation.control) {
-                self.plan.needs.insert(Need::Control(operation.control.clone()));
-            }
+            self.need_control(&operation.control);
             let Some(place) = self.tree.place(operation.unit()) else { continue };
             self.under_way.insert((place, self.catalogue.identity(&operation.control)), operation);
+        }
+    }
+
+    /// Asks which control an ARN means. If that cannot be read, the ARN stands for itself: enabling the same control by
+    /// another form of its ARN is refused by AWS.
+    fn need_control(&mut self, arn: &str) {
+        let need = Need::Control(arn.to_owned());
+        if self.catalogue.must_ask(arn) && !self.facts.unread.contains_key(&need) {
+            self.plan.needs.insert(need);
+        }
+    }
+
+    /// Asks for a fact. Returns the verdict without it: unknown for now, or failed if it could not be read.
+    fn need(&mut self, need: Need) -> Verdict {
+        match self.facts.unread.get(&need) {
+            Some(reason) => unread(reason),
+            None => {
+                self.plan.needs.insert(need);
+                Verdict::Unknown
+            }
         }
     }
 
@@ -284,6 +310,9 @@ impl<'p> Planner<'p> {
 
     /// Returns how it is with a wish; `None` if the OU was only reached and AWS excludes it, which is noted.
     fn verdict(&mut self, place: Place, wish: &Wish<'_>, earlier: &[gates::Earlier]) -> Option<Verdict> {
+        if let Some(reason) = self.facts.unread_units.get(&self.tree.units()[place].id) {
+            return Some(unread(reason));
+        }
         let key = (place, wish.control.id());
         if let Some(operation) = self.under_way.get(&key) {
             return Some(Verdict::UnderWay {
@@ -318,10 +347,7 @@ impl<'p> Planner<'p> {
             (Some(Fate::Known(operation)), _) if self.has_failed(operation) => Some(operation.clone()),
             (Some(Fate::Known(operation)), Enablement::Failed) => Some(operation.clone()),
             (None, Enablement::Failed) => match last {
-                Some(last) => {
-                    self.plan.needs.insert(Need::Operation(last.to_owned()));
-                    return Err(Verdict::Unknown);
-                }
+                Some(last) => return Err(self.need(Need::Operation(last.to_owned()))),
                 None => None,
             },
             _ => None,
@@ -339,10 +365,7 @@ impl<'p> Planner<'p> {
             let asked = (enabled.arn.clone(), enabled.last_operation.clone());
             match self.facts.parameters.get(&asked) {
                 Some(parameters) => parameters.clone(),
-                None => {
-                    self.plan.needs.insert(Need::Parameters(asked.0, asked.1));
-                    return Err(Verdict::Unknown);
-                }
+                None => return Err(self.need(Need::Parameters(asked.0, asked.1))),
             }
         } else {
             Parameters::default()

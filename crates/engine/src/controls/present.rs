@@ -1,7 +1,10 @@
 //! The facts of one step. When nothing has changed since the last one: two pages of enabled controls for 400 of them, the
 //! operations under way, those that failed, and the landing zone.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use assigner_aws::{control_tower::ControlTower, organizations::Organizations};
 use assigner_core::{
@@ -13,11 +16,15 @@ use assigner_core::{
         tree::Tree,
     },
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use super::known::{Known, READS_AT_ONCE};
 use crate::error::Error;
+
+/// The longest that one fact may take. AWS may throttle one OU for as long as it likes, and the others do not wait.
+const LONGEST_READ: Duration = Duration::from_secs(30);
 
 /// Reads what every plan needs.
 pub async fn facts(
@@ -37,7 +44,7 @@ pub async fn facts(
     let under_way = tower.under_way().await?;
     let enabled = async { Ok(enabled(tower, tree).await?) };
     let failed = async { Ok::<_, Error>(tower.failed(now).await?) };
-    let (zone, enabled, failed) = tokio::try_join!(zone, enabled, failed)?;
+    let (zone, (enabled, unread_units), failed) = tokio::try_join!(zone, enabled, failed)?;
     let security = zone.security_unit.as_deref().and_then(|name| {
         let top = tree.tops().find(|place| tree.units()[*place].name == name)?;
         Some(tree.units()[top].id.clone())
@@ -46,35 +53,56 @@ pub async fn facts(
         LandingZone { version: zone.version, is_processing: zone.is_processing, security_unit: security };
     let mut facts = Facts::new(now, zone);
     (facts.enabled, facts.under_way, facts.failed) = (enabled, under_way, failed);
+    facts.unread_units = unread_units;
     let remembered = known.lock();
     facts.parameters = remembered.parameters.clone();
     facts.fates = remembered.fates.clone();
     Ok(facts)
 }
 
-/// Returns what is enabled on OUs: by one list of the whole organization, or OU by OU if AWS does not give that.
-async fn enabled(tower: &ControlTower, tree: &Tree) -> Result<Vec<Enabled>, CallError> {
+/// Returns what is enabled on OUs: by one list of the whole organization, or OU by OU if AWS does not give that. Then
+/// also the OUs, by id, that could not be read, with the reason.
+async fn enabled(
+    tower: &ControlTower,
+    tree: &Tree,
+) -> Result<(Vec<Enabled>, BTreeMap<String, String>), CallError> {
     match tower.enabled(None).await {
         Err(CallError { cause: Cause::Invalid, .. }) => {}
-        listed => return listed,
+        listed => return Ok((listed?, BTreeMap::new())),
     }
-    let of_units: Vec<Vec<Enabled>> = stream::iter(tree.units())
-        .map(async |unit| match tower.enabled(Some(&unit.arn)).await {
-            // It is not registered, so nothing is enabled there.
-            Err(CallError { cause: Cause::NotFound, .. }) => Ok(Vec::new()),
-            listed => listed,
-        })
+    let of_units: Vec<_> = stream::iter(tree.units())
+        .map(async |unit| (unit, timeout(LONGEST_READ, tower.enabled(Some(&unit.arn))).await))
         .buffered(READS_AT_ONCE)
-        .try_collect()
-        .await?;
-    let mut all: Vec<Enabled> = of_units.into_iter().flatten().collect();
+        .collect()
+        .await;
+    let (mut all, mut unread) = (Vec::new(), BTreeMap::new());
+    for (unit, listed) in of_units {
+        match listed {
+            Ok(Ok(listed)) => all.extend(listed),
+            // It is not registered, so nothing is enabled there.
+            Ok(Err(CallError { cause: Cause::NotFound, .. })) => {}
+            Ok(Err(error)) if is_about_everything(&error) => return Err(error),
+            Ok(Err(error)) => _ = unread.insert(unit.id.clone(), error.to_string()),
+            Err(_) => _ = unread.insert(unit.id.clone(), too_long()),
+        }
+    }
     // A list of an OU may repeat what an OU above has.
     let mut seen = BTreeSet::new();
     all.retain(|one| seen.insert(one.arn.clone()));
-    Ok(all)
+    Ok((all, unread))
 }
 
-/// Reads what a plan still has to know. Returns the ARNs of which the catalogue has to be asked.
+fn too_long() -> String {
+    format!("AWS gave no answer within {} seconds", LONGEST_READ.as_secs())
+}
+
+/// Whether every other call would fail alike.
+fn is_about_everything(error: &CallError) -> bool {
+    error.cause == Cause::Credentials
+}
+
+/// Reads what a plan still has to know. Returns the ARNs of which the catalogue has to be asked. What cannot be read is
+/// noted in the facts, and settles only what depends on it.
 pub async fn fill(
     tower: &ControlTower,
     organizations: &Organizations,
@@ -118,10 +146,26 @@ pub async fn fill(
             }
         })
     };
-    let answers: Vec<Answer> = stream::iter(needs).map(ask).buffered(READS_AT_ONCE).try_collect().await?;
-    let mut arns = Vec::new();
+    let answers: Vec<_> = stream::iter(needs)
+        .map(async |need| (need, timeout(LONGEST_READ, ask(need)).await))
+        .buffered(READS_AT_ONCE)
+        .collect()
+        .await;
+    let (mut arns, mut taken) = (Vec::new(), Vec::new());
     let mut remembered = known.lock();
-    for answer in answers {
+    for (need, answer) in answers {
+        let reason = match answer {
+            Ok(Ok(answer)) => {
+                taken.push(answer);
+                continue;
+            }
+            Ok(Err(error)) if is_about_everything(&error) => return Err(error),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => too_long(),
+        };
+        facts.unread.insert(need.clone(), reason);
+    }
+    for answer in taken {
         match answer {
             Answer::Control(arn) => arns.push(arn),
             Answer::Parameters(key, parameters) => {

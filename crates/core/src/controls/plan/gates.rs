@@ -44,7 +44,7 @@ impl Planner<'_> {
         let kind = action.kind();
         match self.excluded(place, wish, kind) {
             Gate::Open => {}
-            Gate::Unknown => return Some(Verdict::Unknown),
+            Gate::Unknown(verdict) => return Some(verdict),
             Gate::Shut(reason, remedy) if wish.is_named => return Some(Verdict::Blocked { reason, remedy }),
             Gate::Shut(reason, _) => {
                 let note =
@@ -69,7 +69,7 @@ impl Planner<'_> {
             }
             match self.full(place, wish) {
                 Gate::Open => {}
-                Gate::Unknown => return Some(Verdict::Unknown),
+                Gate::Unknown(verdict) => return Some(verdict),
                 Gate::Shut(reason, remedy) => return Some(Verdict::Blocked { reason, remedy }),
             }
         }
@@ -114,17 +114,14 @@ impl Planner<'_> {
                     .to_owned(),
                 "register the OU in Control Tower, or update the landing zone".to_owned(),
             ),
-            None => {
-                self.plan.needs.insert(Need::Registered(unit.id.clone()));
-                Gate::Unknown
-            }
+            None => Gate::Unknown(self.need(Need::Registered(unit.id.clone()))),
         }
     }
 
     /// Returns the verdict if an earlier wave holds this OU.
     fn waiting(&mut self, action: Kind, earlier: &[Earlier]) -> Option<Verdict> {
         let mut until = None;
-        let mut is_unknown = false;
+        let mut unknown = None;
         for one in earlier {
             let number = one.wave + 1;
             let path = self.tree.path(one.place);
@@ -148,14 +145,11 @@ impl Planner<'_> {
                     }
                 }
                 Some(Fate::Forgotten) => {}
-                None => {
-                    self.plan.needs.insert(Need::Operation(operation.clone()));
-                    is_unknown = true;
-                }
+                None => unknown = Some(self.need(Need::Operation(operation.clone()))),
             }
         }
-        if is_unknown {
-            return Some(Verdict::Unknown);
+        if unknown.is_some() {
+            return unknown;
         }
         until.map(|(until, reason)| Verdict::Waiting { until: Some(until), reason, action })
     }
@@ -206,8 +200,7 @@ impl Planner<'_> {
         let Some(quota) = self.rules.quotas.of(mechanism) else { return Gate::Open };
         let id = &self.tree.units()[place].id;
         let Some(attached) = self.facts.attached.get(&(id.clone(), mechanism)) else {
-            self.plan.needs.insert(Need::Attached(id.clone(), mechanism));
-            return Gate::Unknown;
+            return Gate::Unknown(self.need(Need::Attached(id.clone(), mechanism)));
         };
         // Control Tower may put the statement into a policy of its own that is attached already.
         if attached.count < quota || attached.has_control_towers {
@@ -228,6 +221,6 @@ enum Gate {
     Open,
     /// Why, and what to do.
     Shut(String, String),
-    /// A fact is missing.
-    Unknown,
+    /// A fact is missing. The verdict says whether it is asked for, or could not be read.
+    Unknown(Verdict),
 }
