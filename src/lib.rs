@@ -131,8 +131,7 @@ impl Function {
                 Ok(Answer::Organization(Survey { seconds, ..survey? }))
             }
             Request::Unexplained { after, before } => {
-                let stop = started + until.saturating_duration_since(started) / 2;
-                let count = timeout_at(until, self.unexplained(after, before, stop)).await;
+                let count = timeout_at(until, self.unexplained(after, before, until)).await;
                 let count = count.map_err(|_| self.late("what no row explains"))??;
                 figures.count(&count);
                 let seconds = report::seconds(started.elapsed());
@@ -175,12 +174,17 @@ impl Function {
         }
     }
 
-    async fn unexplained(&self, after: Option<After>, before: Counts, stop: Instant) -> Result<Count, Error> {
+    async fn unexplained(
+        &self,
+        after: Option<After>,
+        before: Counts,
+        until: Instant,
+    ) -> Result<Count, Error> {
         let table: Table = self.source.load_to_act().await?;
         let management: Vec<_> = self.settings.management_account.iter().collect();
         let (everything, tables) = (Selection::default(), [&table]);
         let reader = self.reader(&management, &everything, &tables);
-        unexplained::count(&reader, &table, after, before, stop).await
+        unexplained::count(&reader, &table, after, before, until).await
     }
 
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {
@@ -188,9 +192,8 @@ impl Function {
         let until = share.unwrap_or(until);
         let table = timeout_at(until, self.source.load_to_act::<Row>()).await;
         let table = table.map_err(|_| self.late("the config table"))??;
-        let facts = timeout_at(until, self.facts(&request, &table)).await;
-        let account = facts.map_err(|_| {
-            let late = self.late("the account and the instance");
+        let late = |what| {
+            let late = self.late(what);
             // It says nothing of the other accounts, and trying it again at once would cost another share.
             if share.is_some() && self.identity_center.instance_arn().is_some() {
                 let account = &request.account;
@@ -199,7 +202,9 @@ impl Function {
                 ));
             }
             late
-        })??;
+        };
+        let facts = timeout_at(until, self.facts(&request, &table)).await;
+        let account = facts.map_err(|_| late("the account and the instance"))??;
         if let Some(place) = &request.place
             && account.may_receive()
             && account.unread.is_none()
@@ -211,7 +216,7 @@ impl Function {
             )));
         }
         let tree = timeout_at(until, self.units(&table, &account)).await;
-        let tree = tree.map_err(|_| self.late("the OUs that the table names"))?;
+        let tree = tree.map_err(|_| late("the OUs that the table names"))?;
         match plan::plan(&table, &account, &tree) {
             Plan::Ignore(reason) => Ok(Report::ignored(reason, Some(&account), started.elapsed())),
             Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),

@@ -49,9 +49,11 @@ impl Figures {
         }
     }
 
-    /// Takes the count of the last part: it has those of the parts before it.
+    /// Takes the count of the last part: it has those of the parts before it. A zero of what was not all read would end
+    /// an alarm.
     pub fn count(&mut self, count: &Count) {
-        self.unexplained = count.next.is_none().then_some(count.counts.unexplained as u64);
+        let is_known = count.counts.unread == 0 || count.counts.unexplained > 0;
+        self.unexplained = (count.next.is_none() && is_known).then_some(count.counts.unexplained as u64);
     }
 
     /// Returns one line, or why it could not be written. `level` and `now` are for Lambda, which drops lines without
@@ -116,7 +118,34 @@ impl Entry for Named<'_> {
 
 #[cfg(test)]
 mod tests {
+    use assigner_core::assignments::{
+        facts::Method,
+        unexplained::{self, After, Next},
+    };
+
     use super::*;
+
+    #[test]
+    fn a_zero_is_counted_only_if_all_was_read() {
+        let of = |unexplained, unread, more: bool| {
+            let counts = unexplained::Counts { unexplained, unread, ..unexplained::Counts::default() };
+            let next = more.then(|| Next { unexplained: true, after: After::Group("g".into()), counts });
+            let mut figures = Figures::default();
+            figures.count(&Count {
+                outcome: "counted",
+                counts,
+                unexplained: Vec::new(),
+                unread: Vec::new(),
+                method: Method::Principals,
+                next,
+                seconds: 0.0,
+            });
+            figures.unexplained
+        };
+        assert_eq!((of(0, 0, false), of(3, 0, false)), (Some(0), Some(3)));
+        assert_eq!((of(0, 1, false), of(3, 1, false)), (None, Some(3)));
+        assert_eq!(of(3, 0, true), None, "the next part has the sum");
+    }
 
     #[test]
     fn the_line_is_embedded_metric_format_with_the_function_as_dimension() {

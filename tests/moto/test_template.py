@@ -107,6 +107,10 @@ def permissions(parameters):
             "states:StopExecution": children,
             **dict.fromkeys(DELIVER_LOGS, ["*"]),
         },
+        "UnexplainedMachineRole": {
+            "lambda:InvokeFunction": ["BackfillFunction.Arn"],
+            **dict.fromkeys(DELIVER_LOGS, ["*"]),
+        },
         "StartBackfillRole": {"states:StartExecution": ["Unexplained", "Backfill"]},
         "TableChangesRole": {
             "dynamodb:DescribeStream": stream,
@@ -223,6 +227,7 @@ def test_no_role_is_allowed_an_action_on_every_resource_unless_iam_knows_no_othe
 def test_the_state_machine_has_the_name_that_its_role_knows_it_by(deployed):
     machine = deployed.properties("Backfill")
     assert (machine["Name"], machine["Role"]) == (f"{STACK}-backfill", "BackfillMachineRole.Arn")
+    assert deployed.properties("Unexplained")["Role"] == "UnexplainedMachineRole.Arn"
 
 
 def test_every_statement_has_a_name_of_its_own(deployed):
@@ -626,12 +631,12 @@ def test_every_alarm_writes_to_the_address_that_is_given():
     assert not any("AlarmActions" in alarm["Properties"] for alarm in silent.of_type("AWS::CloudWatch::Alarm").values())
 
 
-def mails(alarm, *points, minutes=600):
+def mails(alarm, *points, minutes=600, template=TEMPLATE):
     """How often this alarm writes, judged each minute as CloudWatch does.
 
     A point is the minute that it counts for, and the minute from which it can be seen. Its value is 1.
     """
-    properties = Deployed({}).properties(alarm)
+    properties = Deployed({}, template).properties(alarm)
     assert (properties["Statistic"], properties["EvaluationPeriods"]) == ("Sum", 1)
     compare = {"GreaterThanThreshold": int.__gt__, "GreaterThanOrEqualToThreshold": int.__ge__}
     breaches = compare[properties["ComparisonOperator"]]
@@ -644,17 +649,22 @@ def mails(alarm, *points, minutes=600):
 
 
 @pytest.mark.parametrize(
-    ("alarm", "queue"),
-    [("FailedInvocationsAlarm", "FailedInvocations"), ("UndeliveredEventsAlarm", "UndeliveredEvents")],
+    ("template", "alarm", "queue"),
+    [
+        (TEMPLATE, "FailedInvocationsAlarm", "FailedInvocations"),
+        (TEMPLATE, "UndeliveredEventsAlarm", "UndeliveredEvents"),
+        (MOVE_ACCOUNT, "UndeliveredEventsAlarm", "UndeliveredEvents"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_each_failure_sends_a_mail_while_the_message_of_the_one_before_lies_in_the_queue(alarm, queue):
-    properties = Deployed({}).properties(alarm)
+def test_each_failure_sends_a_mail_while_the_message_of_the_one_before_lies_in_the_queue(template, alarm, queue):
+    properties = Deployed({}, template).properties(alarm)
     # What was sent. What lies there would be an alarm that ends when somebody deletes the messages.
     assert (properties["Namespace"], properties["MetricName"]) == ("AWS/SQS", "NumberOfMessagesSent")
     assert properties["Dimensions"] == [{"Name": "QueueName", "Value": f"{queue}.QueueName"}]
-    assert mails(alarm, (0, 1), (60, 61), (200, 201)) == 3
+    assert mails(alarm, (0, 1), (60, 61), (200, 201), template=template) == 3
     # The first metrics of an idle queue come up to 15 minutes late.
-    assert mails(alarm, (0, 15)) == 1
+    assert mails(alarm, (0, 15), template=template) == 1
 
 
 def test_a_message_that_nobody_looks_at_is_reported_before_it_is_deleted():
@@ -793,6 +803,7 @@ def test_the_bus_takes_the_events_of_the_management_account_only_if_it_is_anothe
             "StringEquals": {
                 "events:detail-type": ["AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"]
             },
+            "Null": {"events:source": "false"},
         },
     }
 

@@ -32,6 +32,9 @@ const UNREACHABLE_AFTER: Duration = Duration::from_secs(15);
 /// Attempts that nobody answers before a service counts as unreachable.
 const UNANSWERED: u32 = 3;
 
+/// The longest that a service is left alone for that is known to ask for it. What asks for more does not work.
+const LONGEST_REST: Duration = Duration::from_secs(900);
+
 /// How long a call is repeated that may be repeated without harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -55,6 +58,9 @@ pub(crate) struct Calls {
     recent: Mutex<Recent>,
     /// Until when the service wants to be left alone. It outlives an invocation.
     not_before: Mutex<Option<Instant>>,
+    /// A service that asks to be left alone for longer is asked again after this time: one odd answer must not keep
+    /// everything else of a warm function waiting.
+    longest_rest: Duration,
 }
 
 /// How the first attempts of the last calls went, throttled ones aside: so a call that fails often counts once.
@@ -90,7 +96,14 @@ impl Calls {
             answered: Mutex::default(),
             recent: Mutex::default(),
             not_before: Mutex::default(),
+            longest_rest: LONGEST_BACKOFF,
         }
+    }
+
+    /// For a service that says in `Retry-After` how long it has to be left alone.
+    #[cfg(any(feature = "controls", feature = "permissions"))]
+    pub(crate) fn obedient(self) -> Calls {
+        Calls { longest_rest: LONGEST_REST, ..self }
     }
 
     pub(crate) fn tally(&self) -> &Tally {
@@ -210,7 +223,8 @@ impl Calls {
 
     fn leave_alone<E>(&self, error: &SdkError<E, HttpResponse>) {
         if let Some(time) = retry_after(error) {
-            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
+            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Instant::now() + time.min(self.longest_rest));
         }
     }
 

@@ -134,7 +134,11 @@ fn called(request: &HttpRequest) -> String {
         body.split('&').find_map(|pair| pair.strip_prefix("Action="))
     };
     let operation = target.or(in_path).or_else(form).map(str::to_owned);
-    let operation = operation.unwrap_or_else(|| format!("{} /{path}", request.method()));
+    // The path of a container's credentials is what fetches them.
+    let operation = operation.unwrap_or_else(|| match http::stays_here(host) {
+        true => request.method().to_owned(),
+        false => format!("{} /{path}", request.method()),
+    });
     // AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, ...
     let scope = header("authorization").split(',').next().unwrap_or_default();
     match scope.split('/').collect::<Vec<_>>()[..] {

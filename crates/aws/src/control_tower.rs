@@ -68,7 +68,7 @@ impl ControlTower {
             .build();
         ControlTower {
             client: Client::from_conf(config),
-            calls: Calls::new(sdk, tally),
+            calls: Calls::new(sdk, tally).obedient(),
             landing_zone: Mutex::default(),
         }
     }

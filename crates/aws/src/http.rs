@@ -48,6 +48,8 @@ pub enum BadBundle {
     Empty,
     #[error("its certificate {number} cannot be read: {problem}")]
     Certificate { number: usize, problem: String },
+    #[error("it cannot be used: {0}")]
+    Unusable(String),
 }
 
 impl Trust {
@@ -67,8 +69,9 @@ impl Trust {
             return Err(BadBundle::Empty);
         }
         let store = TrustStore::empty().with_pem_certificate(bundle);
-        // The builder takes every trust store.
-        Ok(Trust(TlsContext::builder().with_trust_store(store).build().unwrap_or_default()))
+        // Without it the system's authorities would be trusted.
+        let context = TlsContext::builder().with_trust_store(store).build();
+        context.map(Trust).map_err(|error| BadBundle::Unusable(error.to_string()))
     }
 }
 
@@ -128,7 +131,7 @@ impl Pools {
 }
 
 /// Whether a URL names this machine, or the addresses at which it asks for its credentials. No proxy reaches those.
-fn stays_here(url: &str) -> bool {
+pub(crate) fn stays_here(url: &str) -> bool {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match authority.strip_prefix('[') {

@@ -271,10 +271,11 @@ impl Organizations {
             Err(error) if error.cause == Cause::NotFound => Vec::new(),
             units => units?,
         };
-        let unit = |unit: types::OrganizationalUnit| {
-            Some(Unit { id: unit.id?, name: unit.name?, parent: parent.to_owned() })
+        let unit = |unit: types::OrganizationalUnit| match (unit.id, unit.name) {
+            (Some(id), Some(name)) => Ok(Unit { id, name, parent: parent.to_owned() }),
+            _ => Err(incomplete(operation, format!("an OU in {parent} has no id or name"))),
         };
-        Ok(units.into_iter().filter_map(unit).collect())
+        units.into_iter().map(unit).collect()
     }
 
     pub async fn tags(&self, id: &AccountId) -> Result<BTreeMap<String, String>, CallError> {

@@ -4,16 +4,17 @@
 //! trusts an event's message text, and never takes an account's place from an event: both go stale.
 
 mod baseline;
+mod part;
 mod place;
 
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
-pub use self::place::Place;
-use crate::{
-    assignments::unexplained::{After, Counts},
-    ids::{self, AccountId},
+pub use self::{
+    part::{After, Counts},
+    place::Place,
 };
+use crate::ids::{self, AccountId};
 
 /// What a payload asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -339,7 +340,7 @@ fn moved_account(
 
 /// Returns whether Control Tower made the call, as it does while it vends, enrolls or updates an account. CloudTrail
 /// writes a service that acts for somebody into these fields; no caller can set them. The rules of the templates look at
-/// the first two as well, so that such an event seldom comes.
+/// the first two as well, so that such an event rarely comes.
 fn moved_by_control_tower(detail: &Map<String, Value>) -> bool {
     const SERVICE: &str = "controltower.amazonaws.com";
     let identity = |name: &str| detail.get("userIdentity").and_then(|identity| identity.get(name));

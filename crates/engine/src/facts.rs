@@ -152,11 +152,13 @@ impl Reader<'_> {
         Ok(self.facts(known, accounts, units, read, method))
     }
 
-    /// Reads what a survey reads, but no assignments; and every group and user.
+    /// Reads what a survey reads, but no assignments; and every group and user, or why they cannot be listed.
     ///
     /// # Errors
     /// If something cannot be read without which a count would be wrong.
-    pub async fn without_assignments(&self) -> Result<(Facts, BTreeSet<PrincipalId>), Error> {
+    pub async fn without_assignments(
+        &self,
+    ) -> Result<(Facts, Result<BTreeSet<PrincipalId>, CallError>), Error> {
         let needs = self.tables.iter().map(|table| table.needs()).fold(Needs::default(), Needs::or);
         let names = async {
             self.center.find_instance().await?;
@@ -165,16 +167,18 @@ impl Reader<'_> {
                 self.center.groups(),
                 self.center.users()
             );
-            let by_id = NamesById { groups: groups?, users: users?, ..NamesById::default() };
-            Ok((names?, by_id))
+            let names = names?;
+            let unlisted = groups.as_ref().err().or(users.as_ref().err()).cloned();
+            let (by_id, notes) = self.principals_by_id(&names, groups, users);
+            let principals = unlisted.map_or_else(|| Ok(by_id.principals()), Err);
+            Ok((names, by_id, notes, principals))
         };
-        let ((names, by_id), accounts) =
+        let ((names, by_id, mut notes, principals), accounts) =
             tokio::try_join!(names, self.read_accounts(needs, Tags::ThatDecide))?;
         let units = Units { tree: self.look_for_units(&accounts).await, all: None };
         let of_account =
             |account: &Account| Some(format!("account {}: {}", account.id, account.unread.as_ref()?));
-        let notes = accounts.iter().filter_map(of_account).collect();
-        let principals = by_id.principals();
+        notes.extend(accounts.iter().filter_map(of_account));
         let known = Known { names, by_id, notes };
         Ok((self.facts(known, accounts, units, Read::default(), Method::Principals), principals))
     }
@@ -258,7 +262,20 @@ impl Reader<'_> {
             self.center.users()
         );
         let permission_sets = permission_sets?;
-        let names = names_of(self.center, self.resolver, self.tables).await?;
+        let mut names = names_of(self.center, self.resolver, self.tables).await?;
+        let (by_id, notes) = self.principals_by_id(&names, groups, users);
+        let by_id = NamesById { permission_sets, ..by_id };
+        names.suggest(&by_id);
+        Ok(Known { names, by_id, notes })
+    }
+
+    /// Returns the names of groups and users; where a list failed, those of the tables, with a note.
+    fn principals_by_id(
+        &self,
+        names: &Names,
+        groups: Result<BTreeMap<String, String>, CallError>,
+        users: Result<BTreeMap<String, String>, CallError>,
+    ) -> (NamesById, Vec<String>) {
         let of_tables = |kind: PrincipalKind| -> BTreeMap<String, String> {
             let named = names.principals.iter().filter_map(|(principal, found)| {
                 let (Named::Name(name), Ok(id)) = (&principal.named, found) else { return None };
@@ -281,10 +298,7 @@ impl Reader<'_> {
         let (groups, no_groups) = or_of_tables(groups, PrincipalKind::Group);
         let (users, no_users) = or_of_tables(users, PrincipalKind::User);
         let unlisted = Unlisted { groups: no_groups, users: no_users };
-        let by_id = NamesById { permission_sets, groups, users, unlisted };
-        let mut names = names;
-        names.suggest(&by_id);
-        Ok(Known { names, by_id, notes })
+        (NamesById { groups, users, unlisted, ..NamesById::default() }, notes)
     }
 
     async fn read_accounts(&self, needs: Needs, tags: Tags) -> Result<Vec<Account>, Error> {

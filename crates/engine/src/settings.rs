@@ -42,15 +42,20 @@ pub struct Network {
     pub ca_bundle: Option<PathBuf>,
 }
 
+/// Returns a variable of this process. One that is not Unicode is set all the same, so it must not look like none.
+#[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+fn of_process(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
 /// The client reads these itself, the first name of each pair before the second.
 const PROXIES: [[&str; 2]; 3] =
     [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]];
 
 impl Network {
     /// Reads the settings from the environment of this process. The error lists every bad setting.
-    #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
     pub fn from_environment() -> Result<Network, Vec<String>> {
-        let mut settings = Environment { lookup: |name: &str| std::env::var(name).ok(), faults: Vec::new() };
+        let mut settings = Environment { lookup: of_process, faults: Vec::new() };
         let network = Network::read(&mut settings);
         if settings.faults.is_empty() { Ok(network) } else { Err(settings.faults) }
     }
@@ -74,9 +79,8 @@ impl Network {
 
 impl Settings {
     /// Reads the settings from the environment of this process. The error lists every bad setting.
-    #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
     pub fn from_environment() -> Result<Settings, Vec<String>> {
-        Settings::read(|name| std::env::var(name).ok())
+        Settings::read(of_process)
     }
 
     /// Reads the settings from an environment, given as a lookup. The error lists every bad setting.
@@ -133,9 +137,8 @@ pub struct ControlSettings {
 #[cfg(feature = "controls")]
 impl ControlSettings {
     /// Reads the settings from the environment of this process. The error lists every bad setting.
-    #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
     pub fn from_environment() -> Result<ControlSettings, Vec<String>> {
-        ControlSettings::read(|name| std::env::var(name).ok())
+        ControlSettings::read(of_process)
     }
 
     /// Reads the settings from an environment, given as a lookup. The error lists every bad setting.

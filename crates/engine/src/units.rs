@@ -19,6 +19,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::READS_AT_ONCE;
 
+const MOST_LEVELS: usize = 10;
+
 /// Returns a tree that can say of each of these OUs whether it exists. What cannot be read is an answer, too.
 pub async fn look(
     organizations: &Organizations,
@@ -79,7 +81,8 @@ enum Answer {
 /// Returns every OU below the root, by one list for each.
 pub async fn all(organizations: &Organizations, root: &str) -> Result<Vec<Unit>, CallError> {
     let (mut all, mut parents) = (Vec::new(), vec![root.to_owned()]);
-    while !parents.is_empty() {
+    // An organization is at most five OUs deep; the bound keeps a circle from going on.
+    for _ in 0..MOST_LEVELS {
         let mut lists = stream::iter(parents)
             .map(async |parent| organizations.units_directly_in(&parent).await)
             .buffer_unordered(READS_AT_ONCE);
@@ -89,6 +92,9 @@ pub async fn all(organizations: &Organizations, root: &str) -> Result<Vec<Unit>,
         }
         parents = found.iter().map(|unit: &Unit| unit.id.clone()).collect();
         all.extend(found);
+        if parents.is_empty() {
+            break;
+        }
     }
     all.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(all)

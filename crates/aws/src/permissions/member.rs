@@ -63,7 +63,7 @@ impl Member {
             iam: aws_sdk_iam::Client::from_conf(iam),
             cloudtrail: aws_sdk_cloudtrail::Client::from_conf(cloudtrail),
             analyzer: analyzer(sdk, &tally),
-            calls: Calls::new(sdk, tally.clone()),
+            calls: Calls::new(sdk, tally.clone()).obedient(),
             sdk: sdk.clone(),
             tally,
         }

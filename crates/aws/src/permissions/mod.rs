@@ -40,7 +40,7 @@ impl Sessions {
             .build();
         Sessions {
             sts: aws_sdk_sts::Client::from_conf(config),
-            calls: Calls::new(sdk, tally.clone()),
+            calls: Calls::new(sdk, tally.clone()).obedient(),
             sdk: sdk.clone(),
             tally,
         }

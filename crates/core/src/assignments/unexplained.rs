@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     PrincipalId, PrincipalKind, Table,
@@ -16,6 +16,7 @@ use super::{
     report::{PermissionSetReport, PrincipalReport},
     survey,
 };
+pub use crate::event::{After, Counts};
 use crate::{ids::AccountId, organization::Account};
 
 /// What was counted, so far or in all.
@@ -36,32 +37,12 @@ pub struct Count {
     pub seconds: f64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Counts {
-    /// Assignments that no row explains, in accounts to which the table applies, without those of Control Tower.
-    pub unexplained: usize,
-    /// Those of the groups that Control Tower makes and assigns by itself.
-    pub control_tower: usize,
-    /// Principals, accounts and names that could not be read: what they have is in no count.
-    pub unread: usize,
-}
-
 /// A request for the next part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Next {
     pub unexplained: bool,
     pub after: After,
     pub counts: Counts,
-}
-
-/// What the part before has read last. Everything is read in one order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum After {
-    Account(AccountId),
-    Group(String),
-    User(String),
 }
 
 impl After {
@@ -107,8 +88,15 @@ const OF_CONTROL_TOWER: [&str; 8] = [
 
 const MOST_LISTED: usize = 50;
 
-/// Counts what this part has read, and adds what the parts before it have counted.
-pub fn count(table: &Table, facts: &Facts, before: Counts, after: Option<After>) -> Count {
+/// Counts what this part has read, and adds what the parts before it have counted. `unread` is what could not be read
+/// and that no part before it has counted.
+pub fn count(
+    table: &Table,
+    facts: &Facts,
+    before: Counts,
+    unread: BTreeSet<String>,
+    after: Option<After>,
+) -> Count {
     let mut counts = before;
     let mut unexplained = Vec::new();
     for account in &facts.accounts {
@@ -124,7 +112,6 @@ pub fn count(table: &Table, facts: &Facts, before: Counts, after: Option<After>)
             }
         }
     }
-    let unread = unread(facts);
     counts.unread += unread.len();
     Count {
         outcome: if after.is_some() { "counting" } else { "counted" },
@@ -142,8 +129,8 @@ fn is_of_control_tower(principal: &PrincipalId, names: &NamesById) -> bool {
         && names.principal(principal).is_some_and(|name| OF_CONTROL_TOWER.contains(&name))
 }
 
-/// Returns what may hide an assignment, or make one that is explained seem unexplained.
-fn unread(facts: &Facts) -> BTreeSet<String> {
+/// Returns what of names and accounts may hide an assignment, or make one that is explained seem unexplained.
+pub fn unread(facts: &Facts) -> BTreeSet<String> {
     let obstacles = facts.names.permission_sets.values().filter_map(|found| found.as_ref().err());
     let obstacles = obstacles.chain(facts.names.principals.values().filter_map(|found| found.as_ref().err()));
     let failed = obstacles.filter_map(|obstacle| match obstacle {

@@ -53,16 +53,22 @@ impl Accounts {
     /// account meets all else there. If one of them does not exist, it is not known whether the account was meant.
     pub fn kept_in_by(&self, account: &Account) -> &[OrganizationalUnit] {
         let by_place = |except: &&Selector| {
-            unmet(except, account).all(|mismatch| mismatch == Mismatch::OrganizationalUnits)
+            unmet(except, account)
+                .all(|one| matches!(one, Mismatch::OrganizationalUnits | Mismatch::TagNotRead(_)))
         };
         self.except.as_ref().filter(by_place).map_or(&[], |except| &except.ous)
     }
 
-    /// Whether the account's tags, which `account` does not have yet, can decide.
+    /// Whether the account's tags, which `account` does not have yet, can decide. In an `except` also if the account is
+    /// in none of its OUs: whether one of them does not exist matters only if the tags match.
     pub fn asks_for_tags(&self, account: &Account) -> bool {
-        self.selectors().any(|selector| {
-            !selector.tags.is_empty() && unmet_without_tags(selector, account).next().is_none()
-        })
+        let meets_the_rest = |selector: &Selector, may_be_elsewhere: bool| {
+            !selector.tags.is_empty()
+                && unmet_without_tags(selector, account)
+                    .all(|one| may_be_elsewhere && one == Mismatch::OrganizationalUnits)
+        };
+        meets_the_rest(&self.only, false)
+            || self.except.as_ref().is_some_and(|except| meets_the_rest(except, true))
     }
 }
 

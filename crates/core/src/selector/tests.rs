@@ -90,6 +90,9 @@ fn tags_are_asked_for_only_if_they_can_decide() {
         (r#"{ "ous": ["Workloads"], "tags": { "course": "*" } }"#, false),
         (r#"{ "except": { "tags": { "isolated": "true" } } }"#, true),
         (r#"{ "except": { "names": ["prod-*"], "tags": { "isolated": "true" } } }"#, false),
+        // The OU may not exist, and then the tags say whether the account was meant.
+        (r#"{ "except": { "ous": ["Renamed"], "tags": { "course": "*" } } }"#, true),
+        (r#"{ "except": { "ous": ["Renamed"], "names": ["prod-*"], "tags": { "course": "*" } } }"#, false),
         (r#"{ "ous": ["Education"], "except": { "names": ["class-*"] } }"#, false),
     ];
     for (text, expected) in cases {

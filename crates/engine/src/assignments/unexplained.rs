@@ -3,7 +3,7 @@
 //! **Calls**, besides those of a survey: one ListGroups and one ListUsers for 100 of each; then one
 //! ListAccountAssignmentsForPrincipal for 100 assignments of each group and user, or one
 //! ListPermissionSetsProvisionedToAccount for each account and one ListAccountAssignments for each permission set that it
-//! has. A part ends when half of its time has passed, and the next one goes on behind it.
+//! has. A part ends when half of the time that names and accounts leave has passed, and the next one goes on behind it.
 
 use std::collections::BTreeSet;
 
@@ -26,8 +26,8 @@ use crate::{READS_AT_ONCE, error::Error, facts::Reader};
 /// Reading by account takes some calls for each account, reading by principal one for each principal.
 const CALLS_OF_AN_ACCOUNT: usize = 3;
 
-/// Counts one part: what comes behind `after`, until `stop`. At least one principal or account is read, however long it
-/// takes; the caller's deadline may drop it.
+/// Counts one part: what comes behind `after`, in half of the time until `until` once names and accounts are read. At least
+/// one principal or account is read, however long it takes; the caller's deadline may drop it.
 ///
 /// # Errors
 /// If something cannot be read without which the count would be wrong.
@@ -36,27 +36,35 @@ pub async fn count(
     table: &Table,
     after: Option<After>,
     before: Counts,
-    stop: Instant,
+    until: Instant,
 ) -> Result<Count, Error> {
     let (mut facts, principals) = reader.without_assignments().await?;
+    let now = Instant::now();
+    let stop = now + until.saturating_duration_since(now) / 2;
     let accounts: Vec<&Account> = facts.accounts.iter().filter(|account| account.may_receive()).collect();
     let accounts: Vec<AccountId> = accounts.into_iter().map(|account| account.id.clone()).collect();
-    let by_principal = match &after {
-        Some(after) => after.principal().is_some(),
-        None => principals.len() <= accounts.len() * CALLS_OF_AN_ACCOUNT,
+    let principals = match (&after, principals) {
+        // The parts before read by principal, and account by account would count theirs again.
+        (Some(After::Group(_) | After::User(_)), principals) => Some(principals?),
+        (Some(After::Account(_)), _) => None,
+        (None, principals) => principals.ok().filter(|all| all.len() <= accounts.len() * CALLS_OF_AN_ACCOUNT),
     };
-    let part = if by_principal {
-        by_principal_after(reader, &accounts, &principals, after.as_ref(), stop).await?
-    } else {
-        None
+    let part = match principals {
+        Some(principals) => by_principal_after(reader, &accounts, &principals, after.as_ref(), stop).await?,
+        None => None,
     };
     let (method, part) = match part {
         Some(part) => (Method::Principals, part),
         None => (Method::Accounts, by_account_after(reader, &accounts, after.as_ref(), stop).await?),
     };
     facts.method = method;
-    take(&mut facts, part.read);
-    Ok(unexplained::count(table, &facts, before, part.after))
+    let unread = take(&mut facts, part.read);
+    // Names and accounts are read by every part, so the first one counts what could not be read of them.
+    let unread = match after {
+        None => unexplained::unread(&facts).into_iter().chain(unread).collect(),
+        Some(_) => unread,
+    };
+    Ok(unexplained::count(table, &facts, before, unread, part.after))
 }
 
 /// What a part has read, and the last of it if there is more.
@@ -79,7 +87,7 @@ async fn by_principal_after(
     let lists = stream::iter(rest)
         .map(async |principal| (principal, reader.center.assignments_of(principal).await))
         .buffered(READS_AT_ONCE);
-    let (answers, more) = until(lists, stop).await;
+    let (answers, more) = those_before(lists, stop).await;
     let mut read = Read::default();
     let mut last = None;
     for (principal, list) in answers {
@@ -126,7 +134,7 @@ async fn by_account_after(
             (account, read.await)
         })
         .buffered(READS_AT_ONCE);
-    let (answers, more) = until(reads, stop).await;
+    let (answers, more) = those_before(reads, stop).await;
     let (mut read, mut last) = (Read::default(), None);
     for (account, answer) in answers {
         last = Some(After::Account(account.clone()));
@@ -138,7 +146,7 @@ async fn by_account_after(
 }
 
 /// Returns the answers that come before `stop`, but at least one, and whether there are more.
-async fn until<T>(answers: impl Stream<Item = T>, stop: Instant) -> (Vec<T>, bool) {
+async fn those_before<T>(answers: impl Stream<Item = T>, stop: Instant) -> (Vec<T>, bool) {
     let mut answers = std::pin::pin!(answers);
     let mut read = Vec::new();
     loop {
@@ -152,18 +160,20 @@ async fn until<T>(answers: impl Stream<Item = T>, stop: Instant) -> (Vec<T>, boo
     }
 }
 
-/// Puts what was read into the facts, and what could not be read into the notes.
-fn take(facts: &mut Facts, read: Read) {
+/// Puts what was read into the facts. Returns what could not be read.
+fn take(facts: &mut Facts, read: Read) -> BTreeSet<String> {
     let Read { assigned, unread_principals, unread_accounts } = read;
     facts.assigned = assigned;
+    let mut unread = BTreeSet::new();
     let name = |names: &NamesById, principal: &PrincipalId| {
         names.principal(principal).unwrap_or(&principal.id).to_owned()
     };
     for (principal, error) in unread_principals {
         let (kind, name) = (principal.kind.field(), name(&facts.names_by_id, &principal));
-        facts.notes.push(format!("what {kind} {name} has is not known: {error}"));
+        unread.insert(format!("what {kind} {name} has is not known: {error}"));
     }
     for (account, error) in unread_accounts {
-        facts.notes.push(format!("what account {account} has is not known: {error}"));
+        unread.insert(format!("what account {account} has is not known: {error}"));
     }
+    unread
 }
