@@ -6,7 +6,7 @@
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-test: format lint unit doc template moto browser stack
+test: format lint doc unit template moto browser stack
 
 format:
 	cargo fmt --all --check

@@ -15,7 +15,6 @@
 //! | [`event`] | which payload means what |
 //! | [`report`] | the function's answer |
 //! | [`lint`] | rows that are sound and yet doubtful |
-//! | [`day`] | days and moments as text |
 
 pub mod apart;
 pub mod catalogue;
