@@ -26,6 +26,7 @@ use assigner_core::{
     ids::AccountId,
     organization::Account,
     selector::{OrganizationalUnit, Selection, tree::Tree},
+    work::Manners,
 };
 use assigner_engine::{
     assignments::{create::Limits, ensure, resolve::Resolver, unexplained},
@@ -141,6 +142,7 @@ impl Function {
     }
 
     async fn survey(&self, below: Option<String>, slice: &Slice) -> Result<Survey, Error> {
+        self.read_much();
         let table: Table = self.source.load_to_act().await?;
         let management: Vec<_> = self.settings.management_account.iter().collect();
         let selection =
@@ -155,6 +157,14 @@ impl Function {
             )]));
         }
         Ok(Survey { next, ..survey::survey(&table, &facts, fastrand::usize(..)) })
+    }
+
+    /// Reading shows nobody else at work, and it lasts. What yields leaves half of its requests to them.
+    fn read_much(&self) {
+        self.identity_center.share_requests(match self.settings.manners {
+            Manners::GoesFirst => 1.0,
+            Manners::Yields => 0.5,
+        });
     }
 
     fn reader<'a>(
@@ -180,6 +190,7 @@ impl Function {
         before: Counts,
         until: Instant,
     ) -> Result<Count, Error> {
+        self.read_much();
         let table: Table = self.source.load_to_act().await?;
         let management: Vec<_> = self.settings.management_account.iter().collect();
         let (everything, tables) = (Selection::default(), [&table]);
@@ -188,6 +199,7 @@ impl Function {
     }
 
     async fn ensure(&self, request: Ensure, started: Instant, until: Instant) -> Result<Report, Error> {
+        self.identity_center.begin();
         let share = self.settings.account_time.map(|time| started + time).filter(|share| *share < until);
         let until = share.unwrap_or(until);
         let table = timeout_at(until, self.source.load_to_act::<Row>()).await;
@@ -222,7 +234,8 @@ impl Function {
             Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),
             Plan::Ensure(grants) => {
                 let dry_run = request.dry_run || self.settings.dry_run;
-                let limits = Limits { max_outstanding: self.settings.max_outstanding, until };
+                let Settings { max_outstanding, manners, .. } = self.settings;
+                let limits = Limits { max_outstanding, manners, until };
                 let (center, resolver) = (&self.identity_center, &self.resolver);
                 let settled = ensure::ensure(center, resolver, &account.id, grants, dry_run, limits).await;
                 Ok(Report::of_grants(&account, settled, dry_run, started.elapsed(), words::remedy))

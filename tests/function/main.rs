@@ -15,6 +15,7 @@ mod ensure;
 mod faults;
 mod faults_on_the_wire;
 mod properties;
+mod share;
 mod survey;
 mod unexplained;
 mod unresolved;

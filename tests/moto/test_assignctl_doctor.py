@@ -17,8 +17,8 @@ ROWS = [
     {"id": "teacher", "permissionSet": "ReadOnlyAccess", "user": "teacher@example.com"},
 ]
 FUNCTIONS = {
-    f"{STACK}-assigner": {"MAX_OUTSTANDING": "6", "MAX_REQUESTS_PER_SECOND": "9"},
-    f"{STACK}-backfill": {"MAX_OUTSTANDING": "4", "MAX_REQUESTS_PER_SECOND": "6"},
+    f"{STACK}-assigner": {"MAX_OUTSTANDING": "15", "MAX_REQUESTS_PER_SECOND": "18"},
+    f"{STACK}-backfill": {"MAX_OUTSTANDING": "8", "MAX_REQUESTS_PER_SECOND": "10", "YIELD": "true"},
 }
 DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
 TEMPLATE = {
@@ -351,8 +351,8 @@ def test_what_may_not_be_looked_at_is_unknown(aws, doctor, resources, before_mot
         ({"MANAGEMENT_ACCOUNT_ID": "111122223333"}, "function-settings", "failed", "111122223333"),
         ({"ASSIGNMENTS_TABLE": "rules"}, "function-settings", "unknown", "it reads the DynamoDB table rules"),
         ({}, "function-settings", "unknown", "no execution of the state machine has reported it"),
-        ({"MAX_REQUESTS_PER_SECOND": "15"}, "limits", "warning", "30 requests a second of 20"),
-        ({"reserved": None}, "limits", "warning", "no concurrency is reserved"),
+        ({"MAX_REQUESTS_PER_SECOND": "25"}, "limits", "warning", "more than Identity Center's quotas"),
+        ({"YIELD": "false"}, "limits", "warning", "no function yields"),
         ({"reserved": 0}, "function", "failed", "may not run"),
         ({"timeout": 3}, "function", "warning", "timeout"),
     ],

@@ -245,7 +245,7 @@ def test_a_setting_without_a_value_is_left_out(deployed, parameters, function):
         "TableSource": "ASSIGNMENTS_TABLE",
     }
     always = {"MANAGEMENT_ACCOUNT_ID", "MAX_OUTSTANDING", "MAX_REQUESTS_PER_SECOND", "DRY_RUN"}
-    of_backfill = {"ACCOUNT_SECONDS"} if function == "BackfillFunction" else set()
+    of_backfill = {"ACCOUNT_SECONDS", "YIELD"} if function == "BackfillFunction" else set()
     given = {setting for name, setting in settings.items() if name in parameters}
     assert set(environment) == always | of_backfill | given
     assert "" not in environment.values()
@@ -514,10 +514,16 @@ def test_both_functions_are_one_program_that_is_built_once():
     assert set(one["Properties"]) == own | {"EventInvokeConfig"}
 
 
-def test_both_functions_together_stay_within_the_quotas_of_identity_center(deployed):
-    variables = [deployed.properties(function)["Environment"]["Variables"] for function in FUNCTIONS]
-    assert sum(int(each["MAX_REQUESTS_PER_SECOND"]) for each in variables) == 15
-    assert sum(int(each["MAX_OUTSTANDING"]) for each in variables) == 10
+def test_a_vended_account_finds_room_beside_a_backfill_that_has_not_seen_it_yet(deployed):
+    vended, backfill = (
+        deployed.properties(function)["Environment"]["Variables"] for function in FUNCTIONS
+    )
+    assert (vended.get("YIELD"), backfill["YIELD"]) == (None, "true")
+    # It begins with half of its requests and three creations.
+    assert int(vended["MAX_REQUESTS_PER_SECOND"]) < 20
+    assert int(vended["MAX_REQUESTS_PER_SECOND"]) // 2 + int(backfill["MAX_REQUESTS_PER_SECOND"]) <= 21
+    assert int(vended["MAX_OUTSTANDING"]) == 15
+    assert int(backfill["MAX_OUTSTANDING"]) + 3 <= 15
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -4,6 +4,9 @@
 //! who calls it. A pace limits the requests of any second, wherever the second begins. After a rest, requests may go at
 //! once, so an account with few grants does not wait. It slows down when the service throttles, because more attempts
 //! would only take the quota from others. It never fails and never drops a request.
+//!
+//! Others draw on the same quota. Until it is known whether there are any, a pace takes half, so that two can begin at
+//! once, and a third if it is throttled. Then [`Pace::share`] says what part it may take.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A request arrives later than it is sent, most of all on a new connection. Until its answer proves arrival, assume this
@@ -25,14 +31,22 @@ const ONE_BURST: Duration = Duration::from_millis(500);
 /// A pace in requests a second, shared by all who hold it.
 #[derive(Debug)]
 pub struct Pace {
-    /// Most requests in a second.
+    /// Most requests in a second, if nobody else sends any.
     full: usize,
     now: Mutex<Now>,
+    /// Held by whoever is next.
+    line: tokio::sync::Mutex<()>,
+    /// For whoever is next: the pace has changed.
+    changed: Notify,
 }
 
 #[derive(Debug)]
 struct Now {
-    /// Requests a second at present.
+    /// Most requests in a second at present.
+    width: f64,
+    /// Whether it is known who else draws on the quota.
+    is_known: bool,
+    /// Requests a second at present: `width`, or less after a throttle.
     rate: f64,
     /// The last turns given, `full` of them at most.
     turns: VecDeque<Slot>,
@@ -57,32 +71,54 @@ pub struct Turn(u64);
 impl Pace {
     pub fn per_second(requests: u32) -> Pace {
         let full = requests.max(1) as usize;
-        let now = Now { rate: full as f64, turns: VecDeque::new(), gone: 0, slowed: None, not_before: None };
-        Pace { full, now: Mutex::new(now) }
+        let all = full as f64;
+        let now = Now {
+            width: all,
+            is_known: true,
+            rate: all,
+            turns: VecDeque::new(),
+            gone: 0,
+            slowed: None,
+            not_before: None,
+        };
+        Pace { full, now: Mutex::new(now), line: tokio::sync::Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Takes half until [`Pace::share`] says how much it is.
+    pub fn begin(&self) {
+        self.widen(0.5, false);
+    }
+
+    /// Takes this part of everything from now on.
+    pub fn share(&self, part: f64) {
+        self.widen(part, true);
+    }
+
+    fn widen(&self, part: f64, is_known: bool) {
+        let mut now = self.lock();
+        let width = (self.full as f64 * part).clamp(SLOWEST, self.full as f64);
+        let was_slowed = now.rate < now.width;
+        now.is_known = is_known;
+        now.width = width;
+        now.rate = if was_slowed { now.rate.min(width) } else { width };
+        self.changed.notify_one();
     }
 
     /// Returns when the caller may send a request. Callers go in the order in which they asked.
-    #[expect(clippy::disallowed_methods, reason = "waits for its turn, which the caller's deadline may drop")]
     pub async fn turn(&self) -> Turn {
-        let (at, turn) = {
-            let mut now = self.lock();
-            let mut at = Instant::now().max(now.not_before.unwrap_or_else(Instant::now));
-            if let Some(Slot { sent: last, .. }) = now.turns.back() {
-                // Evenly while the pace is slower than it is set to, at once otherwise.
-                let slower = now.rate < self.full as f64;
-                at = at.max(if slower { *last + Duration::from_secs_f64(1.0 / now.rate) } else { *last });
-            }
-            if now.turns.len() == self.full
-                && let Some(first) = now.turns.pop_front()
-            {
-                now.gone += 1;
-                at = at.max(first.there + SECOND);
-            }
-            now.turns.push_back(Slot { sent: at, there: at + LONGEST_WAY });
-            (at, Turn(now.gone + now.turns.len() as u64 - 1))
-        };
-        sleep_until(at).await;
-        turn
+        let _next = self.line.lock().await;
+        loop {
+            let at = {
+                let mut now = self.lock();
+                let (present, at) = (Instant::now(), now.next());
+                if at <= present {
+                    return now.take(present, self.full);
+                }
+                at
+            };
+            // Either way it looks again.
+            let _ = timeout_at(at, self.changed.notified()).await;
+        }
     }
 
     /// Reports that the request of this turn was answered, well or badly. So it has reached the service.
@@ -94,7 +130,8 @@ impl Pace {
         }
     }
 
-    /// Reports a throttle: the pace goes down to seven tenths.
+    /// Reports a throttle: the pace goes down to seven tenths. If nobody knows of others, they are there, and it takes a
+    /// third.
     pub fn throttled(&self) {
         let mut now = self.lock();
         let present = Instant::now();
@@ -102,19 +139,48 @@ impl Pace {
             return;
         }
         now.slowed = Some(present);
-        now.rate = (now.rate * 0.7).max(SLOWEST);
+        if !now.is_known {
+            now.width = now.width.min(self.full as f64 / 3.0).max(SLOWEST);
+        }
+        now.rate = (now.rate.min(now.width) * 0.7).max(SLOWEST);
         now.not_before = Some(present + Duration::from_secs_f64(1.0 / now.rate));
     }
 
     /// Reports an answer: the pace recovers, by its full rate in 25 answers.
     pub fn answered(&self) {
         let mut now = self.lock();
-        now.rate = (now.rate + self.full as f64 / 25.0).min(self.full as f64);
+        now.rate = (now.rate + self.full as f64 / 25.0).min(now.width);
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
         // No code panics while it holds the lock; if it did, the numbers would still be sound.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Now {
+    /// Returns when the next request may be sent, which may be over.
+    fn next(&self) -> Instant {
+        let present = Instant::now();
+        let after_throttle = self.not_before.unwrap_or(present);
+        // Evenly while the pace is slower than it may be, at once otherwise.
+        let evenly = match self.turns.back() {
+            Some(last) if self.rate < self.width => last.sent + Duration::from_secs_f64(1.0 / self.rate),
+            _ => present,
+        };
+        let before = self.turns.len().checked_sub(self.width as usize);
+        let within_a_second =
+            before.and_then(|before| self.turns.get(before)).map_or(present, |slot| slot.there + SECOND);
+        after_throttle.max(evenly).max(within_a_second)
+    }
+
+    fn take(&mut self, present: Instant, full: usize) -> Turn {
+        if self.turns.len() == full {
+            self.turns.pop_front();
+            self.gone += 1;
+        }
+        self.turns.push_back(Slot { sent: present, there: present + LONGEST_WAY });
+        Turn(self.gone + self.turns.len() as u64 - 1)
     }
 }
 

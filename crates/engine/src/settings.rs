@@ -8,6 +8,7 @@ use assigner_aws::{http, identity_center};
 use assigner_core::{
     ids::{self, AccountId},
     table::TableLocation,
+    work::Manners,
 };
 
 /// The table of assignments that is compiled in.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub max_requests_per_second: u32,
     /// `ACCOUNT_SECONDS`: the longest that an invocation works on one account. If it is not set, until its deadline.
     pub account_time: Option<Duration>,
+    /// `YIELD`: leaves the quotas to others while anyone else is at work, as the backfill does.
+    pub manners: Manners,
     /// `DRY_RUN`: plan only, for every event.
     pub dry_run: bool,
     pub network: Network,
@@ -109,6 +112,7 @@ impl Settings {
             account_time: settings
                 .get("ACCOUNT_SECONDS", "a whole number from 1 to 900", |text| within(text, 1..=900))
                 .map(|seconds| Duration::from_secs(seconds.into())),
+            manners: if settings.flag("YIELD") { Manners::Yields } else { Manners::GoesFirst },
             dry_run: settings.flag("DRY_RUN"),
             network: Network::read(&mut settings),
         };
@@ -187,6 +191,7 @@ impl Settings {
             region: self.identity_center_region.clone(),
             management_account: self.management_account.as_ref().map(ToString::to_string),
             max_requests_per_second: self.max_requests_per_second,
+            manners: self.manners,
         }
     }
 }
@@ -261,6 +266,7 @@ mod tests {
             max_outstanding: 10,
             max_requests_per_second: 15,
             account_time: None,
+            manners: Manners::GoesFirst,
             dry_run: false,
             network: Network::default(),
         };
@@ -278,6 +284,7 @@ mod tests {
             max_outstanding: 15,
             max_requests_per_second: 20,
             account_time: Some(Duration::from_secs(120)),
+            manners: Manners::Yields,
             dry_run: true,
             network: Network { ca_bundle: Some("/opt/authorities.pem".into()) },
         };
@@ -289,6 +296,7 @@ mod tests {
             ("MAX_OUTSTANDING", "15"),
             ("MAX_REQUESTS_PER_SECOND", "20"),
             ("ACCOUNT_SECONDS", "120"),
+            ("YIELD", "true"),
             ("DRY_RUN", "True"),
             ("AWS_CA_BUNDLE", "/opt/authorities.pem"),
         ]);

@@ -60,7 +60,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     aws.center.find_instance().await.map_err(Error::from)?;
     // This comes before the search for what is missing: what an interrupted run has asked for is waited for, not asked
     // for again.
-    let in_progress = aws.center.creations_in_progress().await;
+    let in_progress = aws.center.creations_in_progress().await.unwrap_or_default();
     let (facts, origin) = session.facts_for_a_plan(&aws, &selection, &[&table], Tags::ThatDecide).await?;
     let mut overview = Overview::new(&facts, &table, &session.table, origin)?;
     if let Some(saved) = &saved {
@@ -93,7 +93,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
             aws = look_again(session, &overview).await?;
         }
         let max_outstanding = max_outstanding.map_or(aws.settings.max_outstanding, usize::from);
-        let limits = Limits { max_outstanding, until: session.until };
+        let limits = Limits { max_outstanding, manners: aws.settings.manners, until: session.until };
         create(session, &aws, &mut overview, in_progress, limits).await?;
         if !session.json {
             session.print("\n");
@@ -168,7 +168,8 @@ async fn create(
     };
     let observer = Observer { wish: wished, progress: &progress };
     let created = {
-        let creations = create::create(&aws.center, missing, in_progress, limits, Some(observer));
+        let others = create::describe(&aws.center, &in_progress, limits.until).await;
+        let creations = create::create(&aws.center, missing, &others, limits, Some(observer));
         tokio::pin!(creations);
         tokio::select! {
             created = &mut creations => created,

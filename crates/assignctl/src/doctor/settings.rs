@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assigner_core::table::TableLocation;
+use assigner_core::{table::TableLocation, work::Manners};
 use assigner_engine::settings::Settings;
 
 use super::check::{Check, Status, Topic};
@@ -240,49 +240,35 @@ fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// Adds up what the functions may ask. The quotas hold for the organization, so the functions share them. Each counts
-/// as often as it may run at a time.
+/// Compares what each function may take with the quotas, which hold for the organization. Functions see each other at
+/// work and share, so they are not added up; but one of them has to yield.
 pub fn limits(topic: Topic, functions: &[&Deployed]) -> Check {
-    let (mut requests, mut outstanding, mut unbounded) = (0, 0, Vec::new());
+    let mut details = Vec::new();
+    let (mut too_many, mut yielding) = (false, 0);
     for function in functions {
         let Ok(configured) = function.settings() else { return topic.depends_on("settings") };
-        let at_a_time = match function.reserved {
-            Ok(Some(number)) => u64::try_from(number).unwrap_or_default(),
-            Ok(None) => {
-                unbounded.push(function.name.as_str());
-                1
-            }
-            Err(_) => 1,
-        };
-        requests += u64::from(configured.max_requests_per_second) * at_a_time;
-        outstanding += configured.max_outstanding as u64 * at_a_time;
+        let (requests, outstanding) =
+            (u64::from(configured.max_requests_per_second), configured.max_outstanding as u64);
+        too_many |= requests > REQUESTS_PER_SECOND || outstanding > OUTSTANDING;
+        yielding += usize::from(configured.manners == Manners::Yields);
+        details.push(format!("{} up to {requests} and {outstanding}", function.name));
     }
     let detail = format!(
-        "{requests} requests a second of {REQUESTS_PER_SECOND}, {outstanding} outstanding creations of {OUTSTANDING}"
+        "of {REQUESTS_PER_SECOND} requests a second and {OUTSTANDING} outstanding creations: {}",
+        details.join(", ")
     );
-    if requests > REQUESTS_PER_SECOND || outstanding > OUTSTANDING {
+    if too_many {
         return topic.is(
             Status::Warning,
-            format!("{detail}: more than Identity Center's quotas, so it will throttle"),
-            "lower MaxRequestsPerSecond and MaxOutstanding, or those of the backfill, or the concurrency, and deploy \
-             the stack again",
+            format!("{detail}; that is more than Identity Center's quotas, so it will throttle"),
+            "lower MaxRequestsPerSecond and MaxOutstanding, or those of the backfill, and deploy the stack again",
         );
     }
-    if !unbounded.is_empty() {
+    if functions.len() > 1 && yielding == 0 {
         return topic.is(
             Status::Warning,
-            format!(
-                "{detail}, by one invocation at a time; but no concurrency is reserved for {}, and two invocations \
-                 do not know of each other",
-                unbounded.join(" and ")
-            ),
-            "set the parameter ReservedConcurrency to 1, and deploy the stack again",
-        );
-    }
-    if let Some(why) = functions.iter().find_map(|function| function.reserved.as_ref().err()) {
-        return topic.unknown(
-            format!("{detail}, by one invocation at a time; how many run at a time is not known: {why}"),
-            "allow this identity lambda:GetFunctionConcurrency",
+            format!("{detail}; no function yields, so that a backfill may hold up vended accounts"),
+            "deploy the stack again: its template sets YIELD for the backfill",
         );
     }
     topic.ok(detail)
@@ -409,21 +395,18 @@ mod tests {
     }
 
     #[test]
-    fn the_functions_share_the_quotas_as_often_as_they_run_at_a_time() {
-        let with = |outstanding: &str, requests: &str, reserved: Result<Option<i32>, String>| Deployed {
-            reserved,
-            ..function(&[("MAX_OUTSTANDING", outstanding), ("MAX_REQUESTS_PER_SECOND", requests)])
+    fn each_function_stays_within_the_quotas_and_one_of_them_yields() {
+        let with = |outstanding: &str, requests: &str, yields: &str| {
+            let limits = [("MAX_OUTSTANDING", outstanding), ("MAX_REQUESTS_PER_SECOND", requests)];
+            function(&[limits[0], limits[1], ("YIELD", yields)])
         };
-        let one = || Ok(Some(1));
         let cases = [
-            (with("6", "9", one()), with("4", "6", one()), Status::Ok),
-            (with("9", "10", one()), with("6", "10", one()), Status::Ok),
-            (with("9", "10", one()), with("7", "10", one()), Status::Warning),
-            (with("6", "15", one()), with("4", "6", one()), Status::Warning),
-            (with("6", "9", Ok(Some(2))), with("4", "6", one()), Status::Warning),
-            (with("6", "9", Ok(None)), with("4", "6", one()), Status::Warning),
-            (with("6", "9", Err("denied".into())), with("4", "6", one()), Status::Unknown),
-            (with("x", "9", one()), with("4", "6", one()), Status::Unknown),
+            (with("15", "18", "false"), with("8", "10", "true"), Status::Ok),
+            (with("15", "20", "false"), with("15", "20", "true"), Status::Ok),
+            (with("15", "21", "false"), with("8", "10", "true"), Status::Warning),
+            (with("15", "18", "false"), with("8", "21", "true"), Status::Warning),
+            (with("6", "9", "false"), with("4", "6", "false"), Status::Warning),
+            (with("x", "9", "false"), with("4", "6", "true"), Status::Unknown),
         ];
         for (one, other, expected) in cases {
             let check = limits(deployed("limits", "limits"), &[&one, &other]);

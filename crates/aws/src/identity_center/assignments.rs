@@ -137,14 +137,14 @@ impl IdentityCenter {
         Ok(found)
     }
 
-    /// Returns the request ids of the creations that are under way in the whole instance, or none if AWS does not
-    /// answer. They only save duplicate creations.
-    pub async fn creations_in_progress(&self) -> Vec<String> {
+    /// Returns the request ids of the creations that are under way in the whole instance, or `None` if AWS does not
+    /// answer. They only save duplicate creations and requests.
+    pub async fn creations_in_progress(&self) -> Option<Vec<String>> {
         match self.creations_under_way().await {
-            Ok(found) => found.progress.into_keys().collect(),
+            Ok(found) => Some(found.progress.into_keys().collect()),
             Err(error) => {
                 tracing::warn!(%error, "creations under way are not known");
-                Vec::new()
+                None
             }
         }
     }

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use assigner_core::cause::{CallError, Cause};
+use assigner_core::{
+    cause::{CallError, Cause},
+    work::Manners,
+};
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_ssoadmin::types::InstanceStatus;
 use tokio::time::Instant;
@@ -39,6 +42,8 @@ pub struct Options {
     pub management_account: Option<String>,
     /// Identity Center requests, all kinds together.
     pub max_requests_per_second: u32,
+    /// Whether others go first.
+    pub manners: Manners,
 }
 
 /// Why there is no client.
@@ -67,6 +72,7 @@ pub struct IdentityCenter {
     store: aws_sdk_identitystore::Client,
     calls: Calls,
     store_calls: Calls,
+    pace: Arc<Pace>,
     wanted_instance: Option<String>,
     management_account: Option<String>,
     /// With the time at which it was found.
@@ -92,9 +98,14 @@ impl IdentityCenter {
         let region = options.region.clone().map(Region::new).or_else(|| sdk.region().cloned());
         let region = region.ok_or(NoClient::Region)?;
         let http = sdk.http_client().ok_or(NoClient::HttpClient)?;
-        // The identity store has a quota of its own, as high as Identity Center's.
-        let pace = || Arc::new(Pace::per_second(options.max_requests_per_second));
-        let (pace, store_pace) = (pace(), pace());
+        // The identity store's quota is as high as Identity Center's. Nothing shows who else draws on it, so that what
+        // yields takes half of it at most.
+        let requests = options.max_requests_per_second;
+        let of_store = match options.manners {
+            Manners::GoesFirst => requests,
+            Manners::Yields => requests.div_ceil(2),
+        };
+        let (pace, store_pace) = (Arc::new(Pace::per_second(requests)), Arc::new(Pace::per_second(of_store)));
         let paced = |pace: &Arc<Pace>| Paced { http: http.clone(), pace: pace.clone() };
         let sso = aws_sdk_ssoadmin::config::Builder::from(sdk)
             .region(region.clone())
@@ -115,6 +126,7 @@ impl IdentityCenter {
             store: aws_sdk_identitystore::Client::from_conf(store),
             calls: Calls::new(sdk, tally.clone()),
             store_calls: Calls::new(sdk, tally),
+            pace,
             wanted_instance: options.instance_arn.clone(),
             management_account: options.management_account.clone(),
             instance: RwLock::default(),
@@ -123,6 +135,17 @@ impl IdentityCenter {
 
     pub fn tally(&self) -> &Tally {
         self.calls.tally()
+    }
+
+    /// Begins anew with a fair share of the requests, because others may have begun too.
+    pub fn begin(&self) {
+        self.pace.begin();
+    }
+
+    /// Takes this part of the requests a second, now that it is known who else is at work. The identity store has a quota
+    /// of its own, and nothing shows who else draws on it.
+    pub fn share_requests(&self, part: f64) {
+        self.pace.share(part);
     }
 
     /// Finds the instance. Nothing else works without it. It is remembered for a while only, so that a warm function

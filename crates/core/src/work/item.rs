@@ -76,6 +76,17 @@ impl Item {
         matches!(self.stage, Stage::Waiting { .. })
     }
 
+    /// Returns the request id of what was started, also after it has ended.
+    pub fn request_id(&self) -> Option<&str> {
+        match &self.stage {
+            Stage::Outstanding { request_id, .. } => Some(request_id),
+            Stage::Done(settled) => settled.request_id.as_deref(),
+            Stage::Waiting { .. } | Stage::Calling => {
+                self.ended.as_ref().and_then(|ended| ended.request_id.as_deref())
+            }
+        }
+    }
+
     pub fn done(&mut self, settled: Settled) {
         self.stage = Stage::Done(settled);
     }
@@ -87,6 +98,11 @@ impl Item {
         self.refusals += 1;
         self.last = Some(last);
         self.stage = Stage::Waiting { from: now + bound.mul_f64(random()), look_first };
+    }
+
+    /// Waits some seconds after the next refusal, not some tenths.
+    pub fn be_patient(&mut self) {
+        self.refusals = self.refusals.max(3);
     }
 
     /// `signed_out`: the answer that there are no credentials any more.

@@ -9,15 +9,24 @@
 //! the polls of ten items cost one request, not ten. Which items a list has, and in which order, is AWS's choice: it is
 //! read from the page on which ours are, and if there is none, it is asked for what is in progress alone. Items that it
 //! leaves out are described one by one.
+//!
+//! **Others.** If the quota is shared, see [`Manners`]: what others have under way is seen in the same lists, and decides
+//! how much is started.
 
 mod item;
 mod polls;
+mod share;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
+pub use self::share::{Manners, while_reading};
 use self::{
     item::{Item, Stage},
     polls::Polls,
+    share::Share,
 };
 use crate::{
     cause::{CallError, Cause, FailureReason, Retry},
@@ -54,6 +63,8 @@ pub enum Ask {
         item: usize,
         request_id: String,
     },
+    /// Everything that is in progress, to see who else is at work.
+    Others,
 }
 
 /// What is listed.
@@ -92,6 +103,7 @@ pub enum Answer {
         request_id: String,
         answer: Result<Option<Progress>, CallError>,
     },
+    Others(Result<Listed, CallError>),
 }
 
 impl Answer {
@@ -99,7 +111,7 @@ impl Answer {
         match self {
             Answer::Started { answer, .. } => answer.as_ref().err(),
             Answer::Looked { answer, .. } => answer.as_ref().err(),
-            Answer::Listed(answer) => answer.as_ref().err(),
+            Answer::Listed(answer) | Answer::Others(answer) => answer.as_ref().err(),
             Answer::Described { answer, .. } => answer.as_ref().err(),
         }
     }
@@ -184,7 +196,12 @@ pub struct Work {
     items: Vec<Item>,
     /// Of each group, how many of its items may be under way at once.
     places: Vec<Places>,
+    share: Share,
     polls: Polls,
+    /// Whether it was asked who else is at work, and the answer has not come.
+    looks_for_others: bool,
+    /// Request ids that the present poll has found in progress and that are not ours.
+    strangers: HashSet<String>,
     /// Calls that were asked for and have not been answered.
     calls: usize,
     /// A number from 0 to 1, so that two callers that collided do not collide again.
@@ -209,7 +226,36 @@ impl Work {
         let count = groups.iter().max().map_or(0, |most| most + 1);
         let items = groups.iter().map(|group| Item::new(*group)).collect();
         let places = vec![Places { free: bounds.max_outstanding, good: 0 }; count];
-        Work { bounds, items, places, polls: Polls::default(), calls: 0, random, signed_out: None }
+        Work {
+            bounds,
+            items,
+            places,
+            share: Share::everything(bounds.max_outstanding),
+            polls: Polls::default(),
+            looks_for_others: false,
+            strangers: HashSet::new(),
+            calls: 0,
+            random,
+            signed_out: None,
+        }
+    }
+
+    /// Shares the places with others. `in_progress` are the request ids that were under way before this work began;
+    /// what was adopted of them is not others'.
+    pub fn shared<'i>(mut self, manners: Manners, in_progress: impl Iterator<Item = &'i str>) -> Work {
+        self.share = Share::with(self.bounds.max_outstanding, manners);
+        let ours: HashSet<&str> = self.request_ids().collect();
+        let others: Vec<&str> = in_progress.filter(|id| !ours.contains(id)).collect();
+        // Nobody may also mean that others have only begun to read.
+        if !others.is_empty() {
+            self.share.seen(Duration::ZERO, others.into_iter(), 0);
+        }
+        self
+    }
+
+    /// Returns which part of the requests a second this work may send. `None`: it is not known yet.
+    pub fn share_of_requests(&self) -> Option<f64> {
+        self.share.of_requests()
     }
 
     /// Takes over an item that others started. Returns whether it was waiting for that.
@@ -281,6 +327,16 @@ impl Work {
                 self.described(now, item, request_id, answer, &mut asks);
                 self.plan_poll(now);
             }
+            Answer::Others(answer) => {
+                self.looks_for_others = false;
+                match answer {
+                    Ok(Listed { progress, .. }) => {
+                        self.strangers.clear();
+                        self.note_others(now, &progress);
+                    }
+                    Err(_) => self.share.not_seen(),
+                }
+            }
         }
         if self.signed_out.is_some() {
             asks.clear();
@@ -319,7 +375,7 @@ impl Work {
         if now + LAST_START > self.bounds.until {
             return;
         }
-        let mut free = self.bounds.max_outstanding.saturating_sub(self.taken());
+        let mut free = self.share.places().saturating_sub(self.taken());
         let mut free_of: Vec<usize> = (0..self.places.len()).map(|group| self.free_places(group)).collect();
         for (index, item) in self.items.iter_mut().enumerate() {
             let Stage::Waiting { from, look_first } = item.stage else { continue };
@@ -340,15 +396,46 @@ impl Work {
     }
 
     fn start_poll(&mut self, now: Duration, asks: &mut Vec<Ask>) {
+        if self.is_curious() {
+            self.looks_for_others = true;
+            asks.push(Ask::Others);
+        }
         if !self.polls.is_due(now) {
             return;
         }
+        self.strangers.clear();
         let outstanding: Vec<(usize, String)> =
             self.outstanding().map(|(item, request_id, _)| (item, request_id.to_owned())).collect();
         match self.polls.scope() {
-            Some(scope) if outstanding.len() > 1 => self.ask_list(scope, asks),
+            // The list also shows others, who may leave a place.
+            Some(scope) if outstanding.len() > 1 || (self.share.is_shared() && self.is_waiting()) => {
+                self.ask_list(scope, asks);
+            }
             _ => self.ask_each(outstanding, asks),
         }
+    }
+
+    /// Whether more would be started if nobody else is at work. Asked only when what was started is sure to be listed.
+    fn is_curious(&self) -> bool {
+        self.share.is_curious()
+            && !self.looks_for_others
+            && self.is_waiting()
+            && self.taken() > 0
+            && self.unanswered() == 0
+    }
+
+    /// Notes who else is at work, by everything that the present poll has found.
+    fn note_others(&mut self, now: Duration, progress: &HashMap<String, Progress>) {
+        if !self.share.is_shared() {
+            return;
+        }
+        let ours: HashSet<&str> = self.items.iter().filter_map(Item::request_id).collect();
+        let in_progress = progress.iter().filter(|(_, progress)| **progress == Progress::InProgress);
+        let others = in_progress.map(|(id, _)| id).filter(|id| !ours.contains(id.as_str())).cloned();
+        let others: Vec<String> = others.collect();
+        self.strangers.extend(others);
+        let unanswered = self.unanswered();
+        self.share.seen(now, self.strangers.iter().map(String::as_str), unanswered);
     }
 
     fn ask_list(&mut self, scope: Scope, asks: &mut Vec<Ask>) {
@@ -363,9 +450,8 @@ impl Work {
 
     /// Returns when there is something to do even if no call ends before. `None`: never.
     fn wake_at(&self, now: Duration, wish: Wish) -> Option<Duration> {
-        let may_start = wish == Wish::GoOn
-            && now + LAST_START <= self.bounds.until
-            && self.taken() < self.bounds.max_outstanding;
+        let may_start =
+            wish == Wish::GoOn && now + LAST_START <= self.bounds.until && self.taken() < self.share.places();
         let free: Vec<bool> = (0..self.places.len()).map(|group| self.free_places(group) > 0).collect();
         let may_start = |item: &Item| may_start && free.get(item.group).is_some_and(|free| *free);
         let waiting = self.items.iter().filter_map(|item| match item.stage {
@@ -384,6 +470,9 @@ impl Work {
         // Another one of ours in the same group is what it most likely conflicts with, and that one ends.
         let with_ours =
             matches!(&answer, Err(error) if error.cause == Cause::Conflict) && self.crowded(index);
+        if matches!(&answer, Err(error) if matches!(error.cause, Cause::Throttled | Cause::Quota)) {
+            self.share.refused(self.taken().saturating_sub(1));
+        }
         let Some(item) = self.items.get_mut(index) else { return };
         match answer {
             Ok(Started { progress: Progress::InProgress, request_id: None }) => {
@@ -395,7 +484,12 @@ impl Work {
             }
             Ok(Started { progress, request_id }) => self.finished(now, index, progress, request_id),
             Err(error) => match error.cause {
-                Cause::Throttled => item.wait(now, random, error.to_string(), false),
+                Cause::Throttled => {
+                    if self.share.yields() {
+                        item.be_patient();
+                    }
+                    item.wait(now, random, error.to_string(), false);
+                }
                 Cause::Conflict => item.wait(now, random, error.to_string(), !with_ours),
                 Cause::Unavailable => {
                     item.may_have_effect = true;
@@ -448,6 +542,7 @@ impl Work {
                 return self.ask_each(outstanding, asks);
             }
         };
+        self.note_others(now, &progress);
         let (ours, others): (Vec<_>, Vec<_>) =
             outstanding.into_iter().partition(|(_, request_id)| progress.contains_key(request_id));
         let mut to_describe = Vec::new();
@@ -582,9 +677,9 @@ impl Work {
         let Some(item) = self.items.get_mut(index) else { return };
         match item.stage {
             Stage::Outstanding { since, in_progress_at, .. } => {
-                self.polls.finished(Some((in_progress_at, now.saturating_sub(since))));
+                self.polls.finished(now, Some((in_progress_at, now.saturating_sub(since))));
             }
-            _ => self.polls.finished(None),
+            _ => self.polls.finished(now, None),
         }
         let reason = match progress {
             Progress::Failed(reason) => reason,
@@ -622,7 +717,7 @@ impl Work {
     fn plan_poll(&mut self, now: Duration) {
         let oldest = self.outstanding().map(|(_, _, since)| since).min();
         let outstanding = self.outstanding().count();
-        let waiting = self.items.iter().any(Item::is_waiting);
+        let waiting = self.is_waiting();
         self.polls.plan(now, oldest, outstanding, waiting, self.random);
     }
 
@@ -631,6 +726,15 @@ impl Work {
             Stage::Outstanding { request_id, since, .. } => Some((index, request_id.as_str(), *since)),
             _ => None,
         })
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.items.iter().any(Item::is_waiting)
+    }
+
+    /// Returns how many starts have no answer yet, and so no request id.
+    fn unanswered(&self) -> usize {
+        self.items.iter().filter(|item| matches!(item.stage, Stage::Calling)).count()
     }
 
     /// Returns how many places are in use.

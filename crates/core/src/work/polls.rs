@@ -1,6 +1,6 @@
 //! When to poll. The first poll comes when something may be done: after the time that earlier items of this work have
-//! taken, or `FIRST_POLL` if none is done. While polls find nothing new, the gap grows by two fifths up to
-//! `LONGEST_GAP`. While items wait for one of the outstanding places, a poll that frees places is the best use of a
+//! taken, or `FIRST_POLL` if none is done. While nothing begins or ends, the gap grows with the time since then, up to
+//! `LONGEST_GAP`: what takes long is seen to be done an eighth later at most. While items wait for one of the outstanding places, a poll that frees places is the best use of a
 //! request, so the shortest gap is smaller then.
 //!
 //! It also knows where a list has our items. AWS documents no order. If it lists the newest first, they are on the first
@@ -14,12 +14,14 @@ use super::Scope;
 
 /// Before anything is known of how long provisioning takes; it is rarely faster.
 const FIRST_POLL: Duration = Duration::from_millis(500);
-/// With the growth below, what takes a second is seen to be done at 1.1 s, and what takes three at 3.2 s.
+/// For one item alone, whose every poll is a request.
 const SHORTEST_GAP: Duration = Duration::from_millis(250);
-/// While items wait for a place among the outstanding ones. Measured with 60 items of 1 s on a paused clock: a gap of
+/// For several, which share a poll, and while items wait for a place among the outstanding ones. Measured with 60 items of 1 s on a paused clock: a gap of
 /// 200 ms costs 13 % more time and saves one poll.
-const SHORTEST_GAP_WHILE_WAITING: Duration = Duration::from_millis(120);
+const SHORTEST_SHARED_GAP: Duration = Duration::from_millis(120);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
+/// The gap, as a part of the time since anything began or ended.
+const GROWTH: f64 = 0.12;
 /// Pages of 100 that one poll reads at most. More history than they hold is not searched.
 const MOST_PAGES: u32 = 5;
 
@@ -38,8 +40,8 @@ pub(super) struct Polls {
     /// Calls of the present poll that have not been answered.
     under_way: usize,
     at: Option<Duration>,
-    /// Polls in a row that found nothing new.
-    fruitless: u32,
+    /// When something last began or ended.
+    news: Duration,
     /// How long an item is expected to take.
     provisioning: Duration,
     /// Bounds of the time that the items took which the present poll has found done. They took longer than the first,
@@ -57,7 +59,7 @@ impl Default for Polls {
             fruitless_searches: 0,
             under_way: 0,
             at: None,
-            fruitless: 0,
+            news: Duration::ZERO,
             provisioning: FIRST_POLL,
             took: None,
         }
@@ -145,16 +147,16 @@ impl Polls {
 
     /// Notes that something is under way from now on.
     pub fn begun(&mut self, now: Duration) {
-        self.fruitless = 0;
+        self.news = now;
         if self.under_way == 0 {
-            let at = now + self.provisioning.max(SHORTEST_GAP_WHILE_WAITING);
+            let at = now + self.provisioning.max(SHORTEST_SHARED_GAP);
             self.at = Some(self.at.map_or(at, |before| before.min(at)));
         }
     }
 
     /// Notes that something is done. `seen`: the greatest age at which it was seen in progress, and its age now.
-    pub fn finished(&mut self, seen: Option<(Option<Duration>, Duration)>) {
-        self.fruitless = 0;
+    pub fn finished(&mut self, now: Duration, seen: Option<(Option<Duration>, Duration)>) {
+        self.news = now;
         if let Some((in_progress_at, age)) = seen {
             let (longer, not_longer) = self.took.unwrap_or((None, Duration::MAX));
             self.took = Some((longer.max(in_progress_at), not_longer.min(age)));
@@ -185,14 +187,14 @@ impl Polls {
             self.at = None;
             return;
         };
-        let shortest = if waiting { SHORTEST_GAP_WHILE_WAITING } else { SHORTEST_GAP };
+        let shortest = if waiting || outstanding > 1 { SHORTEST_SHARED_GAP } else { SHORTEST_GAP };
         // A poll that describes one by one costs as many requests, so it comes less often.
         let calls = if self.scope.is_some() { 1 } else { outstanding.div_ceil(2) };
         let gap = shortest
-            .mul_f64(calls as f64 * 1.4_f64.powi(self.fruitless.min(20) as i32))
+            .max(now.saturating_sub(self.news).mul_f64(GROWTH))
+            .mul_f64(calls as f64)
             .min(LONGEST_GAP)
             .mul_f64(0.8 + 0.4 * random());
-        self.fruitless += 1;
         self.at = Some((now + gap).max(oldest + self.provisioning));
     }
 }

@@ -16,7 +16,7 @@ use assigner_core::{
     cause::CallError,
     ids::AccountId,
     outcome::Settled,
-    work::{Answer, Ask, Bounds, Evidence, Progress, Scope, Started, Work},
+    work::{Answer, Ask, Bounds, Evidence, Manners, Progress, Scope, Started, Work},
 };
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -29,11 +29,15 @@ use crate::{
 /// A creation of others that cannot be described costs no more than this, before anything of ours is created.
 const LONGEST_DESCRIPTION: Duration = Duration::from_secs(10);
 
+/// What was read of others less than this ago is what is so.
+const CURRENT_FOR: Duration = Duration::from_millis(1_500);
+
 /// Bounds of an invocation or a verb.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Creations in flight at once.
+    /// Creations in flight at once, if nobody else creates any.
     pub max_outstanding: usize,
+    pub manners: Manners,
     /// When everything that is not done becomes `pending`.
     pub until: Instant,
 }
@@ -41,12 +45,12 @@ pub struct Limits {
 /// Creates the missing assignments and waits until each is done, refused for good, or out of time. Returns what became
 /// of each.
 ///
-/// `in_progress` are the request ids of creations that were under way before `missing` was found to be missing. An
-/// earlier run that was cut off may have asked for the same assignment. Then its creation is waited for.
+/// `others` are creations that were under way before `missing` was found to be missing. An earlier run that was cut off
+/// may have asked for the same assignment. Then its creation is waited for.
 pub async fn create(
     center: &IdentityCenter,
     missing: HashSet<Assignment>,
-    in_progress: Vec<String>,
+    others: &[Creation],
     limits: Limits,
     observer: Option<Observer<'_>>,
 ) -> HashMap<Assignment, Settled> {
@@ -55,14 +59,80 @@ pub async fn create(
     missing.sort();
     let bounds = Bounds { max_outstanding: limits.max_outstanding, until: drive::until(began, limits.until) };
     let mut work = Work::new(&by_account(&missing), bounds, fastrand::f64);
-    if !in_progress.is_empty()
-        && let Ok(creations) = timeout_at(limits.until, describe(center, in_progress)).await
-    {
-        adopt(&mut work, &missing, creations, began);
-    }
-    let call = |ask, work: &Work| call(center, &missing, ask, work);
+    adopt(&mut work, &missing, others, began);
+    let in_progress = others.iter().filter(|other| other.progress == Progress::InProgress);
+    let work = work.shared(limits.manners, in_progress.filter_map(|other| other.request_id.as_deref()));
+    let call = |ask, work: &Work| {
+        if let Some(part) = work.share_of_requests() {
+            center.share_requests(part);
+        }
+        call(center, &missing, ask, work)
+    };
     let settled = drive::drive(work, began, call, observer).await;
     missing.iter().cloned().zip(settled).collect()
+}
+
+/// Waits until what others have asked for of `missing` has ended, and returns whether there was any. Then somebody else
+/// is about the same account, and has perhaps created more of it meanwhile. If all of `missing` was asked for,
+/// [`create`] follows it.
+pub async fn follow(
+    center: &IdentityCenter,
+    missing: &HashSet<Assignment>,
+    others: &[Creation],
+    limits: Limits,
+) -> bool {
+    let theirs: HashSet<Assignment> = others
+        .iter()
+        .filter(|other| !matches!(other.progress, Progress::Failed(_)))
+        .filter_map(|other| other.assignment.clone().filter(|assignment| missing.contains(assignment)))
+        .collect();
+    if theirs.is_empty() || theirs.len() == missing.len() {
+        return false;
+    }
+    create(center, theirs, others, limits, None).await;
+    true
+}
+
+/// Creations of others, each described once.
+#[derive(Default)]
+pub struct Others(HashMap<String, Creation>);
+
+impl Others {
+    /// Returns the creations that were in progress at `read`, before other things were read, and those that are now, as far
+    /// as they can be described in time.
+    pub async fn look(
+        &mut self,
+        center: &IdentityCenter,
+        (before, read): (Vec<String>, Instant),
+        missing: &HashSet<Assignment>,
+        until: Instant,
+    ) -> Vec<Creation> {
+        self.describe(center, &before, until).await;
+        let others: Vec<Creation> = before.iter().filter_map(|id| self.0.get(id).cloned()).collect();
+        let is_ours = |other: &Creation| other.assignment.as_ref().is_some_and(|one| missing.contains(one));
+        if read.elapsed() < CURRENT_FOR && !others.iter().any(is_ours) {
+            return others;
+        }
+        // Whoever is about the same account goes on while we read, and reading takes long while others draw on the quota.
+        let now = timeout_at(until, center.creations_in_progress()).await.ok().flatten().unwrap_or_default();
+        self.describe(center, &now, until).await;
+        before
+            .iter()
+            .chain(&now)
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .filter_map(|id| self.0.get(id).cloned())
+            .collect()
+    }
+
+    async fn describe(&mut self, center: &IdentityCenter, request_ids: &[String], until: Instant) {
+        let unknown = request_ids.iter().filter(|request_id| !self.0.contains_key(*request_id)).cloned();
+        let unknown: Vec<String> = unknown.collect();
+        let described = describe(center, &unknown, until).await;
+        let by_id =
+            described.into_iter().filter_map(|creation| Some((creation.request_id.clone()?, creation)));
+        self.0.extend(by_id);
+    }
 }
 
 /// The same number for assignments of the same account: AWS may refuse to create two at once in one.
@@ -77,11 +147,11 @@ fn by_account(assignments: &[Assignment]) -> Vec<usize> {
         .collect()
 }
 
-/// Returns the creations that can be described.
-async fn describe(center: &IdentityCenter, request_ids: Vec<String>) -> Vec<Creation> {
-    stream::iter(request_ids)
+/// Returns the creations with these request ids that can be described in time.
+pub async fn describe(center: &IdentityCenter, request_ids: &[String], until: Instant) -> Vec<Creation> {
+    let described = stream::iter(request_ids)
         .map(async |request_id| {
-            let creation = timeout(LONGEST_DESCRIPTION, center.creation(&request_id, Patience::OfOne));
+            let creation = timeout(LONGEST_DESCRIPTION, center.creation(request_id, Patience::OfOne));
             let creation = creation.await.ok()?;
             creation
                 .inspect_err(|error| tracing::warn!(%error, request_id, "a creation is not known"))
@@ -89,19 +159,19 @@ async fn describe(center: &IdentityCenter, request_ids: Vec<String>) -> Vec<Crea
         })
         .buffer_unordered(READS_AT_ONCE)
         .filter_map(std::future::ready)
-        .collect()
-        .await
+        .collect();
+    timeout_at(until, described).await.unwrap_or_default()
 }
 
 /// Takes creations that others started for ours if they are for the same assignments.
-fn adopt(work: &mut Work, missing: &[Assignment], creations: Vec<Creation>, began: Instant) {
+fn adopt(work: &mut Work, missing: &[Assignment], others: &[Creation], began: Instant) {
     let index: HashMap<&Assignment, usize> =
         missing.iter().enumerate().map(|(item, assignment)| (assignment, item)).collect();
-    for creation in creations {
-        if let Creation { request_id: Some(request_id), progress, assignment: Some(assignment) } = creation
-            && let Some(item) = index.get(&assignment)
+    for other in others {
+        if let Creation { request_id: Some(request_id), progress, assignment: Some(assignment) } = other
+            && let Some(item) = index.get(assignment)
         {
-            work.adopt(*item, request_id, &progress, began.elapsed());
+            work.adopt(*item, request_id.clone(), progress, began.elapsed());
         }
     }
 }
@@ -134,6 +204,13 @@ fn call<'a>(center: &'a IdentityCenter, missing: &'a [Assignment], ask: Ask, wor
             }
             .boxed()
         }
+        Ask::Others => async move {
+            let answer = center.creations_under_way().await;
+            Answer::Others(
+                answer.inspect_err(|error| tracing::debug!(%error, "it is not known who else is at work")),
+            )
+        }
+        .boxed(),
         Ask::Describe { item, request_id } => async move {
             // It is asked for again by the next poll.
             let answer = center.creation(&request_id, Patience::Optional).await;
@@ -151,8 +228,12 @@ async fn look(
     ours: &HashSet<String>,
 ) -> Result<Evidence, CallError> {
     // If creations cannot be listed, the assignment itself still shows.
-    let others =
-        center.creations_in_progress().await.into_iter().filter(|request_id| !ours.contains(request_id));
+    let others = center
+        .creations_in_progress()
+        .await
+        .into_iter()
+        .flatten()
+        .filter(|request_id| !ours.contains(request_id));
     let mut creations = stream::iter(others)
         .map(async |request_id| (center.creation(&request_id, Patience::OfOne).await, request_id))
         .buffer_unordered(READS_AT_ONCE);

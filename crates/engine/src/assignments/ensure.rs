@@ -2,7 +2,10 @@
 //!
 //! Every grant that goes in comes out with a status, whatever happens and however little time there is.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use assigner_aws::identity_center::IdentityCenter;
 use assigner_core::{
@@ -10,14 +13,19 @@ use assigner_core::{
     cause::CallError,
     ids::AccountId,
     outcome::{Settled, Status},
+    work,
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    create::{self, Limits},
+    create::{self, Limits, Others},
     present,
     resolve::Resolver,
 };
+
+/// Somebody else who is about the same account is followed for this long. One creation that never ends must not keep the
+/// account's other grants waiting.
+const FOLLOWED_FOR: Duration = Duration::from_secs(30);
 
 /// Makes the account have the grants. A dry run stops before anything is created.
 pub async fn ensure<'t>(
@@ -31,17 +39,25 @@ pub async fn ensure<'t>(
     if grants.is_empty() {
         return Vec::new();
     }
-    let read = timeout_at(limits.until, read(center, resolver, account, &grants)).await;
-    let Ok((grants, in_progress)) = read else {
-        let reason = "the time ran out while names and present assignments were looked up";
-        let not_read = |grant| (Resolved::not_read(grant, reason), Status::pending(reason).into());
-        return grants.into_iter().map(not_read).collect();
-    };
-    let mut created = if dry_run || grants.iter().all(|(_, state)| state.missing().is_none()) {
-        Default::default()
-    } else {
-        let missing = grants.iter().filter_map(|(_, state)| state.missing().cloned()).collect();
-        create::create(center, missing, in_progress, limits, None).await
+    let followed = Limits { until: limits.until.min(Instant::now() + FOLLOWED_FOR), ..limits };
+    let mut others = Others::default();
+    let (grants, mut created) = loop {
+        let read = timeout_at(limits.until, read(center, resolver, account, &grants, limits)).await;
+        let Ok((read, in_progress)) = read else {
+            let reason = "the time ran out while names and present assignments were looked up";
+            let not_read = |grant| (Resolved::not_read(grant, reason), Status::pending(reason).into());
+            return grants.into_iter().map(not_read).collect();
+        };
+        let missing: HashSet<Assignment> =
+            read.iter().filter_map(|(_, state)| state.missing().cloned()).collect();
+        if dry_run || missing.is_empty() {
+            break (read, HashMap::new());
+        }
+        let others = others.look(center, in_progress, &missing, limits.until).await;
+        // Two events of one vending create nothing twice.
+        if Instant::now() >= followed.until || !create::follow(center, &missing, &others, followed).await {
+            break (read, create::create(center, missing, &others, limits, None).await);
+        }
     };
     let settled = grants.into_iter().map(|(resolved, state)| match state {
         State::Settled(status) => (resolved, status.into()),
@@ -83,12 +99,17 @@ async fn read<'t>(
     resolver: &Resolver,
     account: &AccountId,
     grants: &[Grant<'t>],
-) -> (Vec<(Resolved<'t>, State)>, Vec<String>) {
+    limits: Limits,
+) -> (Vec<(Resolved<'t>, State)>, (Vec<String>, Instant)) {
     let started = Instant::now();
     loop {
         // What is under way is read before what is there, so that a creation that ends in between is seen.
         let there = async {
             let in_progress = center.creations_in_progress().await;
+            if let Some(in_progress) = &in_progress {
+                center.share_requests(work::while_reading(limits.manners, in_progress.len()));
+            }
+            let in_progress = (in_progress.unwrap_or_default(), Instant::now());
             (in_progress, center.provisioned_permission_sets(account).await)
         };
         let (resolved, (in_progress, provisioned)) =

@@ -1,0 +1,187 @@
+//! As deployed: what one invocation takes alone, next to a backfill, and next to others.
+
+use std::time::Duration;
+
+use account_assigner::Function;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use stand_in::{Organization, Settings};
+use tokio::time::Instant;
+use world::{CLASS_7, World, handle, with_permission_sets};
+
+/// The limits of the template.
+const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "18")];
+const BACKFILL: [(&str, &str); 3] =
+    [("MAX_OUTSTANDING", "8"), ("MAX_REQUESTS_PER_SECOND", "10"), ("YIELD", "true")];
+const OTHERS: [&str; 4] = ["222233334444", "333344445555", "444455556666", "555566667777"];
+
+/// Identity Center's quotas.
+const OUTSTANDING: usize = 15;
+const REQUESTS_PER_SECOND: f64 = 20.0;
+
+/// Permission sets of an account. Each is looked at once before anything is created.
+const SETS: usize = 4;
+
+/// Returns so many rows, and who is named in them.
+fn grants(count: usize) -> (Value, Organization) {
+    let mut organization = serde_json::to_value(with_permission_sets(SETS)).unwrap();
+    let groups = organization["groups"].as_array_mut().unwrap();
+    for n in 0..count.div_ceil(SETS) {
+        let id = format!("1234567890-00000000-0000-0000-0000-{n:012}");
+        groups.push(json!({ "name": format!("group-{n}"), "id": id }));
+    }
+    let row = |n: usize| {
+        let (set, group) = (format!("P-{}", n % SETS), format!("group-{}", n / SETS));
+        json!({ "id": format!("row-{n}"), "permissionSet": set, "group": group })
+    };
+    ((0..count).map(row).collect(), serde_json::from_value(organization).unwrap())
+}
+
+async fn world(count: usize, settings: Settings) -> World {
+    let (rows, organization) = grants(count);
+    let world = World::with(rows, organization, settings, &VENDED).await;
+    warm(&world, &world.function).await;
+    world
+}
+
+fn taking(provisioning: Duration) -> Settings {
+    Settings { provisioning, outstanding: OUTSTANDING, ..Settings::default() }
+}
+
+/// Looks the names up, which is not what is measured here.
+async fn warm(world: &World, function: &Function) {
+    let plan = json!({ "accountId": CLASS_7, "dryRun": true });
+    handle(function, &plan).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.stand_in.forget_calls();
+}
+
+async fn vend(world: &World, account: &str, grants: usize) -> f64 {
+    let start = Instant::now();
+    assert_eq!(world.ensure(account).await.unwrap().counts.created, grants);
+    start.elapsed().as_secs_f64()
+}
+
+/// The shortest time in which Identity Center lets anybody create so many.
+fn least(creations: usize, provisioning: Duration) -> f64 {
+    let by_places = creations.div_ceil(OUTSTANDING) as f64 * provisioning.as_secs_f64();
+    by_places.max(creations as f64 / REQUESTS_PER_SECOND + provisioning.as_secs_f64() - 1.0)
+}
+
+/// Returns the part of the calls to Identity Center that was throttled.
+fn throttled(world: &World) -> f64 {
+    let history = world.stand_in.history();
+    let throttled =
+        history.iter().filter(|call| call.error.as_deref() == Some("ThrottlingException")).count();
+    throttled as f64 / history.len() as f64
+}
+
+#[tokio::test(start_paused = true)]
+async fn alone_it_takes_everything() {
+    for (grants, seconds, most) in [(10, 1, 1.3), (10, 3, 1.15), (60, 1, 1.5), (60, 3, 1.2), (200, 1, 1.3)] {
+        let provisioning = Duration::from_secs(seconds);
+        let world = world(grants, taking(provisioning)).await;
+        let took = vend(&world, CLASS_7, grants).await;
+        let (least, calls) = (least(grants, provisioning), world.identity_center_calls());
+        let ratio = took / least;
+        println!("{grants} grants of {seconds} s: {took:.2} s, {ratio:.2} x {least:.1} s; {calls} calls");
+        assert!(ratio <= most, "{grants} grants of {seconds} s: {ratio}");
+        assert_eq!(throttled(&world), 0.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn next_to_a_backfill_it_takes_hardly_longer_than_alone() {
+    for seconds in [1, 3] {
+        let provisioning = Duration::from_secs(seconds);
+        let alone = vend(&world(60, taking(provisioning)).await, CLASS_7, 60).await;
+        let world = world(60, taking(provisioning)).await;
+        let backfill = world.another_with(&BACKFILL).await;
+        let others = async {
+            for account in OTHERS.into_iter().cycle() {
+                let _ = handle(&backfill, &json!({ "accountId": account })).await;
+                let assignments = world.stand_in.assignments();
+                let made = assignments.iter().filter(|one| one.account == account);
+                made.for_each(|one| world.stand_in.remove_assignment(one));
+            }
+        };
+        let vended = async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            world.stand_in.forget_calls();
+            vend(&world, CLASS_7, 60).await
+        };
+        let next_to_it = tokio::select! {
+            took = vended => took,
+            () = others => unreachable!("the backfill has no end"),
+        };
+        let (ratio, throttled) = (next_to_it / alone, throttled(&world));
+        println!(
+            "60 grants of {seconds} s: {alone:.2} s alone, {next_to_it:.2} s next to a backfill: {ratio:.2}; {throttled:.3} throttled"
+        );
+        assert!(ratio <= 1.35, "{ratio}");
+        assert!(throttled <= 0.1, "{throttled}");
+    }
+}
+
+/// Vends so many accounts, one a `pause`. Returns how long all took together against the least, and how much was
+/// throttled.
+async fn several(accounts: usize, grants: usize, provisioning: Duration, pause: Duration) -> (f64, f64) {
+    let world = world(grants, taking(provisioning)).await;
+    let all: Vec<&str> = [CLASS_7].into_iter().chain(OTHERS).take(accounts).collect();
+    let mut functions = Vec::new();
+    for _ in &all {
+        let function = world.another_with(&VENDED).await;
+        warm(&world, &function).await;
+        functions.push(function);
+    }
+    world.stand_in.forget_calls();
+    let start = Instant::now();
+    let vended = functions.iter().zip(all).enumerate().map(async |(place, (function, account))| {
+        tokio::time::sleep(pause * place as u32).await;
+        handle(function, &json!({ "accountId": account })).await.unwrap().counts.created
+    });
+    assert_eq!(join_all(vended).await, vec![grants; accounts]);
+    let took = start.elapsed().as_secs_f64();
+    (took / least(accounts * grants, provisioning), throttled(&world))
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_share_what_there_is() {
+    for (accounts, pause) in [(2, 0), (2, 500), (3, 0), (3, 500), (5, 0), (5, 500)] {
+        let provisioning = Duration::from_secs(1);
+        let (ratio, throttled) = several(accounts, 30, provisioning, Duration::from_millis(pause)).await;
+        println!(
+            "{accounts} x 30 grants, {pause} ms apart: {ratio:.2} x the least; {throttled:.3} throttled"
+        );
+        assert!(ratio <= 2.2, "{accounts}, {pause} ms apart: {ratio}");
+        assert!(throttled <= 0.3, "{accounts}, {pause} ms apart: {throttled}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_is_lower_than_the_setting_is_found_and_kept() {
+    let world = world(60, Settings { outstanding: 10, ..Settings::default() }).await;
+    let took = vend(&world, CLASS_7, 60).await;
+    println!("60 grants under a quota of 10: {took:.2} s; {:.3} throttled", throttled(&world));
+    assert!(took < 6.0 * 1.3, "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_events_of_one_account_do_not_wait_for_each_other_and_create_little_twice() {
+    let world = world(60, taking(Duration::from_secs(1))).await;
+    let other = world.another_with(&VENDED).await;
+    let payload: Value = json!({ "accountId": CLASS_7 });
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        handle(&other, &payload).await.unwrap()
+    };
+    let start = Instant::now();
+    let (one, two) = tokio::join!(world.ensure(CLASS_7), later);
+    let took = start.elapsed().as_secs_f64();
+    let one = one.unwrap();
+    println!("two events: {took:.2} s, {} creations", world.stand_in.creations().len());
+    assert!(one.counts.pending + two.counts.pending + one.counts.failed + two.counts.failed == 0);
+    assert!(took < 9.0, "{took}");
+    // What one begins between two looks of the other is asked for twice; without a look, all of it is.
+    assert!(world.stand_in.creations().len() <= 90);
+}
