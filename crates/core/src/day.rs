@@ -32,6 +32,11 @@ impl Day {
         Day(self.0.saturating_sub(time::Duration::days(i64::from(days))))
     }
 
+    /// Returns a number that grows by one each day.
+    pub fn number(self) -> i32 {
+        self.0.to_julian_day()
+    }
+
     /// Whether the day has passed whole.
     pub fn has_passed(self, now: OffsetDateTime) -> bool {
         let end = self.0.next_day().map(|next| PrimitiveDateTime::new(next, Time::MIDNIGHT).assume_utc());

@@ -29,6 +29,8 @@
 //! | which controls an OU shall have, and every fault of the table | [`controls::row`], [`controls::apart`], [`controls::wish`] |
 //! | what has to be done about each OU and control | [`controls::plan`], and what may be sent now in [`controls::step`] |
 //! | which payload means what to `control-keeper`, and its answer | [`controls::event`], [`controls::report`] |
+//! | how an IAM policy is read, written and compared; what a pattern matches; sizes | [`policy`] |
+//! | what of the calls that CloudTrail recorded a control would have denied | [`controls::impact`]; files by `engine::trail` |
 //! | what a permission set needs from real use | [`permissions`], a room for each rule; read by `engine::permissions` |
 //! | what is asked of AWS next, and when; polls, retries, adoption | [`work`], driven by `engine::drive` |
 //! | what became of a grant, and the function's answer | [`outcome`], [`assignments::report`] |
@@ -68,6 +70,7 @@ pub mod ids;
 pub mod organization;
 pub mod outcome;
 pub mod permissions;
+pub mod policy;
 pub mod reading;
 pub mod selector;
 pub mod shown;

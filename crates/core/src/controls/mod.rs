@@ -12,6 +12,7 @@
 //! | [`facts`] | what is true in Control Tower at one moment |
 //! | [`plan`] | what has to be done about each OU and control, and what keeps it from being done |
 //! | [`step`] | which writes may be sent now, and what a refused one means |
+//! | [`impact`] | what of the calls that CloudTrail recorded a control would have denied |
 //! | [`event`] | which payload means what |
 //! | [`report`] | the function's answer |
 //! | [`lint`] | rows that are sound and yet doubtful |
@@ -21,6 +22,7 @@ pub mod catalogue;
 pub mod event;
 pub mod facts;
 pub mod guide;
+pub mod impact;
 pub mod lint;
 pub mod parameters;
 pub mod plan;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    policy::{Document, Effect, Statement, pattern::Pattern},
+    policy::{Document, Effect, Statement, data_events::DATA_EVENTS, pattern::Pattern},
     today::Today,
     usage::{Account, Source},
 };
@@ -152,86 +152,6 @@ const PASSES_ROLE: &[(&str, &str)] = &[
     ("states:UpdateStateMachine", "states.amazonaws.com"),
     ("transfer:CreateServer", "transfer.amazonaws.com"),
     ("transfer:CreateUser", "transfer.amazonaws.com"),
-];
-
-/// Actions that CloudTrail counts among the data events, by service.
-const DATA_EVENTS: &[(&str, &[&str])] = &[
-    ("cassandra", &["Modify", "Select"]),
-    ("cloudwatch", &["GetMetricData", "GetMetricStatistics", "GetMetricWidgetImage", "PutMetricData"]),
-    (
-        "dynamodb",
-        &[
-            "BatchGetItem",
-            "BatchWriteItem",
-            "ConditionCheckItem",
-            "DeleteItem",
-            "GetItem",
-            "GetRecords",
-            "GetShardIterator",
-            "PartiQLDelete",
-            "PartiQLInsert",
-            "PartiQLSelect",
-            "PartiQLUpdate",
-            "PutItem",
-            "Query",
-            "Scan",
-            "UpdateItem",
-        ],
-    ),
-    (
-        "ebs",
-        &[
-            "CompleteSnapshot",
-            "GetSnapshotBlock",
-            "ListChangedBlocks",
-            "ListSnapshotBlocks",
-            "PutSnapshotBlock",
-        ],
-    ),
-    ("execute-api", &["Invoke"]),
-    ("iot", &["Publish", "Receive", "Subscribe"]),
-    ("kinesis", &["GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"]),
-    ("lambda", &["InvokeFunction", "InvokeFunctionUrl"]),
-    ("neptune-db", &["DeleteDataViaQuery", "ReadDataViaQuery", "WriteDataViaQuery"]),
-    ("qldb", &["SendCommand"]),
-    (
-        "rds-data",
-        &[
-            "BatchExecuteStatement",
-            "BeginTransaction",
-            "CommitTransaction",
-            "ExecuteStatement",
-            "RollbackTransaction",
-        ],
-    ),
-    (
-        "s3",
-        &[
-            "AbortMultipartUpload",
-            "DeleteObject",
-            "DeleteObjectTagging",
-            "DeleteObjectVersion",
-            "GetObject",
-            "GetObjectAcl",
-            "GetObjectAttributes",
-            "GetObjectTagging",
-            "GetObjectVersion",
-            "ListBucket",
-            "ListBucketMultipartUploads",
-            "ListMultipartUploadParts",
-            "PutObject",
-            "PutObjectAcl",
-            "PutObjectTagging",
-            "RestoreObject",
-        ],
-    ),
-    ("sagemaker", &["InvokeEndpoint", "InvokeEndpointAsync"]),
-    ("sns", &["Publish"]),
-    ("sqs", &["ChangeMessageVisibility", "DeleteMessage", "ReceiveMessage", "SendMessage"]),
-    ("ssmmessages", &["OpenControlChannel", "OpenDataChannel"]),
-    ("states", &["GetActivityTask", "SendTaskFailure", "SendTaskHeartbeat", "SendTaskSuccess"]),
-    ("timestream", &["Select", "WriteRecords"]),
-    ("xray", &["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"]),
 ];
 
 /// Returns the gaps of a draft. What `policy` allows is no gap, and what the set does not allow today is none.

@@ -2,9 +2,6 @@
 //!
 //! | rule | room |
 //! |---|---|
-//! | how a policy document is read, written and compared | [`policy`] |
-//! | what a pattern of actions or resources matches | [`policy::pattern`] |
-//! | how large a document is for AWS, and how one becomes several | [`policy::size`] |
 //! | what a session in an account may do | [`narrow`] |
 //! | which roles of an account are those of a set | [`role`] |
 //! | what the sources of use say, as one list | [`sources`] |
@@ -25,13 +22,14 @@ pub mod gaps;
 pub mod generation;
 pub mod keep;
 pub mod narrow;
-pub mod policy;
 pub mod privacy;
 pub mod role;
 pub mod services;
 pub mod sources;
 pub mod today;
 pub mod usage;
+
+pub use crate::policy;
 
 #[cfg(test)]
 mod tests;

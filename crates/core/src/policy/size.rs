@@ -98,7 +98,7 @@ fn divide_list(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::permissions::policy::Strictness;
+    use crate::policy::Strictness;
 
     fn document(statements: &str) -> Document {
         let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);

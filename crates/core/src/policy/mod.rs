@@ -3,6 +3,7 @@
 //! A [`Document`] that exists has a meaning: it comes from [`Document::parse`] or from statements that did. Its
 //! meaning is that of version 2012-10-17. What an older document says is rewritten so that it means the same.
 
+pub mod data_events;
 mod parse;
 pub mod pattern;
 pub mod size;
