@@ -12,6 +12,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use crate::table::digest::Digest;
 
 use crate::{
+    controls,
     exit::{Exit, Failure},
     permissions, terminal,
 };
@@ -107,6 +108,9 @@ pub enum Verb {
     Doctor(Doctor),
     /// The access matrix for auditors: accounts by permission sets
     Report(Report),
+    /// Which Control Tower controls each OU has
+    #[command(subcommand)]
+    Controls(controls::arguments::Controls),
     /// From what is used in AWS to a permission set that allows no more
     #[command(subcommand)]
     PermissionSet(permissions::arguments::PermissionSet),

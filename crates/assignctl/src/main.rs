@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `arguments` | what is typed |
 //! | `assignments` | a file for each verb: plan, apply, snapshot, report; what they show |
+//! | `controls` | a file for each verb of `controls` |
 //! | `permissions` | a file for each verb of `permission-set` |
 //! | `table` | check, push and pull, for any kind of row |
 //! | `doctor` | can this identity do the job? |
@@ -20,6 +21,7 @@ mod arguments;
 mod assignments;
 mod caller;
 mod calls;
+mod controls;
 mod doctor;
 mod entitlements;
 mod exit;
@@ -69,6 +71,7 @@ async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,
         Verb::Report(arguments) => assignments::report::run(session, arguments).await,
+        Verb::Controls(arguments) => controls::run(session, arguments).await,
         Verb::PermissionSet(arguments) => permissions::run(session, arguments).await,
         Verb::Completions { shell } => {
             let mut text = Vec::new();

@@ -12,6 +12,11 @@ pub fn rfc3339(moment: SystemTime) -> String {
     moment.replace_nanosecond(0).unwrap_or(moment).format(&Rfc3339).unwrap_or_default()
 }
 
+/// Returns the moment as the core takes it.
+pub fn moment(moment: SystemTime) -> OffsetDateTime {
+    OffsetDateTime::from(moment)
+}
+
 /// Returns the day of the moment, UTC.
 pub fn day(moment: SystemTime) -> Day {
     Day::of(OffsetDateTime::from(moment))

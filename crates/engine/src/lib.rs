@@ -15,6 +15,7 @@
 //! | [`assignments`] | one account's grants, and who has what |
 //! | `controls` | one step towards the controls of each OU, behind the feature `controls` |
 //! | `permissions` | what a permission set is used for; a feature |
+//! | `trail` | CloudTrail's files, of any size; a feature |
 //! | [`error`] | what ends an invocation or a verb |
 
 pub mod assignments;
@@ -30,6 +31,8 @@ pub mod permissions;
 pub mod sdk;
 pub mod settings;
 pub mod source;
+#[cfg(feature = "impact")]
+pub mod trail;
 pub mod units;
 
 /// Reads at the same time. The pace limits the rate of those to Identity Center, and Organizations throttles above its

@@ -12,6 +12,7 @@ mod access;
 mod apply;
 mod characters;
 mod check;
+mod controls_impact;
 mod partial;
 mod permission_set;
 mod permission_set_usage;

@@ -83,7 +83,7 @@ pub struct PrincipalUse {
     pub last: String,
 }
 
-/// A file that was not read, or not whole.
+/// A file that was not read, or not whole; or an account of which it is not known where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
     pub file: String,
@@ -176,10 +176,12 @@ fn quiet(
                 reasons.push(format!("there is no record of {silent}"));
             }
             let lost = |one: &&Unread| one.account.is_none_or(|account| unit.accounts.contains_key(&account));
-            match unread.iter().filter(lost).count() {
-                0 => {}
-                1 => reasons.push("one file could not be read whole".to_owned()),
-                count => reasons.push(format!("{count} files could not be read whole")),
+            let mut lost = unread.iter().filter(lost);
+            if let Some(first) = lost.next() {
+                reasons.push(match lost.count() {
+                    0 => format!("{} could not be read whole", first.file),
+                    more => format!("{} and {more} more could not be read whole", first.file),
+                });
             }
             for (of, calls) in &seen.unknown {
                 reasons.push(match calls {

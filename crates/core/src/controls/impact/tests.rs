@@ -257,7 +257,7 @@ fn a_file_that_was_not_read_leaves_it_open_where_it_matters() {
     let asks = asks(&row(GATEWAYS, ""));
     let quiet = [other(), call(json!({ "eventName": "DescribeVpcs" }))];
     let unread = |account| [Unread { file: "f".into(), reason: "r".into(), account }];
-    assert_eq!(judged(&asks, &quiet, None, &unread(None)).1, "one file could not be read whole");
+    assert_eq!(judged(&asks, &quiet, None, &unread(None)).1, "f could not be read whole");
     assert_eq!(judged(&asks, &quiet, None, &unread(Some(222222222222))).0, "cannot tell");
     assert_eq!(judged(&asks, &quiet, None, &unread(Some(333333333333))).0, "no use seen in 1 day");
 }
