@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use assigner_aws::client::call_error;
-use assigner_core::assignments::facts::Facts;
+use assigner_core::assignments::{access::AccountAccess, facts::Facts};
 use aws_config::SdkConfig;
 use serde::Serialize;
 
@@ -68,13 +68,14 @@ impl Identity {
 
 impl Origin {
     /// Returns the origin of what was read from a file: nobody was asked.
-    pub fn offline(facts: &Facts) -> Origin {
+    pub fn offline(facts: &Facts, access: Option<&AccountAccess>) -> Origin {
         let management = facts.accounts.iter().find(|account| account.is_management);
         Origin {
             identity: Identity::unknown("nobody was asked: it is from a snapshot".to_owned()),
             management_account: management.map(|account| account.id.to_string()),
             region: None,
-            account_access: Entitlements::offline(),
+            account_access: access
+                .map_or_else(Entitlements::offline, |access| Entitlements::named(access, facts)),
         }
     }
 }

@@ -5,7 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use assigner_aws::client::call_error;
 use assigner_core::{
-    assignments::{PrincipalId, facts::Facts, report::PrincipalReport},
+    assignments::{
+        PrincipalId,
+        access::{AccountAccess, Entitled},
+        facts::Facts,
+        report::PrincipalReport,
+    },
     cause::{CallError, Cause},
 };
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
@@ -47,7 +52,7 @@ pub struct Entitlement {
 
 impl Entitlements {
     pub fn offline() -> Entitlements {
-        Entitlements::Unread { unread: "a snapshot does not have them".to_owned() }
+        Entitlements::Unread { unread: "the snapshot does not have them".to_owned() }
     }
 
     pub fn all(&self) -> &[Entitlement] {
@@ -65,53 +70,34 @@ impl Entitlements {
     }
 }
 
-/// An entitlement as AWS has it.
-pub struct Found {
-    application: String,
-    member: EntitlementsListMember,
-}
-
-/// What was found, before names are known.
-pub struct Listed {
-    applications: usize,
-    found: Vec<Found>,
-}
-
-impl Listed {
+impl Entitlements {
     /// Returns what is of the accounts of the facts, with the names of the facts.
-    pub fn named(self, facts: &Facts) -> Entitlements {
+    pub fn named(access: &AccountAccess, facts: &Facts) -> Entitlements {
+        let (applications, found) = match access {
+            AccountAccess::Read { applications, entitlements } => (*applications, entitlements),
+            AccountAccess::Unread { unread } => return Entitlements::Unread { unread: unread.clone() },
+        };
         let accounts: BTreeSet<&str> = facts.accounts.iter().map(|account| account.id.as_str()).collect();
-        let named = |Found { application, member }: Found| {
-            let Some(EntitlementSummary::PrincipalRole(role)) = member.entitlement else { return None };
-            if !accounts.contains(role.account.as_str()) {
-                return None;
-            }
-            let id = match role.principal {
-                Some(Principal::IdentityCenter(IdentityCenterPrincipal::GroupId(id))) => {
-                    Some(PrincipalId::group(id))
-                }
-                Some(Principal::IdentityCenter(IdentityCenterPrincipal::UserId(id))) => {
-                    Some(PrincipalId::user(id))
-                }
-                _ => None,
-            };
+        let named = |one: &Entitled| {
+            let id = one.principal();
             let names = &facts.names_by_id;
             let principal = id.as_ref().map(|id| PrincipalReport {
                 kind: id.kind,
                 name: names.principal(id).map(str::to_owned),
                 id: Some(id.id.clone()),
             });
-            Some(Entitlement {
-                account: role.account,
-                role_arn: role.role_arn,
+            Entitlement {
+                account: one.account.clone(),
+                role_arn: one.role_arn.clone(),
                 principal,
                 orphaned: id.is_some_and(|id| !names.may_have(&id)),
-                application_arn: application,
-            })
+                application_arn: one.application_arn.clone(),
+            }
         };
-        let mut entitlements: Vec<Entitlement> = self.found.into_iter().filter_map(named).collect();
+        let of_accounts = found.iter().filter(|one| accounts.contains(one.account.as_str()));
+        let mut entitlements: Vec<Entitlement> = of_accounts.map(named).collect();
         entitlements.sort();
-        Entitlements::Read { applications: self.applications, entitlements }
+        Entitlements::Read { applications, entitlements }
     }
 }
 
@@ -119,7 +105,7 @@ impl Listed {
 ///
 /// # Errors
 /// If something cannot be read. Not every Region has the service, and not every identity may ask it.
-pub async fn list(sdk: &SdkConfig, region: Option<String>) -> Result<Listed, CallError> {
+pub async fn list(sdk: &SdkConfig, region: Option<String>) -> Result<AccountAccess, CallError> {
     // Nothing depends on the answer, so a service that is not there must not hold anything up.
     let config = aws_sdk_accountaccess::config::Builder::from(sdk)
         .region(region.map(Region::new).or_else(|| sdk.region().cloned()))
@@ -136,9 +122,20 @@ pub async fn list(sdk: &SdkConfig, region: Option<String>) -> Result<Listed, Cal
     let mut found = Vec::new();
     for application in &applications {
         let members = entitlements(&client, application).await?;
-        found.extend(members.into_iter().map(|member| Found { application: application.clone(), member }));
+        found.extend(members.into_iter().filter_map(|member| entitled(member, application)));
     }
-    Ok(Listed { applications: applications.len(), found })
+    Ok(AccountAccess::Read { applications: applications.len(), entitlements: found })
+}
+
+/// Returns an entitlement; `None` if it is of a kind that is not known here.
+fn entitled(member: EntitlementsListMember, application: &str) -> Option<Entitled> {
+    let Some(EntitlementSummary::PrincipalRole(role)) = member.entitlement else { return None };
+    let principal = match role.principal {
+        Some(Principal::IdentityCenter(IdentityCenterPrincipal::GroupId(id))) => Some(PrincipalId::group(id)),
+        Some(Principal::IdentityCenter(IdentityCenterPrincipal::UserId(id))) => Some(PrincipalId::user(id)),
+        _ => None,
+    };
+    Some(Entitled::new(role.account, role.role_arn, principal, application.to_owned()))
 }
 
 async fn applications(client: &Client) -> Result<Vec<String>, CallError> {

@@ -1,6 +1,7 @@
 //! The facts that a verb needs: from AWS as it is now, or from a snapshot.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -8,8 +9,13 @@ use std::{
 
 use assigner_aws::{client::Tally, identity_center::IdentityCenter, organizations::Organizations};
 use assigner_core::{
-    assignments::{Table, facts::Facts},
-    selector::{OrganizationalUnit, Selection},
+    assignments::{
+        Table,
+        access::AccountAccess,
+        facts::{self, Facts},
+    },
+    organization::Needs,
+    selector::{OrganizationalUnit, Selection, tree::Look},
 };
 use assigner_engine::{
     assignments::resolve::Resolver,
@@ -17,6 +23,7 @@ use assigner_engine::{
     error::Error,
     facts::{Reader, Step, Tags},
     settings::Settings,
+    units,
 };
 use aws_config::SdkConfig;
 use indicatif::ProgressBar;
@@ -24,11 +31,14 @@ use tokio::time::timeout_at;
 
 use crate::{
     caller::Origin,
-    entitlements::{self, Entitlements, Listed},
+    entitlements::{self, Entitlements},
     exit::Failure,
     session::Session,
     terminal::{self, clean},
 };
+
+/// How a question begins that names what was probably meant.
+const MEANT: &str = "did you mean";
 
 /// The clients of AWS, with the settings of the function as far as the environment has them.
 pub struct Aws {
@@ -54,14 +64,16 @@ impl Session {
         })
     }
 
-    /// Returns what was read before, for these accounts.
+    /// Returns what was read before, for these accounts, and what account access manager had, if it was asked.
     pub fn facts_from_snapshot(
         &self,
         path: &Path,
         selection: &Selection,
         tables: &[&Table],
-    ) -> Result<Facts, Failure> {
-        let mut facts = self.snapshot(path)?.facts(tables);
+    ) -> Result<(Facts, Option<AccountAccess>), Failure> {
+        let snapshot = self.snapshot(path)?;
+        let access = snapshot.account_access().cloned();
+        let mut facts = snapshot.facts(tables);
         let name = clean(&path.display().to_string());
         let beyond = selection.beyond(&facts.selection, &facts.accounts);
         if !beyond.is_empty() {
@@ -78,7 +90,7 @@ impl Session {
         if !unknown.is_empty() {
             let like = selection.accounts.iter().filter(|id| unknown.contains(&id.as_str()));
             let like = like.filter_map(|id| facts.account_like(id)).next();
-            let like = like.map(|one| format!("did you mean {} ({})? ", one.id, clean(&one.name)));
+            let like = like.map(|one| format!("{MEANT} {} ({})? ", one.id, clean(&one.name)));
             return Err(Failure::wrong(
                 format!("{name} has no account {}", unknown.join(", ")),
                 format!("{}correct the id, or write a new snapshot", like.unwrap_or_default()),
@@ -95,7 +107,7 @@ impl Session {
             facts.notes.push(only);
         }
         facts.notes.iter().for_each(|note| self.note(&format!("note: {}", clean(note))));
-        Ok(facts)
+        Ok((facts, access))
     }
 
     /// Says how old a snapshot is. A plan of yesterday may be wrong today.
@@ -127,11 +139,47 @@ impl Session {
         };
         let read = tokio::time::timeout_at(self.until, reader.everything(tags)).await;
         bar.finish_and_clear();
-        let facts =
-            read.map_err(|_| Error::Late { what: "AWS", last: aws.center.tally().last_failure() })??;
+        let read = read.map_err(|_| Error::Late { what: "AWS", last: aws.center.tally().last_failure() })?;
+        let facts = match read {
+            Ok(facts) => facts,
+            Err(error @ Error::AccountNotReady(_)) => {
+                let mut failure = Failure::from(error);
+                failure.next = self.meant(aws, selection).await + &failure.next;
+                return Err(failure);
+            }
+            Err(error) => return Err(error.into()),
+        };
         facts.notes.iter().for_each(|note| self.note(&format!("note: {}", clean(note))));
-        somebody(selection, &facts)?;
+        if let Err(mut failure) = somebody(selection, &facts) {
+            if !failure.next.starts_with(MEANT) {
+                failure.next = self.meant(aws, selection).await + &failure.next;
+            }
+            return Err(failure);
+        }
         Ok(facts)
+    }
+
+    /// Returns what was probably meant by an account or an OU that the organization does not have, as a question; empty
+    /// if it has them all, if nothing is like them, or if it cannot be read.
+    async fn meant(&self, aws: &Aws, selection: &Selection) -> String {
+        let management: Vec<_> = aws.settings.management_account.iter().collect();
+        let look = async {
+            let accounts = aws.organizations.accounts(Needs::default(), &management).await.ok()?;
+            let known: BTreeSet<_> = accounts.iter().map(|account| &account.id).collect();
+            let unknown = selection.accounts.iter().filter(|id| !known.contains(id));
+            let mut like = unknown.filter_map(|id| facts::account_like(&accounts, id));
+            if let Some(one) = like.next() {
+                return Some(format!("{} ({})", one.id, one.name));
+            }
+            let ous = selection.ous.iter().collect();
+            let tree = units::look(&aws.organizations, &accounts, &ous).await;
+            selection.ous.iter().find_map(|ou| match tree.look(ou) {
+                Look::Absent { near } => near,
+                _ => None,
+            })
+        };
+        let like = timeout_at(self.until, look).await.ok().flatten();
+        like.map(|like| format!("{MEANT} {}? ", clean(&like))).unwrap_or_default()
     }
 
     /// Returns the facts, from the file if there is one, else from AWS, and whose they are.
@@ -144,8 +192,8 @@ impl Session {
     ) -> Result<(Facts, Origin), Failure> {
         match file {
             Some(path) => {
-                let facts = self.facts_from_snapshot(path, selection, tables)?;
-                let origin = Origin::offline(&facts);
+                let (facts, access) = self.facts_from_snapshot(path, selection, tables)?;
+                let origin = Origin::offline(&facts, access.as_ref());
                 Ok((facts, origin))
             }
             None => self.facts_for_a_plan(&self.aws().await?, selection, tables, tags).await,
@@ -162,16 +210,23 @@ impl Session {
     ) -> Result<(Facts, Origin), Failure> {
         let facts = self.facts_from_aws(aws, selection, tables, tags);
         let origin = async { Ok(self.origin(aws).await) };
-        let (facts, (mut origin, listed)) = tokio::try_join!(facts, origin)?;
-        origin.account_access = match listed {
-            Ok(listed) => listed.named(&facts),
-            Err(unread) => Entitlements::Unread { unread },
-        };
+        let (facts, (mut origin, access)) = tokio::try_join!(facts, origin)?;
+        origin.account_access = Entitlements::named(&access, &facts);
         Ok((facts, origin))
     }
 
-    /// Returns who asks, and what account access manager has, or why that is not known.
-    async fn origin(&self, aws: &Aws) -> (Origin, Result<Listed, String>) {
+    /// Returns what account access manager has, or why that is not known.
+    pub async fn account_access(&self, aws: &Aws) -> AccountAccess {
+        let listed = timeout_at(self.until, entitlements::list(&aws.sdk, aws.center.region())).await;
+        let unread = |unread: String| AccountAccess::Unread { unread };
+        listed.map_or_else(
+            |_| unread("no answer in time".to_owned()),
+            |listed| listed.unwrap_or_else(|error| unread(error.to_string())),
+        )
+    }
+
+    /// Returns who asks, and what account access manager has.
+    async fn origin(&self, aws: &Aws) -> (Origin, AccountAccess) {
         let management = async {
             match &aws.settings.management_account {
                 Some(id) => Some(id.to_string()),
@@ -182,13 +237,10 @@ impl Session {
             }
         };
         let region = aws.center.region();
-        let listed = timeout_at(self.until, entitlements::list(&aws.sdk, region.clone()));
-        let (identity, management_account, listed) =
-            tokio::join!(self.identity(&aws.sdk), management, listed);
-        let listed = listed.map_err(|_| "no answer in time".to_owned());
-        let listed = listed.and_then(|listed| listed.map_err(|error| error.to_string()));
+        let (identity, management_account, access) =
+            tokio::join!(self.identity(&aws.sdk), management, self.account_access(aws));
         let account_access = Entitlements::Unread { unread: "not asked yet".to_owned() };
-        (Origin { identity, management_account, region, account_access }, listed)
+        (Origin { identity, management_account, region, account_access }, access)
     }
 }
 
@@ -199,7 +251,7 @@ fn somebody(selection: &Selection, facts: &Facts) -> Result<(), Failure> {
     }
     let ous: Vec<String> = selection.ous.iter().map(OrganizationalUnit::to_string).collect();
     let like = ous.iter().find_map(|ou| facts.unit_like(ou));
-    let like = like.map(|like| format!("did you mean {}? ", clean(&like))).unwrap_or_default();
+    let like = like.map(|like| format!("{MEANT} {}? ", clean(&like))).unwrap_or_default();
     Err(Failure::wrong(
         format!("no active account is in {} or below it", clean(&ous.join(" or "))),
         format!("{like}give the path of names from the root down, such as Workloads/Prod, or the OU's id"),

@@ -28,7 +28,7 @@ pub async fn check(session: &Session, arguments: arguments::Check) -> Result<Exi
     let arguments::Check { snapshot, strict } = arguments;
     check::run::<Row>(session, strict, |table| {
         let facts = |path: &Path| session.facts_from_snapshot(path, &Selection::default(), &[table]);
-        let facts = snapshot.as_deref().map(facts).transpose()?;
+        let facts = snapshot.as_deref().map(facts).transpose()?.map(|(facts, _)| facts);
         let doubts = lint::lint(table, facts.as_ref()).into_iter().map(Doubt::from);
         Ok(doubts.chain(characters::doubts(table)).collect())
     })

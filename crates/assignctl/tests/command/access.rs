@@ -178,8 +178,34 @@ fn entitlements_that_cannot_be_read_are_said_not_to_be_known() {
         world.run(&["report", "--csv", list.to_str().unwrap()]).assert().success();
         assert!(std::fs::read_to_string(list).unwrap().contains(",unread,"));
     }
-    let world = Served::with_drift(PROGRAM);
+}
+
+#[test]
+fn a_snapshot_has_entitlements_and_what_is_read_from_it_shows_them() {
+    let world = with_entitlements();
     let snapshot = world.snapshot();
-    let offline = world.json(&["plan", "--snapshot", path(&snapshot)], 1);
-    assert!(offline["accountAccess"]["unread"].as_str().unwrap().contains("snapshot"), "{offline}");
+    let read = |path: &str| world.json(&["plan", "--snapshot", path], 1)["accountAccess"].clone();
+    assert_eq!(read(path(&snapshot)), world.json(&["plan"], 1)["accountAccess"]);
+    let shown = world.stdout(&["plan", "--snapshot", path(&snapshot), "--account", "444455556666"], 1);
+    assert!(shown.contains("breakglass-1") && !shown.contains("breakglass-0"), "{shown}");
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("access.csv");
+    world.run(&["report", "--snapshot", path(&snapshot), "--csv", list.to_str().unwrap()]).assert().success();
+    let list = std::fs::read_to_string(list).unwrap();
+    assert_eq!(list.lines().filter(|line| line.contains(",entitlement,")).count(), 150);
+
+    // Of some accounts: what is of others is not in the file.
+    let part = world.stdout(&["snapshot", "--account", "111122223333"], 0);
+    let part: serde_json::Value = serde_json::from_str(&part).unwrap();
+    assert_eq!(part["accountAccess"]["entitlements"].as_array().unwrap().len(), 1, "{part}");
+
+    // One that could not be read, and one of before, say so.
+    world.stand_in.set_faults(vec![denied("ListEntitlements")]);
+    let unread = world.snapshot();
+    assert!(read(path(&unread))["unread"].as_str().unwrap().contains("account-access:ListEntitlements"));
+    let mut before: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(snapshot.path()).unwrap()).unwrap();
+    before.as_object_mut().unwrap().remove("accountAccess");
+    let before = Served::file(&before.to_string());
+    assert_eq!(read(path(&before))["unread"], "the snapshot does not have them");
 }

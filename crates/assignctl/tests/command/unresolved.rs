@@ -1,6 +1,7 @@
 //! What the table names and the organization does not have: alike in plan, report, `check --snapshot` and from a snapshot.
 
 use serde_json::{Value, json};
+use stand_in::{Fault, FaultKind};
 use world::{CLASS_7, Served, path, table_of};
 
 use crate::PROGRAM;
@@ -125,4 +126,31 @@ fn a_snapshot_of_an_earlier_version_says_nothing_of_what_it_does_not_know() {
     let problems: Vec<&Value> =
         checked["warnings"].as_array().unwrap().iter().map(|one| &one["problem"]).collect();
     assert!(problems.contains(&&json!("no active account is in Workloads/Prdo or below it")), "{problems:?}");
+}
+
+#[test]
+fn what_was_probably_meant_is_asked_of_aws_too() {
+    let world = Served::new(PROGRAM);
+    // arguments, exit code, what is asked
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["plan", "--account", "111122223334"], 1, "next: did you mean 111122223333 (class-7)? "),
+        (&["apply", "--account", "444455556665", "--yes"], 1, "next: did you mean 444455556666 (payments)? "),
+        (&["snapshot", "--account", "111122223334"], 1, "next: did you mean 111122223333 (class-7)? "),
+        (&["plan", "--ou", "Workload/Prod"], 2, "next: did you mean Workloads? "),
+        (&["plan", "--ou", "Workloads/Prd"], 2, "next: did you mean Workloads/Prod? "),
+        // An OU without accounts is no mistake in its name.
+        (&["plan", "--ou", "Workloads/Offlin"], 2, "next: did you mean Workloads/Offline? "),
+        (&["plan", "--ou", "Workloads/Offline"], 2, "next: give the path"),
+        (&["plan", "--account", "999999999999"], 1, "next: see"),
+    ];
+    for (arguments, code, next) in cases {
+        let failed = world.run(arguments).assert().code(*code);
+        let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+        assert!(error.contains(next), "{arguments:?}: {error}");
+    }
+    // Where that cannot be read, the failure is the same without it.
+    world.stand_in.set_faults(vec![Fault::on("ListAccounts", FaultKind::AccessDenied)]);
+    let failed = world.run(&["plan", "--account", "111122223334"]).assert().code(1);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains("next: see") && error.contains("is not in the organization"), "{error}");
 }

@@ -145,9 +145,7 @@ impl Facts {
 
     /// Returns the account that was probably meant by an id that does not exist: the only one that is nearly the same.
     pub fn account_like(&self, id: &AccountId) -> Option<&Account> {
-        let near = |account: &&Account| strsim::osa_distance(account.id.as_str(), id.as_str()) <= 2;
-        let mut near = self.accounts.iter().filter(near);
-        near.next().filter(|_| near.next().is_none())
+        account_like(&self.accounts, id)
     }
 
     /// Returns the OU that was probably meant by a path that does not exist.
@@ -160,6 +158,13 @@ impl Facts {
         }
         likest(path, paths.iter().map(String::as_str)).map(str::to_owned)
     }
+}
+
+/// Returns the account that was probably meant by an id that is of none of these: the only one that is nearly the same.
+pub fn account_like<'a>(accounts: &'a [Account], id: &AccountId) -> Option<&'a Account> {
+    let near = |account: &&Account| strsim::osa_distance(account.id.as_str(), id.as_str()) <= 2;
+    let mut near = accounts.iter().filter(near);
+    near.next().filter(|_| near.next().is_none())
 }
 
 /// Returns the known name that is most like another, if it is like enough to be meant.

@@ -7,11 +7,13 @@
 //! | [`names`] | what the names of the table mean |
 //! | [`compare`] | what the table wants of an account next to what AWS has |
 //! | [`facts`], [`snapshot`] | what is true in AWS at one moment, in memory and as a file |
+//! | [`access`] | what account access manager has, the second way into an account |
 //! | [`survey`] | facts of the whole organization, summed up |
 //! | [`unexplained`] | what everybody has and no row explains, counted in parts |
 //! | [`lint`] | rows that are sound and yet doubtful |
 //! | [`report`] | the function's answer |
 
+pub mod access;
 pub mod compare;
 pub mod facts;
 pub mod lint;

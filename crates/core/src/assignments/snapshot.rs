@@ -3,12 +3,13 @@
 //! A plan made from a snapshot is the plan that would have been made from AWS at that moment: both have the same
 //! [`Facts`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Named, PermissionSet, PrincipalId, PrincipalKind, Table,
+    access::AccountAccess,
     compare::{Assigned, Held},
     facts::{Facts, Method, NamesById, Unlisted},
     names::Names,
@@ -52,6 +53,9 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     organizational_units: Option<Vec<Unit>>,
     assignments: BTreeMap<AccountId, Vec<Entry>>,
+    /// What account access manager has. Absent: it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account_access: Option<AccountAccess>,
     /// What could not be read and is not needed for a plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -100,6 +104,20 @@ impl Snapshot {
         }
     }
 
+    /// Adds what account access manager has in the accounts of the snapshot.
+    pub fn with_account_access(self, mut access: AccountAccess) -> Snapshot {
+        if let AccountAccess::Read { entitlements, .. } = &mut access {
+            let accounts: BTreeSet<&str> = self.accounts.iter().map(|account| account.id.as_str()).collect();
+            entitlements.retain(|one| accounts.contains(one.account.as_str()));
+        }
+        Snapshot { account_access: Some(access), ..self }
+    }
+
+    /// Returns what account access manager had; `None` if it was not asked.
+    pub fn account_access(&self) -> Option<&AccountAccess> {
+        self.account_access.as_ref()
+    }
+
     fn selection(&self) -> Result<Selection, String> {
         let Some(Selected { accounts, ous }) = &self.selection else { return Ok(Selection::default()) };
         let read = |ou: &String| {
@@ -131,6 +149,7 @@ impl Snapshot {
             unlisted,
             organizational_units: units,
             assignments,
+            account_access: _,
             notes,
         } = self;
         let names_by_id = NamesById { permission_sets, groups, users, unlisted };
@@ -187,6 +206,7 @@ impl From<&Facts> for Snapshot {
             users,
             unlisted,
             organizational_units: units.clone(),
+            account_access: None,
             notes: notes.clone(),
         }
     }
