@@ -193,6 +193,40 @@ fn a_profile_and_a_region_that_are_named_count_before_the_environment() {
 }
 
 #[test]
+fn what_is_named_goes_the_way_that_the_environment_names() {
+    let world = Served::new(PROGRAM);
+    let credentials = Served::file("[mine]\naws_access_key_id = MINE\naws_secret_access_key = any\n");
+    let config = Served::file(
+        "[profile mine]\nregion = eu-west-1\n\
+         [profile role]\nsource_profile = mine\nregion = eu-west-1\n\
+         role_arn = arn:aws:iam::444455556666:role/AWSControlTowerExecution\n",
+    );
+    // Nobody has this name, and the proxy knows what it means: it is the stand-in.
+    let proxied = |arguments: &[&str]| {
+        let files = [("AWS_SHARED_CREDENTIALS_FILE", path(&credentials)), ("AWS_CONFIG_FILE", path(&config))];
+        let command = world.run(arguments).envs(files).env("AWS_ENDPOINT_URL", "http://aws.invalid:4566");
+        command.env("HTTP_PROXY", world.url())
+    };
+    for arguments in [
+        &["plan", "--profile", "mine"][..],
+        &["plan", "--region", "eu-west-1"],
+        &["plan", "--profile", "mine", "--region", "eu-west-1"],
+    ] {
+        let done = proxied(arguments).arg("--json").output().unwrap();
+        let plan: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(plan["region"], "eu-west-1", "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        // Whom to trust is as certain as the way: a bundle that cannot be used is not left out.
+        let failed = proxied(arguments).env("AWS_CA_BUNDLE", path(&config)).assert().code(1);
+        let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+        assert!(error.contains("AWS_CA_BUNDLE names"), "{arguments:?}: {error}");
+    }
+    // The credentials of this one take a call of their own. The answer is the stand-in's, so it went the same way.
+    let failed = proxied(&["plan", "--profile", "role"]).assert().code(1);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains("is not authorized to perform: sts:AssumeRole"), "{error}");
+}
+
+#[test]
 fn all_accounts_and_some_accounts_are_not_both_asked_for() {
     let world = Served::new(PROGRAM);
     for verb in ["plan", "apply", "snapshot", "report"] {
