@@ -1,5 +1,5 @@
-"""AWS on this machine: ministack for everything that the templates make, the stand-in for Identity Center and
-Organizations, and the real `sam build` and `sam deploy`."""
+"""AWS on this machine: ministack for everything that the templates make, the stand-in for Identity Center,
+Organizations and Control Tower, and the real `sam build` and `sam deploy`."""
 
 import json
 import os
@@ -70,6 +70,7 @@ def build(directory=None, config=None):
         "PATH": f"{wrapped}:{REPOSITORY / '.venv/bin'}:{os.environ['PATH']}",
         "STACK_CARGO": shutil.which("cargo"),
         "ACCOUNT_ASSIGNER_BINARY": str(program("account-assigner", "ACCOUNT_ASSIGNER_BINARY", "cargo build")),
+        "CONTROL_KEEPER_BINARY": str(program("control-keeper", "CONTROL_KEEPER_BINARY", "cargo build --workspace")),
         # Where `cargo metadata` says that programs are, so that a real build for AWS is not overwritten.
         "CARGO_TARGET_DIR": str(directory),
         "SAM_CLI_TELEMETRY": "0",
@@ -174,30 +175,30 @@ class Stack:
             for event in eventually(come, lambda seen: len(seen) >= number, f"result {number} of the function")
         ]
 
-    def start_backfill(self, request=None):
-        """Starts the state machine by hand; gives the execution once it has ended."""
-        machine = self.client("stepfunctions")
-        arn = machine.start_execution(stateMachineArn=self.outputs["BackfillArn"], input=json.dumps(request or {}))[
+    def start_backfill(self, request=None, machine="BackfillArn"):
+        """Starts the backfill, or another state machine of the outputs, by hand; gives the execution once it has ended."""
+        client = self.client("stepfunctions")
+        arn = client.start_execution(stateMachineArn=self.outputs[machine], input=json.dumps(request or {}))[
             "executionArn"
         ]
         return eventually(
-            lambda: machine.describe_execution(executionArn=arn),
+            lambda: client.describe_execution(executionArn=arn),
             lambda execution: execution["status"] != "RUNNING",
-            "the end of the backfill",
+            "the end of the execution",
         )
 
-    def executions(self):
-        """Every execution of the backfill, in the order they began."""
-        machine = self.client("stepfunctions")
-        found = machine.list_executions(stateMachineArn=self.outputs["BackfillArn"])["executions"]
-        return [machine.describe_execution(executionArn=one["executionArn"]) for one in reversed(found)]
+    def executions(self, machine="BackfillArn"):
+        """Every execution of the backfill, or of another state machine, in the order they began."""
+        client = self.client("stepfunctions")
+        found = client.list_executions(stateMachineArn=self.outputs[machine])["executions"]
+        return [client.describe_execution(executionArn=one["executionArn"]) for one in reversed(found)]
 
-    def ended(self, number=1):
-        """The executions of the backfill, once so many have ended."""
+    def ended(self, number=1, machine="BackfillArn"):
+        """The executions of the backfill, or of another state machine, once so many have ended."""
         return eventually(
-            lambda: [execution for execution in self.executions() if execution["status"] != "RUNNING"],
+            lambda: [execution for execution in self.executions(machine) if execution["status"] != "RUNNING"],
             lambda ended: len(ended) >= number,
-            f"execution {number} of the backfill",
+            f"execution {number} of the state machine",
         )
 
 
@@ -221,6 +222,7 @@ class Aws:
         file.write_text(json.dumps(organization))
         # Quick, and without quotas that only time would fill again.
         limits = {"--provisioning-ms": 50, "--latency-ms": 1, "--requests-per-second": 400, "--outstanding": 100}
+        limits["--control-operation-ms"] = 200
         server = subprocess.Popen(
             [
                 program("stand-in", "STAND_IN_BINARY", "cargo build --workspace"),
@@ -254,12 +256,14 @@ class Aws:
             # its retries.
             "SFN_WAIT_SCALE": "0.003",
             "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",
-            # The functions inherit all of these. Identity Center and Organizations are the stand-in, behind a gate
-            # that asks the roles; everything else is ministack.
+            # The functions inherit all of these. Identity Center, Organizations and Control Tower are the stand-in,
+            # behind a gate that asks the roles; everything else is ministack.
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_SSO_ADMIN": self.gate,
             "AWS_ENDPOINT_URL_IDENTITYSTORE": self.gate,
             "AWS_ENDPOINT_URL_ORGANIZATIONS": self.gate,
+            "AWS_ENDPOINT_URL_CONTROLTOWER": self.gate,
+            "AWS_ENDPOINT_URL_CONTROLCATALOG": self.gate,
             "STACK_STAND_IN": self.stand_in,
             "STACK_GATE_PORT": str(gate),
             "STACK_TABLE": str(REPOSITORY / "examples/assignments.json"),
@@ -380,6 +384,31 @@ class Aws:
 
     def creations(self):
         return self.control("creations")
+
+    def controls(self):
+        """Which control is enabled on which OU: {(OU, the last part of the control's ARN)}, once it is in place."""
+        return {
+            tuple(found[key].rpartition("/")[2] for key in ("target", "control"))
+            for found in self.control("controls")
+            if found["status"] == "SUCCEEDED"
+        }
+
+    def disable(self, unit, control):
+        """Disables a control as a person does it, and waits until it is gone."""
+        [arn] = [
+            found["arn"]
+            for found in self.control("controls")
+            if found["target"].endswith(f"/{unit}") and found["control"].endswith(f"/{control}")
+        ]
+        client = boto3.client(
+            "controltower",
+            endpoint_url=self.stand_in,
+            region_name=REGION,
+            aws_access_key_id="person",
+            aws_secret_access_key="test",
+        )
+        client.disable_control(enabledControlIdentifier=arn)
+        eventually(lambda: arn not in [found["arn"] for found in self.control("controls")], what="the end of a control")
 
 
 def free_port():

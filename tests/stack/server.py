@@ -527,7 +527,7 @@ changesets._evaluate_conditions = stacks._evaluate_conditions = conditions_here
 provisioners._cw_metric_alarm_record = alarm_with_metric_math
 
 
-# ---------------------------------------------------------- Identity Center and Organizations, under the roles
+# -------------------------------------- Identity Center, Organizations and Control Tower, under the roles
 
 
 def resources_of(service, operation, request):
@@ -538,8 +538,10 @@ def resources_of(service, operation, request):
     permission_set = request.get("PermissionSetArn")
     target = "arn:aws:sso:::account/" + str(request.get("TargetId") or request.get("AccountId"))
     match operation:
-        case "ListInstances" | "ListAccounts" | "DescribeOrganization":
+        case "ListInstances" | "ListAccounts" | "DescribeOrganization" | "ListRoots":
             return ["*"]
+        case "ListPoliciesForTarget":
+            return [ou + request["TargetId"]]
         case "CreateAccountAssignment" | "ListAccountAssignments":
             return [instance, permission_set, target]
         case "ListPermissionSetsProvisionedToAccount":
@@ -564,7 +566,49 @@ def resources_of(service, operation, request):
             return [f"arn:aws:identitystore::{MANAGEMENT}:identitystore/{store}", f"arn:aws:identitystore:::{kind}/any"]
     if service == "sso" and instance:
         return [instance]
+    if service == "controlcatalog":
+        return ["arn:aws:controlcatalog:::control/any"]
+    if service == "controltower":
+        return resources_of_control_tower(operation, request)
     raise NotImplementedError(f"{service}:{operation}: say here which resources IAM asks for")
+
+
+def resources_of_control_tower(operation, request):
+    here = f"arn:aws:controltower:{get_region()}:{MANAGEMENT}"
+    match operation:
+        case "EnableControl":
+            return [f"{here}:enabledcontrol/any"]
+        case "UpdateEnabledControl" | "ResetEnabledControl" | "GetEnabledControl":
+            return [request["enabledControlIdentifier"]]
+        case "GetLandingZone":
+            return [request["landingZoneIdentifier"]]
+        case "ListLandingZones" | "ListEnabledControls" | "ListControlOperations" | "GetControlOperation":
+            return ["*"]
+    raise NotImplementedError(f"controltower:{operation}: say here which resources IAM asks for")
+
+
+def what_control_tower_does(request):
+    """What Control Tower asks of whoever enables a control: its older action, and what it does in AWS Organizations in
+    the name of the caller. With one missing, AWS's operation ends FAILED; here the call itself is refused."""
+    unit = request["targetIdentifier"]
+    account = unit.replace(":ou/", ":account/").rpartition("/")[0] + "/111122223333"
+    kinds = ("service_control_policy", "resource_control_policy", "declarative_policy_ec2")
+    yield "controltower:EnableGuardrail", ["*"], {}
+    for action in ("ListGuardrailsForTarget", "DescribeGuardrailForTarget"):
+        yield f"controltower:{action}", ["*"], {}
+    for action in ("DescribeOrganization", "ListAccounts", "ListRoots", "ListAWSServiceAccessForOrganization"):
+        yield f"organizations:{action}", ["*"], {}
+    for action in ("ListChildren", "ListOrganizationalUnitsForParent", "ListPoliciesForTarget"):
+        yield f"organizations:{action}", [unit], {}
+    yield "organizations:ListParents", [unit, account], {}
+    for kind in kinds:
+        policy = f"arn:aws:organizations::{MANAGEMENT}:policy/{ORGANIZATION}/{kind}/p-12345678"
+        key = {"organizations:PolicyType": kind.upper()}
+        yield "organizations:CreatePolicy", ["*"], key
+        for action in ("UpdatePolicy", "DeletePolicy", "DescribePolicy", "ListTargetsForPolicy"):
+            yield f"organizations:{action}", [policy], key
+        for action in ("AttachPolicy", "DetachPolicy"):
+            yield f"organizations:{action}", [policy, unit], key
 
 
 SERVICES = {
@@ -608,7 +652,8 @@ class Gate(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         denied = self.denied(body)
-        status, content = (400, denied) if denied else self.ask(body)
+        refused = 403 if self.path != "/" else 400
+        status, content = (refused, denied) if denied else self.ask(body)
         self.reply(status, content)
 
     def reply(self, status, content):
@@ -622,20 +667,33 @@ class Gate(http.server.BaseHTTPRequestHandler):
         """AWS's refusal, or nothing."""
         key = re.search(r"Credential=([^/]+)/", self.headers.get("authorization", ""))
         session = sts._sessions.get(key[1]) if key else None
-        prefix, _, operation = self.headers["x-amz-target"].rpartition(".")
-        service = SERVICES[prefix]
+        service, operation = self.named()
         action = f"{service}:{operation}"
         if session is None:
             return self.refusal(action, "whoever signed this")
         account, role = session["Arn"].split(":")[4], session["Arn"].split("/")[1]
         set_request_account_id(account)
+        set_request_region(os.environ["MINISTACK_REGION"])
         request, role = json.loads(body or b"{}"), f"arn:aws:iam::{account}:role/{role}"
         if not role_may(role, "lambda.amazonaws.com", action, *resources_of(service, operation, request)):
             return self.refusal(action, session["Arn"])
+        for also, resources, keys in what_control_tower_does(request) if operation == "EnableControl" else ():
+            if not role_may(role, "lambda.amazonaws.com", also, *resources, keys=keys):
+                return self.refusal(also, session["Arn"])
         keys = contexts_of_key(service, request) if Gate.key else None
         if keys and not role_may(role, "lambda.amazonaws.com", "kms:Decrypt", Gate.key, keys=keys):
             return self.refusal("kms:Decrypt", session["Arn"], Reason="KMS_AccessDeniedException")
         return None
+
+    def named(self):
+        """The service and the operation: by a header, or by the name in the signature and the path."""
+        target = self.headers.get("x-amz-target")
+        if target:
+            prefix, _, operation = target.rpartition(".")
+            return SERVICES[prefix], operation
+        service = re.search(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", self.headers["authorization"])[1]
+        words = self.path.partition("?")[0].strip("/").split("-")
+        return service, "".join(word.capitalize() for word in words).replace("Landingzone", "LandingZone")
 
     def refusal(self, action, who, **fields):
         message = f"User: {who} is not authorized to perform: {action}"
@@ -644,7 +702,8 @@ class Gate(http.server.BaseHTTPRequestHandler):
     def ask(self, body):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
         try:
-            with urllib.request.urlopen(urllib.request.Request(STAND_IN, body, headers), timeout=60) as answer:
+            asked = urllib.request.Request(STAND_IN + self.path, body, headers, method="POST")
+            with urllib.request.urlopen(asked, timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -114,8 +114,8 @@ pub fn report(answer: &Result<Report, Error>) -> Option<&Report> {
 pub fn message(error: &Error) -> String {
     const AGAIN: &str = "; the invocation fails so that it is tried again";
     match error {
-        // Queues and people find the whole result after the sentence.
-        Error::ControlsIncomplete(report) => format!("{error}\n{}", report.to_json()),
+        // People and the state machine find the result after the sentence. The log has all of it.
+        Error::ControlsIncomplete(report) => format!("{error}\n{}", report.to_short_json()),
         Error::Call(call) if error.name() == "ServiceUnavailable" => format!("{call}{AGAIN}"),
         Error::Call(call) => {
             format!("{call}: {}", call.remedy().in_general())

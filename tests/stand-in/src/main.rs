@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Stands in for IAM Identity Center, its Identity Store and AWS Organizations.
+/// Stands in for IAM Identity Center, its Identity Store, AWS Organizations and Control Tower.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -37,6 +37,9 @@ struct Arguments {
     /// The quota of creations in progress.
     #[arg(long, default_value_t = 10)]
     outstanding: usize,
+    /// How long an operation on a control takes once it runs.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 60_000)]
+    control_operation_ms: u64,
     /// A JSON array of faults.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -65,6 +68,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         latency_ms,
         requests_per_second,
         outstanding,
+        control_operation_ms,
         faults,
         seed,
     } = arguments;
@@ -73,6 +77,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         latency: Duration::from_millis(latency_ms),
         requests_per_second,
         outstanding,
+        control_operation: Duration::from_millis(control_operation_ms),
         seed,
         ..Settings::default()
     };

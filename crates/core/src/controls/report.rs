@@ -175,6 +175,7 @@ pub struct Seen<'s> {
 
 /// An answer must fit, with what state machines and destinations add to it, into 256 KiB.
 const MOST_BYTES: usize = 160 * 1024;
+const MOST_BYTES_OF_AN_ERROR: usize = 20 * 1024;
 
 impl Report {
     /// Returns the report of an event that asks for nothing.
@@ -233,7 +234,7 @@ impl Report {
             counts,
             seconds: crate::outcome::seconds(took),
         };
-        report.shorten();
+        report.shorten(MOST_BYTES);
         report
     }
 
@@ -275,13 +276,21 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Returns what follows the sentence of an error: what is not as it is wanted comes first and is left out last. The
+    /// cause of a failed execution of Step Functions has room for 32,768 characters, and writes JSON in JSON.
+    pub fn to_short_json(&self) -> String {
+        let mut report = self.clone();
+        report.shorten(MOST_BYTES_OF_AN_ERROR);
+        report.to_json()
+    }
+
     /// Leaves out controls until the report fits: first what is inherited or there, then the last ones.
-    fn shorten(&mut self) {
+    fn shorten(&mut self, most: usize) {
         for is_kept in [
             |status: Status| status != Status::Inherited,
             |status: Status| !matches!(status, Status::Inherited | Status::Present),
         ] {
-            if self.to_json().len() <= MOST_BYTES {
+            if self.to_json().len() <= most {
                 return;
             }
             for unit in &mut self.ous {
@@ -294,7 +303,7 @@ impl Report {
         let mut bytes = self.to_json().len();
         self.ous.iter_mut().for_each(|unit| unit.controls.sort_by_key(|control| !control.is_bad()));
         self.ous.sort_by_key(|unit| !unit.controls.iter().any(ControlReport::is_bad));
-        while bytes > MOST_BYTES
+        while bytes > most
             && let Some(unit) = self.ous.last_mut()
         {
             match unit.controls.pop() {
@@ -505,18 +514,31 @@ mod tests {
     fn a_report_is_cut_only_if_it_is_too_large_and_what_is_wrong_stays() {
         let mut small = report(9);
         let before = small.clone();
-        small.shorten();
+        small.shorten(MOST_BYTES);
         assert_eq!(small, before);
         let mut large = report(3_000);
-        large.shorten();
+        large.shorten(MOST_BYTES);
         assert!(large.to_json().len() <= MOST_BYTES);
         assert_eq!(large.ous[0].controls.iter().filter(|control| control.is_bad()).count(), 1_000);
         let mut huge = report(12_000);
-        huge.shorten();
+        huge.shorten(MOST_BYTES);
         assert!(huge.to_json().len() <= MOST_BYTES);
         let kept = huge.ous[0].controls.len();
         assert_eq!(kept + huge.controls_omitted, 12_000);
         assert!(huge.ous[0].controls.iter().all(ControlReport::is_bad));
+    }
+
+    #[test]
+    fn what_follows_an_error_fits_into_the_cause_of_an_execution_and_begins_with_what_is_wrong() {
+        let short = report(1_000).to_short_json();
+        let message = format!("{}\n{short}", report(1_000).sentence());
+        let cause =
+            serde_json::json!({ "errorMessage": message, "errorType": "ControlsIncomplete" }).to_string();
+        assert!(cause.len() < 32_768, "{}", cause.len());
+        let short: serde_json::Value = serde_json::from_str(&short).unwrap();
+        let controls = short["ous"][0]["controls"].as_array().unwrap();
+        assert!(controls.iter().all(|control| control["status"] == "failed") && controls.len() > 100);
+        assert_eq!(controls.len() as u64 + short["controlsOmitted"].as_u64().unwrap(), 1_000);
     }
 
     #[test]

@@ -1,13 +1,20 @@
 //! The main job on a laptop: a lifecycle event through the real handler and real SDK clients, over HTTP,
-//! against the stand-in for AWS. Shows which assignments appear, and what a second delivery does.
+//! against the stand-in for AWS. Shows which assignments appear, and what a second delivery does. An event that
+//! `control-keeper` works off, such as that of an OU that was registered, shows which controls appear instead.
 //!
-//! `cargo run --example demo [EVENT.json]`, with `ASSIGNMENTS_FILE` and the other settings as the function reads them.
+//! `cargo run --example demo [EVENT.json]`, with `ASSIGNMENTS_FILE`, `CONTROLS_FILE` and the other settings as the
+//! functions read them.
+
+mod controls;
 
 use std::{collections::BTreeMap, error::Error, path::Path, time::Duration};
 
 use account_assigner::{Function, words};
 use assigner_aws::{client, http::Trust};
-use assigner_core::table::TableLocation;
+use assigner_core::{
+    controls::event::{Request, parse},
+    table::TableLocation,
+};
 use assigner_engine::{
     files::{self, LARGEST_EVENT},
     settings::Settings,
@@ -29,7 +36,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let event: Value = serde_json::from_slice(&text).map_err(|error| format!("{path}: {error}"))?;
 
     let organization = Organization::sample();
-    let stand_in = StandIn::new(organization.clone(), stand_in::Settings::default());
+    let is_about_controls = matches!(parse(&event), Ok(Request::Step { .. }));
+    let stand_in = match is_about_controls {
+        true => controls::stand_in(),
+        false => StandIn::new(organization.clone(), stand_in::Settings::default()),
+    };
     let sdk = client::load(client::until_the_deadline(), Trust::default())
         .await
         .into_builder()
@@ -39,6 +50,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "any", "any", None, None, "demo",
         )))
         .build();
+    if is_about_controls {
+        return controls::run(&stand_in, &sdk, &event, &path).await;
+    }
     let mut settings = Settings::from_environment().map_err(|faults| faults.join("; "))?;
     if let TableLocation::Embedded(_) = settings.table {
         settings.table = TableLocation::File(SAMPLE.into());

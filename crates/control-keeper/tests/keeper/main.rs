@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by them")]
 
+mod machine;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
@@ -138,7 +140,7 @@ async fn function(stand_in: &StandIn, environment: &[(&'static str, String)]) ->
 }
 
 fn sample() -> Value {
-    serde_json::from_str(include_str!("../../../controls.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../controls.json")).unwrap()
 }
 
 fn https(ous: &[&str]) -> Value {
@@ -333,6 +335,50 @@ async fn one_ou_that_always_fails_does_not_stop_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_ou_on_which_updates_or_resets_always_fail_does_not_stop_the_others() {
+    let kinds = [
+        FaultKind::Throttle,
+        FaultKind::Conflict,
+        FaultKind::Internal,
+        FaultKind::CutBefore,
+        FaultKind::AccessDenied,
+        FaultKind::QuotaExceeded,
+        FaultKind::NotFound,
+        FaultKind::FailedStatus { reason: Some("A role is missing.".into()) },
+        FaultKind::Stuck,
+    ];
+    for (operation, is_reset) in [("UpdateEnabledControl", false), ("ResetEnabledControl", true)] {
+        for kind in &kinds {
+            let table = https(&["Workloads", "Education", "Security"]);
+            let world = World::with(&table, Settings::default(), &[("REPAIR", "true")]).await;
+            let old = json!({ "ExemptedPrincipalArns": ["arn:aws:iam::*:role/old"] });
+            let parameters = if is_reset { json!({}) } else { old };
+            let units = [WORKLOADS, EDUCATION, "ou-ab12-11111111"];
+            let arns: Vec<String> =
+                units.iter().map(|unit| world.put(HTTPS, unit, parameters.clone())).collect();
+            world.stand_in.edit_enabled_controls(|all| {
+                all.values_mut().for_each(|one| one.drifted = is_reset);
+            });
+            world.stand_in.set_faults(vec![Fault::on(operation, kind.clone()).about(&arns[0])]);
+            for _ in 0..12 {
+                world.step().await;
+                tokio::time::advance(Duration::from_secs(20)).await;
+            }
+            let all = world.stand_in.enabled_controls();
+            let is_good = |one: &stand_in::EnabledControl| {
+                one.status == EnablementStatus::Succeeded
+                    && !one.drifted
+                    && one.parameters.values().all(|value| value == &json!([]))
+            };
+            let good: Vec<_> = all.iter().filter(|one| is_good(one)).map(|one| &one.arn).collect();
+            assert_eq!(good.len(), 2, "{operation} {kind:?}: {all:#?}");
+            assert!(!good.contains(&&arns[0]), "{operation} {kind:?}: the fault has fired");
+            assert_eq!(world.stand_in.calls().get("DisableControl"), None);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_ou_of_which_nothing_can_be_read_does_not_stop_the_others_and_is_not_written_to() {
     // By one list of the organization, and by a list for each OU.
     for (operation, unscoped_lists) in [("ListPoliciesForTarget", true), ("ListEnabledControls", false)] {
@@ -483,7 +529,7 @@ async fn faults_of_the_table_are_found_before_anything_is_written() {
 #[tokio::test(start_paused = true)]
 async fn an_event_is_about_the_ou_that_it_names() {
     let world = World::new(&https(&["Workloads", "Education", "Nowhere"])).await;
-    let register: Value = serde_json::from_str(include_str!("../../../events/register-ou.json")).unwrap();
+    let register: Value = serde_json::from_str(include_str!("../../../../events/register-ou.json")).unwrap();
     let report = world.handle(register).await.unwrap();
     assert_eq!(report.outcome, Outcome::Working);
     assert_eq!(statuses(&report), ["Education CT.S3.PV.5 pending", "Education/Rust CT.S3.PV.5 inherited"]);
