@@ -320,8 +320,8 @@ MUTANTS = [
     ),
     Mutant(
         "dry run: for one function only",
-        "DryRun: !Ref DryRun\n\n  # Log groups",
-        "DryRun: false\n\n  # Log groups",
+        "        DryRun: !Ref DryRun\n",
+        "        DryRun: false\n",
         "test_a_dry_run",
     ),
     Mutant("alarm: nobody hears it", "AlarmActions: *alarm-actions", "", "test_every_alarm"),
@@ -393,6 +393,118 @@ MUTANTS = [
         "test_the_architecture",
     ),
     Mutant(
+        "controls: an OU that was registered",
+        "eventName: [RegisterOrganizationalUnit, SetupLandingZone,",
+        "eventName: [SetupLandingZone,",
+        "registered_gets_its_controls",
+    ),
+    *(
+        Mutant(
+            f"controls: {name}",
+            "SetupLandingZone, UpdateLandingZone, DisableGuardrail]",
+            f"{others}]",
+            tests,
+        )
+        for name, others, tests in [
+            ("a landing zone that was set up", "UpdateLandingZone, DisableGuardrail", "landing_zone_that_was and Setup"),
+            ("a landing zone that was updated", "SetupLandingZone, DisableGuardrail", "landing_zone_that_was and Update"),
+            ("a guardrail that was disabled", "SetupLandingZone, UpdateLandingZone", "took_away and guardrail"),
+        ]
+    ),
+    Mutant(
+        "controls: one that was disabled", "eventName: [DisableControl]", "eventName: [EnableControl]", "took_away and control"
+    ),
+    Mutant(
+        "controls: the events of accounts",
+        "- arn:${AWS::Partition}:organizations::${Management}:ou/\n                    - Management: *management-account\n"
+        "      Targets:\n        - Id: controls",
+        "- arn:${AWS::Partition}:organizations::${Management}:\n                    - Management: *management-account\n"
+        "      Targets:\n        - Id: controls",
+        "of_an_account_or_of",
+    ),
+    Mutant("controls: drift", "detail-type: [Drift Detected]", "detail-type: [Drift]", "took_away and drift"),
+    Mutant(
+        "controls: the schedule",
+        "Input: '{\"controls\": {}}'",
+        "Input: '{\"controls\": true}'",
+        "schedule_checks_every_ou",
+    ),
+    Mutant(
+        "controls: the rules may not start",
+        "Action: states:StartExecution\n                Resource: !Ref KeepControls\n\n  # As with",
+        "Action: states:StopExecution\n                Resource: !Ref KeepControls\n\n  # As with",
+        "registered_gets_its_controls",
+    ),
+    Mutant(
+        "controls: the queue lets a rule out",
+        "                  - !If [HasControls, !GetAtt DriftRule.Arn, !Ref AWS::NoValue]\n",
+        "",
+        "may_not_start_it_ends and not backfill",
+    ),
+    Mutant(
+        "controls: the pipe is stopped",
+        "Target: !Ref KeepControls\n",
+        "Target: !Ref KeepControls\n      DesiredState: STOPPED\n",
+        "edit_of_the_table_gives_ous",
+    ),
+    Mutant(
+        "controls: the table may not be read",
+        "Action: dynamodb:Scan\n                  Resource: !GetAtt ControlsTable.Arn",
+        "Action: dynamodb:Query\n                  Resource: !GetAtt ControlsTable.Arn",
+        "makes_the_table_true",
+    ),
+    Mutant(
+        "controls: may not enable", "                  - controltower:EnableControl\n", "", "makes_the_table_true"
+    ),
+    Mutant(
+        "controls: may not attach a policy", "                  - organizations:AttachPolicy\n", "", "makes_the_table_true"
+    ),
+    Mutant(
+        "controls: only SCPs",
+        "[SERVICE_CONTROL_POLICY, RESOURCE_CONTROL_POLICY, DECLARATIVE_POLICY_EC2]",
+        "[SERVICE_CONTROL_POLICY]",
+        "makes_the_table_true",
+    ),
+    Mutant(
+        "controls: disabling is not denied",
+        "- Sid: NeverDisableAControl\n                Effect: Deny\n                Action:\n"
+        "                  - controltower:DisableControl\n",
+        "- Sid: NeverDisableAControl\n                Effect: Deny\n                Action:\n",
+        "could_disable_nothing",
+    ),
+    Mutant(
+        "controls: the machine may not invoke",
+        "Action: lambda:InvokeFunction\n                Resource: !GetAtt ControlKeeper.Arn",
+        "Action: lambda:InvokeFunction\n                Resource: !GetAtt AccountAssigner.Arn",
+        "makes_the_table_true",
+    ),
+    Mutant(
+        "controls: a dry run that is none",
+        'DRY_RUN: !If [PlansControls, "true", "false"]',
+        'DRY_RUN: "false"',
+        "outlives_a_change_of_Controls",
+    ),
+    Mutant(
+        "controls: taken by a delegated administrator",
+        "          - !Equals [!Ref Controls, disabled]\n",
+        "          - !Equals [!Ref Controls, enabled]\n",
+        "it_is_refused_in_a_delegated",
+    ),
+    Mutant(
+        "controls: the event is not handed over",
+        "      request.$: $\n",
+        "      request: { controls: {} }\n",
+        "registered_gets_its_controls",
+        "controls.asl.yaml",
+    ),
+    Mutant(
+        "controls: one step is all",
+        "- Not: { Variable: $.step.outcome, StringEquals: working }",
+        "- Not: { Variable: $.step.outcome, StringEquals: never }",
+        "makes_the_table_true",
+        "controls.asl.yaml",
+    ),
+    Mutant(
         "second stack: the wrong bus",
         "- arn:${AWS::Partition}:events:${HomeRegion}",
         "- arn:${AWS::Partition}:events:${AWS::Region}",
@@ -447,6 +559,7 @@ def killed(mutant):
         (copy / mutant.file).write_text(text.replace(mutant.before, mutant.after, 1))
         programs = {
             "ACCOUNT_ASSIGNER_BINARY": "account-assigner",
+            "CONTROL_KEEPER_BINARY": "control-keeper",
             "STAND_IN_BINARY": "stand-in",
             "ASSIGNCTL_BINARY": "assignctl",
         }

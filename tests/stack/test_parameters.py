@@ -227,6 +227,11 @@ SEEN_BY = {
     "create-failed": ["VendingRule"],
     "create-management-account": ["VendingRule"],
     "create-succeeded": ["VendingRule"],
+    # These start only what Controls=enabled adds: see test_controls.py.
+    "disable-control": [],
+    "disable-control-account": [],
+    "disable-guardrail": [],
+    "drift-detected": [],
     "enable-baseline-account": ["BaselineRule"],
     "enable-baseline-failed": ["BaselineRule"],
     "enable-baseline-ou": ["BaselineRule", "EnableBaselineRule"],
