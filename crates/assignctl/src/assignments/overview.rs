@@ -141,7 +141,8 @@ pub struct PlanCounts {
     pub orphaned: usize,
 }
 
-/// The most matches of a row and an account that are looked at in one plan. A match takes up to a kilobyte.
+/// The most matches of a row and an account that are looked at in one plan. A match takes up to two
+/// kilobytes, where every row wants something else for everybody.
 const MOST_MATCHES: usize = 1_000_000;
 
 /// Refuses what would need more memory than a machine of an operator has.

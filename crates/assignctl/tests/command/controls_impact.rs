@@ -1,11 +1,6 @@
 //! `controls impact`: files as they lie in an organization's bucket, and the OUs of the stand-in.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{io::Write, path::PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
@@ -13,6 +8,8 @@ use snapbox::{assert_data_eq, str};
 use tempfile::TempDir;
 use world::Served;
 
+#[cfg(target_os = "linux")]
+use crate::memory;
 use crate::{PROGRAM, assignctl};
 
 /// A bucket, and a table of controls next to it.
@@ -379,27 +376,9 @@ fn memory_does_not_grow_with_what_is_read() {
     bucket.write("trail/large.json.gz", &file);
     let mut arguments = bucket.arguments(&["--json", "--snapshot"]);
     arguments.push(snapshot.path().to_str().unwrap().to_owned());
-    let mut child = std::process::Command::new(PROGRAM)
-        .args(arguments)
-        .env_clear()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        peak = peak.max(high_water(Path::new(&status)).unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let answer: Value = serde_json::from_reader(child.stdout.take().unwrap()).unwrap();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let memory::Measured { stdout, peak, .. } = memory::run(&arguments);
+    let answer: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(answer["rows"][0]["ous"][0]["principals"][0]["calls"], 2);
-    assert!(peak > 0 && peak < MOST, "{peak} kB");
-}
-
-/// Returns the most memory that a process had so far, in kB.
-fn high_water(status: &Path) -> Option<u64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
+    assert!(peak < MOST, "{peak} kB");
 }

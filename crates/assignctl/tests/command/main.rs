@@ -13,6 +13,8 @@ mod apply;
 mod characters;
 mod check;
 mod controls_impact;
+#[cfg(target_os = "linux")]
+mod memory;
 mod partial;
 mod permission_set;
 mod permission_set_usage;

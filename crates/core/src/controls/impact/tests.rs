@@ -393,6 +393,9 @@ fn a_policy_of_an_ou_is_read_by_its_sids() {
         (json!({ "Null": { "aws:AssumedRoot": "false" } }), "*", "no use"),
         (json!({ "Bool": { "aws:AssumedRoot": "true" } }), "*", "no use"),
         (json!({ "BoolIfExists": { "aws:AssumedRoot": "false" } }), "*", "in use"),
+        // What is not there differs from whatever it is compared with.
+        (json!({ "StringNotEquals": { "aws:AssumedRoot": "true" } }), "*", "in use"),
+        (json!({ "StringEquals": { "aws:AssumedRoot": "false" } }), "*", "no use"),
         (json!({ "Bool": { "aws:MultiFactorAuthPresent": "false" } }), "*", "cannot tell"),
         (json!({ "NumericEquals": { "aws:PrincipalAccount": "1" } }), "*", "cannot tell"),
         // What certainly does not hold outweighs what is not known.
