@@ -352,7 +352,7 @@ impl From<Selection> for selector::Selection {
     }
 }
 
-fn organizational_unit(text: &str) -> Result<OrganizationalUnit, String> {
+pub fn organizational_unit(text: &str) -> Result<OrganizationalUnit, String> {
     OrganizationalUnit::parse(text).map_err(|(problem, right)| format!("it {problem}; {right}"))
 }
 

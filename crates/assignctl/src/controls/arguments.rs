@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use assigner_core::selector::OrganizationalUnit;
 use clap::{Args, Subcommand, ValueHint};
+
+use crate::arguments::organizational_unit;
 
 #[derive(Debug, Subcommand)]
 pub enum Controls {
@@ -16,6 +19,7 @@ Examples:
   aws s3 sync s3://BUCKET/o-a1b2c3d4e5/AWSLogs trail --exclude '*' --include '*/CloudTrail/*/2026/11/*'
   assignctl controls impact --events trail
   assignctl controls impact --events trail --days 30 --snapshot org.json --json
+  assignctl controls impact --events trail --canary Sandbox
   assignctl controls impact --events trail --status-report ec2_r-ab12_report.csv
 
 What was not seen may still be in use: no verdict says that a control is safe.
@@ -33,6 +37,9 @@ pub struct Impact {
     /// Sids, instead of the ones of AWS's guide.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub policy: Option<PathBuf>,
+    /// The same, of Control Tower's policies on an OU that has the controls already, by its id or its path.
+    #[arg(long, value_name = "PATH|ID", value_parser = organizational_unit, conflicts_with_all = ["policy", "snapshot"])]
+    pub canary: Option<OrganizationalUnit>,
     /// EC2's account status report for declarative policies, as CSV.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub status_report: Option<PathBuf>,

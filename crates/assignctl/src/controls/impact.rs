@@ -21,6 +21,7 @@ use assigner_core::{
     },
     day, ids,
     organization::{Account, Needs},
+    selector::OrganizationalUnit,
 };
 use assigner_engine::{
     clock,
@@ -42,8 +43,13 @@ const LARGEST_POLICY: usize = 1024 * 1024;
 const MOST_LISTED: usize = 20;
 
 pub async fn run(session: &Session, table: &Table, arguments: arguments::Impact) -> Result<Exit, Failure> {
-    let arguments::Impact { events, days, policy, status_report, snapshot } = arguments;
-    let denies = denies(session, table, policy.as_deref())?;
+    let arguments::Impact { events, days, policy, canary, status_report, snapshot } = arguments;
+    let mut denies = Denies::of_the_guide();
+    if let Some(path) = policy {
+        let text = session.read(&path, LARGEST_POLICY)?;
+        let name = clean(&path.display().to_string());
+        take(session, &mut denies, table, &[(name.clone(), text)], &name)?;
+    }
     let status = status_report.map(|path| status(&path)).transpose()?;
     let unreadable = |error| Failure::file("read", &events, error);
     let size = trail::size(&events).map_err(unreadable)?;
@@ -53,6 +59,10 @@ pub async fn run(session: &Session, table: &Table, arguments: arguments::Impact)
         Some(path) => from_snapshot(session, &path)?,
         None => from_aws(session).await?,
     };
+    if let Some(unit) = canary {
+        let policies = of_canary(session, &tree, &unit).await?;
+        take(session, &mut denies, table, &policies, &format!("the OU {}", clean(&unit.to_string())))?;
+    }
     let asks = Asks::new(table, denies, &tree, &members, clock::moment(now));
 
     let bar = session.progress(
@@ -78,29 +88,53 @@ pub async fn run(session: &Session, table: &Table, arguments: arguments::Impact)
     Ok(if report.is_quiet() { Exit::Good } else { Exit::Missing })
 }
 
-/// Returns what controls deny, as AWS's guide says or as a policy does.
-fn denies(session: &Session, table: &Table, policy: Option<&Path>) -> Result<Denies, Failure> {
-    let mut denies = Denies::of_the_guide();
-    let Some(path) = policy else { return Ok(denies) };
+/// Takes what the controls of the table deny from the texts of policies, each with its name. `of` names where they are.
+fn take(
+    session: &Session,
+    denies: &mut Denies,
+    table: &Table,
+    policies: &[(String, Vec<u8>)],
+    of: &str,
+) -> Result<(), Failure> {
     let names: Vec<_> = table.rows.iter().flat_map(Row::controls).collect();
-    let name = clean(&path.display().to_string());
-    let read = denies.read(&session.read(path, LARGEST_POLICY)?, &names).map_err(|faults| {
-        let faults: Vec<String> =
-            faults.iter().map(|fault| clean(&format!("{}: {}", fault.field, fault.problem))).collect();
-        Failure::wrong(
-            format!("{name} is not a service control policy:\n- {}", faults.join("\n- ")),
-            "give the content of a policy, as `aws organizations describe-policy --query Policy.Content --output text` \
-             prints it",
-        )
-    })?;
-    if read.is_empty() {
+    let mut taken: Vec<String> = Vec::new();
+    for (name, text) in policies {
+        taken.extend(denies.read(text, &names).map_err(|faults| {
+            let faults: Vec<String> =
+                faults.iter().map(|fault| clean(&format!("{}: {}", fault.field, fault.problem))).collect();
+            Failure::wrong(
+                format!("{name} is not a service control policy:\n- {}", faults.join("\n- ")),
+                "give the content of a policy, as `aws organizations describe-policy --query Policy.Content --output text` \
+                 prints it",
+            )
+        })?);
+    }
+    if taken.is_empty() {
         return Err(Failure::wrong(
-            format!("no statement of {name} denies for a control of the table: no Sid is one of theirs"),
+            format!("no statement of {of} denies for a control of the table: no Sid is one of theirs"),
             "give the policy of an OU that has one of the controls; its statement has a Sid such as GRRESTRICTROOTUSER",
         ));
     }
-    session.note(&format!("note: what {} deny is taken from {name}", clean(&read.join(", "))));
-    Ok(denies)
+    session.note(&format!("note: what {} deny is taken from {of}", clean(&taken.join(", "))));
+    Ok(())
+}
+
+/// Returns Control Tower's policies on an OU.
+async fn of_canary(
+    session: &Session,
+    tree: &Tree,
+    unit: &OrganizationalUnit,
+) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let Some(place) = tree.find(unit) else {
+        return Err(Failure::wrong(
+            format!("the organization has no OU {}", clean(&unit.to_string())),
+            "give the path of names from the root down, such as Workloads/Prod, or the OU's id",
+        ));
+    };
+    let aws = session.aws().await?;
+    let read = timeout_at(session.until, aws.organizations.guardrails(&tree.units()[place].id)).await;
+    let policies = read.map_err(|_| Error::Late { what: "the policies of the OU", last: None })??;
+    Ok(policies.into_iter().map(|(name, text)| (clean(&name), text.into_bytes())).collect())
 }
 
 fn status(path: &Path) -> Result<Status, Failure> {

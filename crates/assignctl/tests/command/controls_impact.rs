@@ -358,6 +358,30 @@ fn a_policy_and_a_report_of_settings_are_taken() {
     );
 }
 
+#[test]
+fn what_a_canary_has_is_taken_from_its_policies() {
+    let world = Served::new(PROGRAM);
+    let bucket = Bucket::new(GATEWAYS);
+    bucket.quiet();
+    let unit = "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-55555555";
+    let controls = ["41ngl8m5c4eb1myoz0t707n7h", "5kvme4m5d2b4d7if2fs5yg2ui"];
+    for id in controls {
+        let arn = format!("arn:aws:controlcatalog:::control/{id}");
+        world.stand_in.put_enabled_control(&arn, unit, Default::default());
+    }
+    // The stand-in's statements deny everything, so that a harmless call is use.
+    assert_eq!(bucket.json(&world, &[], 0)["rows"][0]["ous"][0]["verdict"], "no use seen in 1 day");
+    let answer = bucket.json(&world, &["--canary", "Education"], 1);
+    assert_eq!(answer["rows"][0]["ous"][0]["verdict"], "in use", "{answer}");
+    let said = bucket.said(&world, &["--canary", "ou-ab12-55555555"], 1);
+    let note = "what AWS-GR_DISALLOW_VPC_INTERNET_ACCESS deny is taken from the OU ou-ab12-55555555";
+    assert!(said.contains(note), "{said}");
+    assert!(
+        bucket.said(&world, &["--canary", "Security"], 2).contains("no statement of the OU Security denies")
+    );
+    assert!(bucket.said(&world, &["--canary", "Nowhere"], 2).contains("the organization has no OU Nowhere"));
+}
+
 /// The bound holds whatever is read: a file of 70 MB, in many parts, each packed for itself.
 #[cfg(target_os = "linux")]
 #[test]

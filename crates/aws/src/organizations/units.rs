@@ -10,11 +10,14 @@ use assigner_core::{
     },
     ids,
 };
-use aws_sdk_organizations::types::PolicyType;
+use aws_sdk_organizations::types::{PolicySummary, PolicyType};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Organizations, READS_AT_ONCE, incomplete};
 use crate::calls::Patience;
+
+/// How the names of Control Tower's policies begin.
+const GUARDRAILS: &str = "aws-guardrails-";
 
 impl Organizations {
     /// Returns every OU, by one ListOrganizationalUnitsForParent for the root and for each OU.
@@ -68,19 +71,41 @@ impl Organizations {
             Mechanism::DeclarativePolicy => PolicyType::DeclarativePolicyEc2,
             _ => PolicyType::ServiceControlPolicy,
         };
+        let policies = self.policies(unit, kind).await?;
+        Ok(Attached {
+            count: policies.len(),
+            has_control_towers: policies
+                .iter()
+                .any(|policy| policy.name.as_deref().is_some_and(|name| name.starts_with(GUARDRAILS))),
+        })
+    }
+
+    /// Returns the service control policies of Control Tower that are attached to an OU itself, by name, with their texts.
+    pub async fn guardrails(&self, unit: &str) -> Result<Vec<(String, String)>, CallError> {
+        const OPERATION: &str = "organizations:DescribePolicy";
+        let mut guardrails = Vec::new();
+        for policy in self.policies(unit, PolicyType::ServiceControlPolicy).await? {
+            let (Some(id), Some(name)) = (policy.id, policy.name) else { continue };
+            if !name.starts_with(GUARDRAILS) {
+                continue;
+            }
+            let call = self.client.describe_policy().policy_id(&id);
+            let answer = self.calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await?;
+            let text = answer.policy.and_then(|policy| policy.content);
+            let text = text.ok_or_else(|| incomplete(OPERATION, format!("{name} has no content")))?;
+            guardrails.push((name, text));
+        }
+        Ok(guardrails)
+    }
+
+    async fn policies(&self, unit: &str, kind: PolicyType) -> Result<Vec<PolicySummary>, CallError> {
         let call = self.client.list_policies_for_target().target_id(unit).filter(kind);
         let page = |token| call.clone().set_next_token(token).send();
         let policies =
             self.calls.list("organizations:ListPoliciesForTarget", Patience::OfOne, page, |page| {
                 (page.policies.unwrap_or_default(), page.next_token)
             });
-        let policies = policies.await?;
-        Ok(Attached {
-            count: policies.len(),
-            has_control_towers: policies
-                .iter()
-                .any(|policy| policy.name.as_deref().is_some_and(|name| name.starts_with("aws-guardrails-"))),
-        })
+        policies.await
     }
 
     /// Returns every account with the OU or root that holds it.

@@ -194,11 +194,21 @@ fn policies(state: &State, unit: &str, kind: &str) -> Vec<(String, String, Vec<S
         .map(|n| (number(n, &format!("x{}", kind[..1].to_lowercase())), format!("own-{n}"), Vec::new()));
     let together = if kind == "SERVICE_CONTROL_POLICY" { 5 } else { 1 };
     let guardrails = statements.chunks(together).enumerate().map(|(n, statements)| {
-        let sids = statements.iter().map(|id| format!("GR{}", id.to_uppercase())).collect();
+        let sids = statements.iter().map(|id| sid(state, id)).collect();
         (number(n, &format!("g{}", kind[..1].to_lowercase())), format!("aws-guardrails-{unit}-{n}"), sids)
     });
     let own = own.map(|name| (format!("p-{name}"), name.to_owned(), Vec::new()));
     own.into_iter().chain(others).chain(guardrails).collect()
+}
+
+/// Returns the Sid of a control's statement: the name of the guide without what a Sid may not have.
+fn sid(state: &State, id: &str) -> String {
+    let control = state.world.organization.landing_zone.controls.iter().find(|control| control.id == id);
+    let name = control
+        .and_then(|control| control.aliases.first().or(control.regional.as_ref()))
+        .map_or(id, |name| name);
+    let name = name.strip_prefix("AWS-").unwrap_or(name);
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase()
 }
 
 fn arn(world: &World, kind: &str, id: &str) -> String {
