@@ -52,7 +52,7 @@ impl Bucket {
         }
     }
 
-    fn arguments<'a>(&self, more: &[&'a str]) -> Vec<String> {
+    fn arguments(&self, more: &[&str]) -> Vec<String> {
         let of = |name: &str| self.path(name).to_str().unwrap().to_owned();
         let own = ["controls", "impact", "--table", &of("controls.json"), "--events", &of("trail")]
             .map(str::to_owned);

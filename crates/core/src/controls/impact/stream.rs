@@ -150,3 +150,70 @@ fn whole<'t, T: Deserialize<'t>>(text: &'t [u8]) -> Result<Option<(T, usize)>, B
         Some(Err(_)) | None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Reads a text in pieces of so many bytes. Returns the ids of its events, and whether it was sound.
+    fn read(text: &[u8], size: usize) -> (Vec<String>, u64, Result<(), Broken>) {
+        let mut ids = Vec::new();
+        let mut stream = Stream::default();
+        let mut each = |record: &Record<'_>| ids.push(record.event_id.to_string());
+        let pushed = text.chunks(size).try_for_each(|piece| stream.push(piece, &mut each));
+        let odd = stream.odd;
+        let ended = pushed.and_then(|()| stream.finish());
+        (ids, odd, ended)
+    }
+
+    #[test]
+    fn records_are_read_in_pieces_of_any_size() {
+        let text = json!({ "a": 12, "b": { "Records": [1] }, "Records": [{ "eventID": "d1", "x": ["]", "}"] }, { "eventID": "d\"2", "y": { "Records": [] } }] });
+        let sound = [
+            text.to_string(),
+            serde_json::to_string_pretty(&text).unwrap(),
+            r#"{"Records":[{"eventID":"d1"},{"eventID":"d\"2"}],"b":[]}"#.to_owned() + "\n",
+        ];
+        for text in sound {
+            for size in (1..40).chain([text.len()]) {
+                let (ids, odd, ended) = read(text.as_bytes(), size);
+                assert_eq!(
+                    (ids, odd, ended),
+                    (vec!["d1".to_owned(), "d\"2".to_owned()], 0, Ok(())),
+                    "{size}: {text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_cloudtrail_s_is_said_and_what_was_read_before_counts() {
+        let cases = [
+            ("", 0, "it is empty"),
+            ("[]", 0, "it is not a JSON object"),
+            ("{}", 0, "no list of Records"),
+            (r#"{"digestEndTime":"x"}"#, 0, "no list of Records"),
+            (r#"{"Records":{}}"#, 0, "no list of Records"),
+            (r#"{"Records":[{"eventID":"a"}"#, 1, "it ends too soon"),
+            (r#"{"Records":[{"eventID":"a"},{"eventID"#, 1, "it ends too soon"),
+            (r#"{"Records":[{"eventID":"a"},{"eventID" "b"}]}"#, 1, "it is not JSON"),
+            (r#"{"Records":[7]}"#, 0, "it is not a JSON object with a list of Records"),
+            ("<html>", 0, "it is not a JSON object"),
+        ];
+        for (text, count, expected) in cases {
+            for size in [1, 3, 1000] {
+                let (ids, _, ended) = read(text.as_bytes(), size);
+                assert_eq!(ids.len(), count, "{text}");
+                assert!(ended.as_ref().is_err_and(|Broken(why)| why.contains(expected)), "{text}: {ended:?}");
+            }
+        }
+        let (ids, odd, ended) = read(br#"{"Records":[{"eventID":["a"]},{"eventID":"b"}]}"#, 7);
+        assert_eq!((ids, odd, ended), (vec!["b".to_owned()], 1, Ok(())));
+        let long = format!(r#"{{"Records":[{{"a":"{}""#, "x".repeat(9 * 1024 * 1024));
+        assert!(
+            read(long.as_bytes(), 1 << 20).2.is_err_and(|Broken(why)| why.contains("a record of more than"))
+        );
+    }
+}
