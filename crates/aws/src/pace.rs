@@ -110,7 +110,8 @@ impl Pace {
         loop {
             let at = {
                 let mut now = self.lock();
-                let (present, at) = (Instant::now(), now.next());
+                let present = Instant::now();
+                let at = now.next(present);
                 if at <= present {
                     return now.take(present, self.full);
                 }
@@ -159,9 +160,8 @@ impl Pace {
 }
 
 impl Now {
-    /// Returns when the next request may be sent, which may be over.
-    fn next(&self) -> Instant {
-        let present = Instant::now();
+    /// Returns when the next request may be sent: not before the present.
+    fn next(&self, present: Instant) -> Instant {
         let after_throttle = self.not_before.unwrap_or(present);
         // Evenly while the pace is slower than it may be, at once otherwise.
         let evenly = match self.turns.back() {

@@ -1,6 +1,7 @@
 //! When to poll. The first poll comes when something may be done: after the time that earlier items of this work have
 //! taken, or `FIRST_POLL` if none is done. While nothing begins or ends, the gap grows with the time since then, up to
-//! `LONGEST_GAP`: what takes long is seen to be done an eighth later at most. While items wait for one of the outstanding places, a poll that frees places is the best use of a
+//! `LONGEST_GAP`: of several, what takes long is seen to be done an
+//! eighth later at most. While items wait for one of the outstanding places, a poll that frees places is the best use of a
 //! request, so the shortest gap is smaller then.
 //!
 //! It also knows where a list has our items. AWS documents no order. If it lists the newest first, they are on the first
@@ -20,8 +21,9 @@ const SHORTEST_GAP: Duration = Duration::from_millis(250);
 /// 200 ms costs 13 % more time and saves one poll.
 const SHORTEST_SHARED_GAP: Duration = Duration::from_millis(120);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
-/// The gap, as a part of the time since anything began or ended.
-const GROWTH: f64 = 0.12;
+/// The gap, as a part of the time since anything began or ended: for one item alone, and for several.
+const GROWTH: f64 = 0.3;
+const SHARED_GROWTH: f64 = 0.12;
 /// Pages of 100 that one poll reads at most. More history than they hold is not searched.
 const MOST_PAGES: u32 = 5;
 
@@ -187,11 +189,14 @@ impl Polls {
             self.at = None;
             return;
         };
-        let shortest = if waiting || outstanding > 1 { SHORTEST_SHARED_GAP } else { SHORTEST_GAP };
+        let (shortest, growth) = match waiting || outstanding > 1 {
+            true => (SHORTEST_SHARED_GAP, SHARED_GROWTH),
+            false => (SHORTEST_GAP, GROWTH),
+        };
         // A poll that describes one by one costs as many requests, so it comes less often.
         let calls = if self.scope.is_some() { 1 } else { outstanding.div_ceil(2) };
         let gap = shortest
-            .max(now.saturating_sub(self.news).mul_f64(GROWTH))
+            .max(now.saturating_sub(self.news).mul_f64(growth))
             .mul_f64(calls as f64)
             .min(LONGEST_GAP)
             .mul_f64(0.8 + 0.4 * random());
