@@ -22,7 +22,7 @@ const SHORTEST_GAP: Duration = Duration::from_millis(250);
 const SHORTEST_SHARED_GAP: Duration = Duration::from_millis(120);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
 /// The gap, as a part of the time since anything began or ended: for one item alone, and for several.
-const GROWTH: f64 = 0.3;
+const GROWTH: f64 = 0.4;
 const SHARED_GROWTH: f64 = 0.12;
 /// Pages of 100 that one poll reads at most. More history than they hold is not searched.
 const MOST_PAGES: u32 = 5;
