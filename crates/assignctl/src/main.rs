@@ -56,6 +56,10 @@ async fn main() -> ExitCode {
         calls::show();
     }
     let until = Instant::now() + Duration::from_secs(u64::from(timeout) * 60);
+    let table = match &verb {
+        Verb::Controls(_) => controls::location(table),
+        _ => table,
+    };
     let session = Session::new(table, json, verbose, until, Named { profile, region });
     // A verb that could not say what it had to say has not done its work.
     let ended = run(&session, verb).await.and_then(|exit| session.written().map(|()| exit));

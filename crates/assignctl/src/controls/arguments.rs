@@ -9,6 +9,14 @@ use crate::arguments::organizational_unit;
 
 #[derive(Debug, Subcommand)]
 pub enum Controls {
+    /// Is the table of controls sound? Every fault and every doubtful row
+    Check(Check),
+    /// What would be enabled, updated or reset, on which OU, and because of which row
+    Plan(Plan),
+    /// Makes every OU have the controls that the table says
+    Apply(Apply),
+    /// What is not as the table says, whoever changed it
+    Drift(Drift),
     /// Would the controls of the table have denied what is in use? From CloudTrail's files
     Impact(Impact),
 }
@@ -46,4 +54,68 @@ pub struct Impact {
     /// OUs and accounts as `assignctl snapshot` wrote them, instead of those that AWS Organizations has now.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub snapshot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Needs no AWS for a file. What only the catalogue and the OUs show, such as an unknown control or a missing parameter, `plan` \
+reports.
+
+Exit status: 0 the table is sound, 1 it is sound with warnings and --strict is given, 2 it is refused.")]
+pub struct Check {
+    /// Exits with 1 if there are warnings.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Ous {
+    /// Only this OU and the OUs below it: a path of names or an id. Can be given more than once.
+    #[arg(long = "ou", value_name = "PATH|ID", value_parser = organizational_unit)]
+    pub ous: Vec<OrganizationalUnit>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl controls plan
+  assignctl controls plan --ou Workloads
+  assignctl controls plan --explain Workloads/Prod
+  assignctl controls plan --json                     the function's result
+
+Exit status: 0 every OU has what the table wants, 1 something is to be done, is under way or cannot be done, 2 wrong use or \
+a bad table.")]
+pub struct Plan {
+    #[command(flatten)]
+    pub selection: Ous,
+    /// Shows everything of one OU: what it has, from where, and why.
+    #[arg(long, value_name = "PATH|ID", value_parser = organizational_unit, conflicts_with = "ous")]
+    pub explain: Option<OrganizationalUnit>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It enables, updates and, with REPAIR=true, resets. It never disables. What failed before is tried again at once. Operations \
+take a minute or so each; ten run at a time.
+
+Ctrl-C starts nothing new and says what is under way: Control Tower goes on with that. Run the same command again to go on.
+
+Exit status: 0 every OU has what the table wants, 1 something is missing, under way or failed, 2 wrong use or a bad table.")]
+pub struct Apply {
+    #[command(flatten)]
+    pub selection: Ous,
+    /// Asks nothing.
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What is wanted and not there, what has other parameters, and what Control Tower calls DRIFTED. Control Tower reports no \
+drift of controls that are service control policies.
+
+Exit status: 0 nothing differs, 1 something does, 2 wrong use or a bad table.")]
+pub struct Drift {
+    #[command(flatten)]
+    pub selection: Ous,
 }

@@ -1,34 +1,66 @@
-//! The verbs of the capability *controls*: a file for each.
+//! The verbs of the capability *controls*: a file for each. None of them disables a control.
 
+mod apply;
 pub mod arguments;
+mod drift;
 mod impact;
+mod plan;
+mod show;
+mod steps;
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
-use assigner_core::{controls::Table, table::TableLocation};
+use assigner_core::{
+    controls::{Row, Table, lint},
+    table::TableLocation,
+};
+use assigner_engine::clock;
 
 use self::arguments::Controls;
 use crate::{
     exit::{Exit, Failure},
     session::Session,
+    table::check::{self, Doubt},
 };
 
 pub async fn run(session: &Session, arguments: Controls) -> Result<Exit, Failure> {
     match arguments {
-        Controls::Impact(arguments) => {
-            let location = location(session);
-            let table: Table = session.source(&location).await?.load_rows().await?;
-            impact::run(session, &table, arguments).await
-        }
+        Controls::Check(arguments) => check(session, arguments).await,
+        Controls::Plan(arguments) => plan::run(session, arguments).await,
+        Controls::Apply(arguments) => apply::run(session, arguments).await,
+        Controls::Drift(arguments) => drift::run(session, arguments).await,
+        Controls::Impact(arguments) => impact::run(session, &table(session).await?, arguments).await,
     }
 }
 
+async fn check(session: &Session, arguments: arguments::Check) -> Result<Exit, Failure> {
+    check::run::<Row>(session, arguments.strict, |table| {
+        let warnings = lint::lint(table, clock::moment(SystemTime::now())).into_iter();
+        Ok(warnings.map(Doubt::from).collect())
+    })
+    .await
+}
+
+impl From<lint::Warning> for Doubt {
+    fn from(warning: lint::Warning) -> Doubt {
+        let lint::Warning { kind, row, field, problem, remedy, other } = warning;
+        Doubt { kind: kind.as_str(), row, field, problem, remedy, other }
+    }
+}
+
+async fn table(session: &Session) -> Result<Table, Failure> {
+    if let TableLocation::File(path) = &session.table {
+        session.require_file(path)?;
+    }
+    Ok(session.source(&session.table).await?.load_rows().await?)
+}
+
 /// Returns where the table of controls is: `controls.json`, unless --table says otherwise.
-fn location(session: &Session) -> TableLocation {
-    match &session.table {
+pub fn location(table: TableLocation) -> TableLocation {
+    match table {
         TableLocation::File(path) if path == Path::new("assignments.json") => {
             TableLocation::File("controls.json".into())
         }
-        other => other.clone(),
+        other => other,
     }
 }

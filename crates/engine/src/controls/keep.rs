@@ -76,6 +76,11 @@ impl Keeper {
         })
     }
 
+    /// Returns the OUs of the organization.
+    pub async fn tree(&self) -> Result<Tree, Error> {
+        Ok(self.organizations.tree().await?)
+    }
+
     /// Reads what is, sends what may be sent now, and answers.
     ///
     /// # Errors

@@ -1,0 +1,21 @@
+//! `assignctl controls plan`: what would be done on which OU, and because of which row. Sends nothing.
+
+use assigner_core::controls::report::Mode;
+
+use super::{arguments, show, steps::Steps};
+use crate::{
+    exit::{Exit, Failure},
+    session::Session,
+};
+
+pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, Failure> {
+    let arguments::Plan { selection, explain } = arguments;
+    let units = match &explain {
+        Some(unit) => std::slice::from_ref(unit),
+        None => &selection.ous[..],
+    };
+    let report = Steps::of(session, units).await?.take(Mode::Plan).await?;
+    let shown = if explain.is_some() { show::Shown::Everything } else { show::Shown::Open };
+    show::report(session, &report, shown);
+    Ok(show::exit(&report))
+}

@@ -1,0 +1,83 @@
+//! The function's steps, taken from a terminal: the same keeper, settings and report.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use assigner_core::{
+    controls::{
+        Table,
+        report::{Mode, Report},
+    },
+    selector::OrganizationalUnit,
+};
+use assigner_engine::{
+    clock,
+    controls::keep::{Asked, Keeper},
+    settings::ControlSettings,
+};
+use tokio::time::Instant;
+
+use crate::{exit::Failure, session::Session, terminal::clean};
+
+/// What one step may take at most: as long as the function's.
+const LONGEST_STEP: Duration = Duration::from_secs(300);
+
+pub struct Steps<'s> {
+    session: &'s Session,
+    keeper: Keeper,
+    pub settings: ControlSettings,
+    table: Table,
+    /// Ids of the OUs that were asked for, each with every OU below it; empty for all.
+    ous: Vec<String>,
+}
+
+impl<'s> Steps<'s> {
+    /// # Errors
+    /// If the table is bad, the settings are, or an OU does not exist.
+    pub async fn of(session: &'s Session, units: &[OrganizationalUnit]) -> Result<Steps<'s>, Failure> {
+        let table = super::table(session).await?;
+        let settings = ControlSettings::from_environment().map_err(Failure::settings)?;
+        let sdk = session.sdk().await?;
+        let keeper = Keeper::new(&sdk, Arc::default())?;
+        let ous = match units {
+            [] => Vec::new(),
+            units => {
+                let tree = keeper.tree().await?;
+                let id =
+                    |unit: &OrganizationalUnit| tree.find(unit).map(|place| tree.units()[place].id.clone());
+                let missing: Vec<String> = units
+                    .iter()
+                    .filter(|unit| id(unit).is_none())
+                    .map(|unit| clean(&unit.to_string()))
+                    .collect();
+                if !missing.is_empty() {
+                    return Err(Failure::wrong(
+                        format!("the organization has no OU {}", missing.join(", ")),
+                        "give the path of names from the root, such as Workloads/Prod, or the id of an OU; the root is none",
+                    ));
+                }
+                units.iter().filter_map(id).collect()
+            }
+        };
+        Ok(Steps { session, keeper, settings, table, ous })
+    }
+
+    /// Takes one step. Only [`Mode::Write`] sends anything.
+    pub async fn take(&self, mode: Mode) -> Result<Report, Failure> {
+        let mut limits = self.settings.limits;
+        limits.retry_now = true;
+        let asked = Asked {
+            ous: &self.ous,
+            mode,
+            limits,
+            now: clock::moment(SystemTime::now()),
+            until: self.session.until.min(Instant::now() + LONGEST_STEP),
+        };
+        let spinner = self.session.spinner();
+        let report = self.keeper.step(&self.table, &self.session.table.to_string(), asked).await;
+        spinner.finish_and_clear();
+        Ok(report?)
+    }
+}
