@@ -234,7 +234,7 @@ fn accounts_count_for_the_row_s_ou_and_silence_is_no_proof() {
     let below =
         call(json!({ "recipientAccountId": "222222222222", "userIdentity": role("222222222222", "x") }));
     let gateways = asks(&row(GATEWAYS, ""));
-    assert_eq!(verdict(&gateways, &[below.clone()]).0, "in use", "an account of an OU below is the row's");
+    assert_eq!(verdict(&gateways, &[below]).0, "in use", "an account of an OU below is the row's");
     let (verdict_, reason, _) = verdict(&gateways, &[other()]);
     assert_eq!(
         (verdict_.as_str(), reason.as_str()),
