@@ -136,6 +136,45 @@ pub async fn interrupted() {
     }
 }
 
+/// What asks the command to end, from when this was made: Ctrl-C, SIGTERM, a terminal that is closed. Nothing of it ends the
+/// command by itself any more.
+pub struct Signals {
+    #[cfg(unix)]
+    streams: Vec<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    pub fn listen() -> Signals {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        Signals { streams: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
+    }
+
+    #[cfg(not(unix))]
+    pub fn listen() -> Signals {
+        Signals {}
+    }
+
+    /// Returns at the next one, or at one that came since the last look.
+    #[cfg(unix)]
+    pub async fn next(&mut self) {
+        let streams = &mut self.streams;
+        std::future::poll_fn(|context| {
+            match streams.iter_mut().any(|one| one.poll_recv(context).is_ready()) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    #[cfg(not(unix))]
+    pub async fn next(&mut self) {
+        interrupted().await;
+    }
+}
+
 /// Writes to standard output.
 pub fn print(text: &str) -> io::Result<()> {
     let mut output = anstream::stdout().lock();

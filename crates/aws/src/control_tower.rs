@@ -16,7 +16,7 @@ use assigner_core::{
         parameters::{Parameters, Value},
         plan::Action,
     },
-    ids,
+    ids::{self, AccountId},
 };
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_controltower::{
@@ -57,6 +57,8 @@ pub struct LandingZone {
     pub is_processing: bool,
     /// The name of the Security OU, below the root, if the manifest has one.
     pub security_unit: Option<String>,
+    /// The account that has the organization's logs, if the manifest has one.
+    pub log_archive: Option<AccountId>,
 }
 
 impl ControlTower {
@@ -108,10 +110,12 @@ impl ControlTower {
         }
         let Some(zone) = answer?.landing_zone else { return Ok(None) };
         let security = member(&zone.manifest, &["organizationStructure", "security", "name"]);
+        let logs = member(&zone.manifest, &["centralizedLogging", "accountId"]);
         Ok(Some(LandingZone {
             version: Version::parse(&zone.version),
             is_processing: zone.status == Some(LandingZoneStatus::Processing),
             security_unit: security.and_then(Document::as_string).map(str::to_owned),
+            log_archive: logs.and_then(Document::as_string).and_then(AccountId::parse),
         }))
     }
 

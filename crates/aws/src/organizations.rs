@@ -180,6 +180,16 @@ impl Organizations {
         id.ok_or_else(|| incomplete(OPERATION, "the answer names no management account".into()))
     }
 
+    /// Returns the id of the organization, such as `o-a1b2c3d4e5`.
+    #[cfg(feature = "permissions")]
+    pub async fn organization_id(&self) -> Result<String, CallError> {
+        const OPERATION: &str = "organizations:DescribeOrganization";
+        let call = self.client.describe_organization();
+        let answer = self.calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await?;
+        let id = answer.organization.and_then(|organization| organization.id);
+        id.ok_or_else(|| incomplete(OPERATION, "the answer names no organization".into()))
+    }
+
     /// Returns the parents from the root down, without names.
     async fn parents(
         &self,

@@ -32,6 +32,12 @@ pub struct Trail {
     pub prefix: Option<String>,
     #[serde(default)]
     pub kms_key_id: Option<String>,
+    /// The account that owns the bucket.
+    #[serde(default)]
+    pub bucket_account: Option<String>,
+    /// `None`: everybody may read the bucket.
+    #[serde(default)]
+    pub bucket_policy: Option<Value>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

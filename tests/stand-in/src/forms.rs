@@ -56,6 +56,46 @@ fn renamed(value: Value, letter: &dyn Fn(char) -> char) -> Value {
     }
 }
 
+/// Answers S3's read of a bucket's policy.
+pub(crate) async fn get_bucket_policy(
+    State(stand_in): State<StandIn>,
+    Path(bucket): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    s3(&stand_in, "GetBucketPolicy", &headers, &json!({ "Bucket": bucket })).await
+}
+
+/// Answers S3's write of a bucket's policy.
+pub(crate) async fn put_bucket_policy(
+    State(stand_in): State<StandIn>,
+    Path(bucket): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let checksum = headers.keys().any(|name| name.as_str().starts_with("x-amz-checksum-"));
+    let members = json!({ "Bucket": bucket, "Policy": body, "Checksum": checksum });
+    s3(&stand_in, "PutBucketPolicy", &headers, &members).await
+}
+
+async fn s3(stand_in: &StandIn, operation: &str, headers: &HeaderMap, members: &Value) -> Response {
+    let members = members.to_string();
+    let exchange = stand_in.state().receive(&format!("AmazonS3.{operation}"), headers, members.as_bytes());
+    tokio::time::sleep(exchange.delay).await;
+    match &exchange.outcome {
+        Ok(answer) => match answer["Policy"].as_str() {
+            Some(policy) => (StatusCode::OK, policy.to_owned()).into_response(),
+            None => StatusCode::NO_CONTENT.into_response(),
+        },
+        Err(Failure::Refused(refusal)) => {
+            let error = json!({ "Code": refusal.code, "Message": refusal.body()["Message"] });
+            let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, [(CONTENT_TYPE, "application/xml")], format!("<Error>{}</Error>", xml(&error)))
+                .into_response()
+        }
+        Err(Failure::Cut) => exchange.into_response(),
+    }
+}
+
 async fn start(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {
     rest(&stand_in, "StartPolicyGeneration", &headers, &body).await
 }

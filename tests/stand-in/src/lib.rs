@@ -136,8 +136,8 @@ impl StandIn {
     }
 
     pub fn router(&self) -> Router {
-        let router =
-            forms::routes().route("/", post(wire::aws_json)).route("/{operation}", post(wire::rest_json));
+        let named = post(wire::rest_json).get(forms::get_bucket_policy).put(forms::put_bucket_policy);
+        let router = forms::routes().route("/", post(wire::aws_json)).route("/{operation}", named);
         let router =
             control::routes().into_iter().fold(router, |router, (path, method)| router.route(path, method));
         router.layer(DefaultBodyLimit::disable()).with_state(self.clone())
@@ -275,6 +275,18 @@ impl StandIn {
     /// Replaces what is known of roles and their use, and forgets sessions and jobs.
     pub fn set_access(&self, document: Access) {
         self.state().access = access::AccessState { document, ..Default::default() };
+    }
+
+    /// Returns the policy of the log bucket.
+    pub fn bucket_policy(&self) -> Option<serde_json::Value> {
+        self.state().access.document.trail.as_ref()?.bucket_policy.clone()
+    }
+
+    /// Changes the policy of the log bucket, as somebody else would.
+    pub fn edit_bucket_policy(&self, change: impl FnOnce(&mut serde_json::Value)) {
+        if let Some(trail) = self.state().access.document.trail.as_mut() {
+            change(trail.bucket_policy.get_or_insert_default());
+        }
     }
 
     /// Returns the most creations that were in progress at once.

@@ -13,6 +13,28 @@ pub enum PermissionSet {
     Usage(Usage),
     /// Drafts the policy that allows what was used, offline
     Draft(Draft),
+    /// Lets Access Analyzer read the organization's log bucket, or no longer
+    #[command(subcommand)]
+    Logs(Logs),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  assignctl permission-set logs open
+  assignctl permission-set logs status
+
+One statement of the bucket's policy lets the roles of Access Analyzer read the log of their own accounts. AWS advises
+against editing this policy: close the bucket as soon as you can. `assignctl permission-set usage --open-logs` does both.
+
+Exit status: 0 done, or it was so before, 1 the policy cannot be read or written, or somebody changed the statement.")]
+pub enum Logs {
+    /// Shows whether the bucket is open
+    Status,
+    /// Adds the statement
+    Open,
+    /// Takes the statement away
+    Close,
 }
 
 #[derive(Debug, Args)]
@@ -37,6 +59,9 @@ pub struct Usage {
     /// The role that is assumed in the accounts of the set.
     #[arg(long, value_name = "NAME", default_value = "AWSControlTowerExecution")]
     pub role: String,
+    /// Opens the log bucket for Access Analyzer meanwhile, as `assignctl permission-set logs` does.
+    #[arg(long)]
+    pub open_logs: bool,
     /// Writes the usage file.
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,

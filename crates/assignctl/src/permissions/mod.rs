@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod draft;
+mod logs;
 mod usage;
 
 use self::arguments::PermissionSet;
@@ -14,5 +15,6 @@ pub async fn run(session: &Session, arguments: PermissionSet) -> Result<Exit, Fa
     match arguments {
         PermissionSet::Usage(arguments) => usage::run(session, arguments).await,
         PermissionSet::Draft(arguments) => draft::run(session, arguments),
+        PermissionSet::Logs(arguments) => logs::run(session, arguments).await,
     }
 }

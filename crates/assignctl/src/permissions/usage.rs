@@ -2,36 +2,44 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use assigner_aws::{
-    client::{self, Tally},
-    permissions::Sessions,
-};
+use assigner_aws::{client::Tally, permissions::Sessions};
 use assigner_core::permissions::usage::{Account, Source, Usage};
 use assigner_engine::{
     clock,
     error::Error,
     permissions::usage::{self, Ask, Aws, Step},
-    sdk,
 };
 
-use super::arguments::{self, SourceName};
+use super::{
+    arguments::{self, SourceName},
+    logs::{self, Opened},
+};
 use crate::{
     exit::{Exit, Failure},
-    session::{ATTEMPTS, Session},
+    session::Session,
     terminal::{self, GOOD, WARNING, clean, plural},
 };
 
 pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit, Failure> {
-    let arguments::Usage { set, days, source, role, output } = arguments;
+    let arguments::Usage { set, days, source, role, open_logs, output } = arguments;
     let sources = match source {
         None => BTreeSet::from([Source::Generated, Source::LastAccessed]),
         Some(SourceName::Generated) => BTreeSet::from([Source::Generated]),
         Some(SourceName::LastAccessed) => BTreeSet::from([Source::LastAccessed]),
     };
+    if open_logs && !sources.contains(&Source::Generated) {
+        return Err(Failure::wrong(
+            "--open-logs with --source last-accessed, which reads no log",
+            "leave one of them out",
+        ));
+    }
     let ask = Ask { set, days, sources, role, day: clock::day(SystemTime::now()) };
     let aws = session.aws().await?;
-    let sdk = sdk::load(&aws.settings.network, client::attempts(ATTEMPTS)).await?;
-    let sessions = Sessions::new(&sdk, Arc::new(Tally::default()));
+    let sessions = Sessions::new(&aws.sdk, Arc::new(Tally::default()));
+    let mut opened = match open_logs {
+        true => Some(Opened::open(session, logs::find(session, &aws, &sessions).await?).await?),
+        false => None,
+    };
     let bar = session.spinner();
     let watch = |step: Step| match step {
         Step::Set => bar.set_message("Reading the permission set"),
@@ -45,9 +53,18 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
         }
     };
     let clients = Aws { center: &aws.center, organizations: &aws.organizations, sessions: &sessions };
-    let read = tokio::time::timeout_at(session.until, usage::read(clients, &ask, &watch)).await;
+    let reading = tokio::time::timeout_at(session.until, usage::read(clients, &ask, &watch));
+    let read = match &mut opened {
+        Some(opened) => opened.during(reading).await,
+        None => Some(reading.await),
+    };
     bar.finish_and_clear();
-    let usage = read.map_err(|_| Error::Late {
+    // Before anything is said: nobody may be listening.
+    let closed = match opened {
+        Some(opened) => opened.close().await,
+        None => Ok(()),
+    };
+    let usage = read.ok_or_else(logs::interrupted)?.map_err(|_| Error::Late {
         what: "the use of the permission set",
         last: aws.center.tally().last_failure(),
     })??;
@@ -61,6 +78,7 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
         session.print(&summary(&usage));
     }
     session.note(&format!("written to {}", output.display()));
+    closed?;
     let failed = usage.accounts.iter().any(|account| !account.failures.is_empty());
     Ok(if failed { Exit::Missing } else { Exit::Good })
 }

@@ -7,12 +7,12 @@ use world::Served;
 
 use crate::PROGRAM;
 
-const POWER: &str = "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-3c9d17e2a4b5f608";
+pub const POWER: &str = "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-3c9d17e2a4b5f608";
 const TRAIL: &str = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/aws-controltower-BaselineCloudTrail";
-const GOOD: &str = "111122223333";
+pub const GOOD: &str = "111122223333";
 
 /// An account that has the set, and in which everything goes well.
-fn account() -> Value {
+pub fn account() -> Value {
     json!({
         "assumable": ["AWSControlTowerExecution"],
         "policies": { "/Team": { "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "sqs:*", "Resource": "*" } } },
@@ -31,7 +31,7 @@ fn account() -> Value {
     })
 }
 
-fn access(accounts: Value) -> Value {
+pub fn access(accounts: Value) -> Value {
     json!({
         "trail": {
             "name": "aws-controltower-BaselineCloudTrail", "arn": TRAIL, "homeRegion": "eu-west-1",

@@ -42,6 +42,8 @@ pub struct Trail {
     pub arn: String,
     pub of_organization: bool,
     pub bucket: String,
+    /// The prefix of its keys.
+    pub prefix: Option<String>,
     pub home_region: Option<String>,
     pub key: Option<String>,
 }
@@ -124,6 +126,7 @@ impl Member {
                 arn: trail.trail_arn?,
                 of_organization: trail.is_organization_trail == Some(true),
                 bucket: trail.s3_bucket_name?,
+                prefix: trail.s3_key_prefix.filter(|prefix| !prefix.is_empty()),
                 home_region: trail.home_region,
                 key: trail.kms_key_id,
             })

@@ -1,6 +1,7 @@
 //! What permission sets from real use call in the accounts that have a set. Each account is reached by a session of its
 //! own, which an inline policy narrows to what the step needs.
 
+mod bucket;
 mod generation;
 mod member;
 
@@ -11,6 +12,7 @@ use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_credential_types::Credentials;
 
 pub use self::{
+    bucket::Bucket,
     generation::{Found, Generation, GenerationStatus},
     member::{Member, Role, Trail},
 };
@@ -61,8 +63,29 @@ impl Sessions {
 
     /// Assumes a role of an account, narrowed by an inline policy.
     pub async fn assume(&self, account: &AccountId, role: &str, policy: &str) -> Result<Member, CallError> {
+        Ok(Member::new(&self.session(account, role, policy).await?, self.tally.clone()))
+    }
+
+    /// Assumes a role of the account that owns a bucket, narrowed by an inline policy, for the bucket's policy.
+    pub async fn bucket(
+        &self,
+        account: &AccountId,
+        role: &str,
+        policy: &str,
+        (name, region): (&str, &str),
+    ) -> Result<Bucket, CallError> {
+        let sdk = self.session(account, role, policy).await?;
+        Ok(Bucket::new(&sdk, self.tally.clone(), name, account, region))
+    }
+
+    /// Returns the partition that the caller is in, such as `aws`.
+    pub fn partition(&self) -> &'static str {
+        partition(self.sdk.region())
+    }
+
+    async fn session(&self, account: &AccountId, role: &str, policy: &str) -> Result<SdkConfig, CallError> {
         const OPERATION: &str = "sts:AssumeRole";
-        let partition = partition(self.sdk.region());
+        let partition = self.partition();
         let call = self
             .sts
             .assume_role()
@@ -79,8 +102,7 @@ impl Sessions {
             "AssumeRole",
         );
         let provider = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
-        let sdk = self.sdk.to_builder().credentials_provider(provider).build();
-        Ok(Member::new(&sdk, self.tally.clone()))
+        Ok(self.sdk.to_builder().credentials_provider(provider).build())
     }
 }
 
@@ -89,6 +111,7 @@ fn partition(region: Option<&Region>) -> &'static str {
     match region.map(AsRef::as_ref) {
         Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
         Some(region) if region.starts_with("cn-") => "aws-cn",
+        Some(region) if region.starts_with("eusc-") => "aws-eusc",
         _ => "aws",
     }
 }

@@ -7,6 +7,7 @@
 //! | what the sources of use say, as one list | [`sources`] |
 //! | which policy generation to ask for next, and what a failed one means | [`generation`] |
 //! | what of AWS's messages is not repeated | [`privacy`] |
+//! | the statement of the log bucket | [`logs`] |
 //! | the file of what was used, and the set as it was read | [`usage`] |
 //! | what the set allows today, its boundary included | [`today`] |
 //! | what is kept although nobody was seen to use it | [`keep`] |
@@ -21,6 +22,7 @@ pub mod draft;
 pub mod gaps;
 pub mod generation;
 pub mod keep;
+pub mod logs;
 pub mod narrow;
 pub mod privacy;
 pub mod role;

@@ -36,6 +36,16 @@ pub fn usage(sources: &BTreeSet<Source>) -> String {
     json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
 }
 
+/// Returns the policy of a session that opens and closes the log bucket.
+pub fn logs(partition: &str, bucket: &str) -> String {
+    let statement = json!({
+        "Effect": "Allow",
+        "Action": ["s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+        "Resource": format!("arn:{partition}:s3:::{bucket}"),
+    });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -116,9 +116,11 @@ fn start_policy_generation(state: &mut State, request: &Request) -> Answer {
                 format!("arn:aws:iam::{account}:role/service-role/AccessAnalyzerMonitorServiceRole");
             let there =
                 access_role.starts_with(&expected) && state.access.role(&account, &access_role).is_some();
-            let known =
-                state.access.document.trail.as_ref().is_some_and(|known| known.arn == trail.cloud_trail_arn);
-            (!there || !known).then(|| crate::access::JobError {
+            let known = state.access.document.trail.as_ref();
+            let readable = known.is_some_and(|known| {
+                known.arn == trail.cloud_trail_arn && crate::services::s3::lets_analyzers_in(known)
+            });
+            (!there || !readable).then(|| crate::access::JobError {
                 code: "AUTHORIZATION_ERROR".to_owned(),
                 message: "Incorrect permissions assigned to access CloudTrail S3 bucket".to_owned(),
                 unless_days: None,

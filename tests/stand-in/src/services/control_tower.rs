@@ -498,7 +498,10 @@ fn get_landing_zone(state: &mut State, request: &Request) -> Answer {
         return Err(request.missing(format_args!("the landing zone {}", members.landing_zone_identifier)));
     }
     let zone = &state.world.organization.landing_zone;
+    let archive = state.access.document.trail.as_ref().and_then(|trail| trail.bucket_account.as_ref());
+    let logging = json!({ "accountId": archive, "enabled": archive.is_some() });
     let manifest = json!({
+        "centralizedLogging": logging,
         "governedRegions": [state.world.organization.region],
         "organizationStructure": { "security": { "name": zone.security_unit } },
     });
@@ -508,7 +511,7 @@ fn get_landing_zone(state: &mut State, request: &Request) -> Answer {
         "latestAvailableVersion": "4.0",
         "status": zone.status,
         "driftStatus": { "status": "IN_SYNC" },
-        "manifest": if zone.is_old() { manifest } else { json!({ "governedRegions": [] }) },
+        "manifest": if zone.is_old() { manifest } else { json!({ "centralizedLogging": logging, "governedRegions": [] }) },
     } }))
 }
 

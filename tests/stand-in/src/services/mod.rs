@@ -14,6 +14,7 @@ mod identity_store;
 mod organizations;
 mod permission_sets;
 mod request;
+pub(crate) mod s3;
 mod sts;
 
 pub(crate) use request::{Answer, Operation, Problem, Refusal, Request, members};
@@ -32,6 +33,7 @@ pub(crate) static ALL: &[&Service] = &[
     &identity_center::SERVICE,
     &identity_store::SERVICE,
     &organizations::SERVICE,
+    &s3::SERVICE,
     &sts::SERVICE,
 ];
 

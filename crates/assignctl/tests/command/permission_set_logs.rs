@@ -1,0 +1,225 @@
+//! `permission-set logs` and `usage --open-logs`: the log bucket's policy, over the wire, against the stand-in.
+
+use std::{
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use stand_in::{Fault, FaultKind};
+use tempfile::TempDir;
+use world::Served;
+
+use crate::{
+    PROGRAM,
+    permission_set_usage::{GOOD, access, account},
+};
+
+const ARCHIVE: &str = "222233334444";
+const SID: &str = "AssignctlPolicyGeneration";
+const USAGE: &[&str] =
+    &["permission-set", "usage", "PowerUserAccess", "--open-logs", "--output", "usage.json"];
+
+/// What the bucket's policy is before.
+fn policy() -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "AWSBucketPermissionsCheck", "Effect": "Allow", "Principal": { "Service": ["cloudtrail.amazonaws.com"] },
+          "Action": "s3:GetBucketAcl", "Resource": "arn:aws:s3:::aws-controltower-logs-222233334444-eu-west-1" },
+        { "Sid": "AllowSSLRequestsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+          "Resource": "arn:aws:s3:::aws-controltower-logs-222233334444-eu-west-1/*",
+          "Condition": { "Bool": { "aws:SecureTransport": "false" } } },
+    ] })
+}
+
+fn world() -> Served {
+    let mut document = access(json!({
+        GOOD: account(),
+        ARCHIVE: { "assumable": ["AWSControlTowerExecution"] },
+    }));
+    document["trail"]["bucketAccount"] = json!(ARCHIVE);
+    document["trail"]["bucketPolicy"] = policy();
+    let world = Served::new(PROGRAM);
+    world.stand_in.set_access(serde_json::from_value(document).unwrap());
+    world
+}
+
+fn sids(world: &Served) -> Vec<String> {
+    let policy = world.stand_in.bucket_policy().unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    statements.map(|statement| statement["Sid"].as_str().unwrap().to_owned()).collect()
+}
+
+fn fault(operation: &str, kind: FaultKind, count: Option<u32>) -> Fault {
+    Fault { operation: operation.to_owned(), kind, probability: 1.0, count, about: None }
+}
+
+fn logs(world: &Served, verb: &str, code: i32) -> String {
+    let ended = world.run(&["permission-set", "logs", verb]).assert().code(code);
+    let output = ended.get_output();
+    let text = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
+    assert!(!text.contains("operator@"), "{text}");
+    text
+}
+
+#[test]
+fn the_bucket_is_opened_once_and_closed_to_what_it_was() {
+    let world = world();
+    assert!(logs(&world, "status", 0).starts_with("closed aws-controltower-logs-222233334444-eu-west-1"));
+    assert!(logs(&world, "close", 0).contains("our statement is not there"));
+    assert_eq!(world.calls("PutBucketPolicy"), 0);
+    let text = logs(&world, "open", 0);
+    assert!(text.starts_with("open ") && text.contains("logs close"), "{text}");
+    assert_eq!(sids(&world), ["AWSBucketPermissionsCheck", "AllowSSLRequestsOnly", SID]);
+    let statement = world.stand_in.bucket_policy().unwrap()["Statement"][2].clone();
+    let keys = "arn:aws:s3:::aws-controltower-logs-222233334444-eu-west-1/o-a1b2c3d4e5/AWSLogs/";
+    assert!(statement["Resource"][1].as_str().unwrap().starts_with(keys), "{statement}");
+    assert!(logs(&world, "open", 0).contains("it was open before"));
+    assert_eq!(world.calls("PutBucketPolicy"), 1);
+    let status = world.json(&["permission-set", "logs", "status"], 0);
+    assert_eq!((&status["status"], &status["changed"]), (&json!("open"), &json!(false)));
+
+    // Somebody edits the policy meanwhile: that stays.
+    let theirs =
+        json!({ "Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:Put*", "Resource": "*" });
+    world.stand_in.edit_bucket_policy(|policy| {
+        policy["Statement"].as_array_mut().unwrap().insert(0, theirs);
+    });
+    logs(&world, "close", 0);
+    assert_eq!(sids(&world), ["Theirs", "AWSBucketPermissionsCheck", "AllowSSLRequestsOnly"]);
+    assert_eq!(world.calls("PutBucketPolicy"), 2);
+}
+
+#[test]
+fn a_statement_that_somebody_changed_is_said_and_a_key_is_left_to_its_owner() {
+    let mut document = access(json!({ ARCHIVE: { "assumable": ["AWSControlTowerExecution"] } }));
+    document["trail"]["bucketAccount"] = json!(ARCHIVE);
+    document["trail"]["bucketPolicy"] = policy();
+    document["trail"]["kmsKeyId"] = json!("arn:aws:kms:eu-west-1:123456789012:key/1");
+    let world = Served::new(PROGRAM);
+    world.stand_in.set_access(serde_json::from_value(document).unwrap());
+    let text = logs(&world, "open", 0);
+    assert!(text.contains("key/1") && text.contains("kms:EncryptionContext:aws:cloudtrail:arn"), "{text}");
+    world.stand_in.edit_bucket_policy(|policy| policy["Statement"][2]["Action"] = json!("s3:*"));
+    let text = logs(&world, "status", 1);
+    assert!(text.starts_with("changed "), "{text}");
+    let text = logs(&world, "open", 1);
+    assert!(text.contains("says something else") && text.contains("logs close"), "{text}");
+    assert_eq!(world.calls("PutBucketPolicy"), 1);
+    logs(&world, "close", 0);
+    assert_eq!(world.stand_in.bucket_policy(), Some(policy()));
+}
+
+#[test]
+fn without_a_log_archive_nothing_is_written() {
+    let world = Served::new(PROGRAM);
+    let mut document = access(json!({ ARCHIVE: { "assumable": [] } }));
+    world.stand_in.set_access(serde_json::from_value(document.clone()).unwrap());
+    assert!(logs(&world, "open", 1).contains("names no account for logs"));
+    document["trail"]["bucketAccount"] = json!(ARCHIVE);
+    document["trail"]["bucketPolicy"] = policy();
+    world.stand_in.set_access(serde_json::from_value(document).unwrap());
+    assert!(logs(&world, "open", 1).contains("AccessDenied"));
+    assert_eq!(world.calls("PutBucketPolicy"), 0);
+}
+
+/// Reads the use with an open bucket.
+fn usage(world: &Served, directory: &TempDir) -> snapbox::cmd::OutputAssert {
+    world.run(USAGE).current_dir(directory.path()).assert()
+}
+
+#[test]
+fn a_generation_reads_the_log_while_the_bucket_is_open() {
+    let (world, directory) = (world(), tempfile::tempdir().unwrap());
+    world.run(&USAGE[..3]).args(["--output", "usage.json"]).current_dir(directory.path()).assert().code(1);
+    assert_eq!(world.calls("PutBucketPolicy"), 0, "a closed bucket fails the generation");
+    usage(&world, &directory).code(0);
+    assert_eq!(world.stand_in.bucket_policy(), Some(policy()));
+    assert_eq!(world.calls("PutBucketPolicy"), 2);
+    // One that was open stays open.
+    logs(&world, "open", 0);
+    let text = String::from_utf8_lossy(&usage(&world, &directory).code(0).get_output().stderr).into_owned();
+    assert!(text.contains("was open before and stays open"), "{text}");
+    assert_eq!(sids(&world).last().unwrap(), SID);
+    world.run(USAGE).args(["--source", "last-accessed"]).current_dir(directory.path()).assert().code(2);
+}
+
+#[test]
+fn whatever_fails_the_policy_is_as_before() {
+    let (world, directory) = (world(), tempfile::tempdir().unwrap());
+    usage(&world, &directory).code(0);
+    let operations: Vec<String> = world.stand_in.calls().into_keys().collect();
+    assert!(operations.len() > 15, "{operations:?}");
+    for operation in &operations {
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::AccessDenied, Some(1))]);
+        let ended = usage(&world, &directory);
+        let output = ended.get_output();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(world.stand_in.bucket_policy(), Some(policy()), "{operation}: {text}");
+    }
+    for kind in [FaultKind::CutAfter, FaultKind::CutBefore, FaultKind::Conflict, FaultKind::Throttle] {
+        for operation in ["GetBucketPolicy", "PutBucketPolicy"] {
+            world.stand_in.set_faults(vec![fault(operation, kind.clone(), Some(1))]);
+            usage(&world, &directory);
+            assert_eq!(world.stand_in.bucket_policy(), Some(policy()), "{operation} {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_statement_that_cannot_be_taken_away_is_said_with_the_way_out() {
+    let (world, directory) = (world(), tempfile::tempdir().unwrap());
+    let child = start(&world, &directory, "StartPolicyGeneration");
+    world.stand_in.set_faults(vec![fault("PutBucketPolicy", FaultKind::AccessDenied, None)]);
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("could not be closed") && text.contains("permission-set logs close"), "{text}");
+    assert!(directory.path().join("usage.json").exists(), "what was read is kept");
+    world.stand_in.set_faults(vec![]);
+    logs(&world, "close", 0);
+    assert_eq!(world.stand_in.bucket_policy(), Some(policy()));
+}
+
+/// Starts reading the use, and returns when this operation has been asked for.
+fn start(world: &Served, directory: &TempDir, operation: &str) -> Child {
+    world.stand_in.forget_calls();
+    let child = std::process::Command::new(PROGRAM)
+        .args(USAGE)
+        .env_clear()
+        .envs(world.environment())
+        .current_dir(directory.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while world.calls(operation) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "{operation} was never asked for");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_at_any_call_closes_the_bucket() {
+    let directory = tempfile::tempdir().unwrap();
+    let operations = {
+        let world = world();
+        usage(&world, &directory).code(0);
+        world.stand_in.calls().into_keys().collect::<Vec<_>>()
+    };
+    let signals = ["-INT", "-TERM", "-HUP"].iter().cycle();
+    for (operation, signal) in operations.iter().zip(signals) {
+        let world = world();
+        // It has taken effect, and its answer is still to come.
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 250 }, Some(1))]);
+        let child = start(&world, &directory, operation);
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args([*signal, id.as_str()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{operation} {signal}: {text}");
+        assert_eq!(world.stand_in.bucket_policy(), Some(policy()), "{operation} {signal}: {text}");
+    }
+}
