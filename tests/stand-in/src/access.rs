@@ -17,6 +17,10 @@ pub struct Access {
     /// What permission sets hold, by their ARN.
     pub sets: BTreeMap<String, SetContent>,
     pub accounts: BTreeMap<String, AccountAccess>,
+    /// What ValidatePolicy finds in every policy.
+    pub findings: Vec<Value>,
+    /// The most characters of an existing policy that CheckNoNewAccess takes.
+    pub largest_existing_policy: Option<usize>,
     /// How long a job stays IN_PROGRESS.
     pub job_millis: u64,
 }

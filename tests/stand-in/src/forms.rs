@@ -19,6 +19,8 @@ pub(crate) fn routes() -> Router<StandIn> {
         .route("/entitlements-list", post(entitlements))
         .route("/policy/generation", put(start).get(list))
         .route("/policy/generation/{job}", get(generated).put(cancel))
+        .route("/policy/validation", post(validate))
+        .route("/policy/check-no-new-access", post(check))
 }
 
 async fn applications(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {
@@ -120,6 +122,14 @@ async fn generated(
 async fn cancel(State(stand_in): State<StandIn>, Path(job): Path<String>, headers: HeaderMap) -> Response {
     let members = json!({ "jobId": job }).to_string();
     rest(&stand_in, "CancelPolicyGeneration", &headers, members.as_bytes()).await
+}
+
+async fn validate(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {
+    rest(&stand_in, "ValidatePolicy", &headers, &body).await
+}
+
+async fn check(State(stand_in): State<StandIn>, headers: HeaderMap, body: Bytes) -> Response {
+    rest(&stand_in, "CheckNoNewAccess", &headers, &body).await
 }
 
 async fn rest(stand_in: &StandIn, operation: &str, headers: &HeaderMap, members: &[u8]) -> Response {

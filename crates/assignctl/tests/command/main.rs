@@ -17,6 +17,7 @@ mod controls_impact;
 mod memory;
 mod partial;
 mod permission_set;
+mod permission_set_apply;
 mod permission_set_logs;
 mod permission_set_usage;
 mod pictures;

@@ -4,6 +4,8 @@ mod assignments;
 mod identity_store;
 #[cfg(feature = "permissions")]
 mod permission_content;
+#[cfg(feature = "permissions")]
+mod permission_edit;
 mod permission_sets;
 
 use std::{
@@ -21,7 +23,10 @@ use tokio::time::Instant;
 
 pub use self::assignments::Creation;
 #[cfg(feature = "permissions")]
-pub use self::permission_content::{BoundaryReference, PermissionSetContent, PolicyReference};
+pub use self::{
+    permission_content::{BoundaryReference, PermissionSetContent, PolicyReference},
+    permission_edit::NewSet,
+};
 use crate::{
     calls::{Calls, Patience},
     client::{self, Paced, Tally, Watch},

@@ -3,6 +3,7 @@
 
 mod bucket;
 mod generation;
+mod judge;
 mod member;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use aws_credential_types::Credentials;
 pub use self::{
     bucket::Bucket,
     generation::{Found, Generation, GenerationStatus},
+    judge::{Finding, NoNewAccess},
     member::{Member, Role, Trail},
 };
 use crate::{

@@ -12,12 +12,14 @@
 //! | what the set allows today, its boundary included | [`today`] |
 //! | what is kept although nobody was seen to use it | [`keep`] |
 //! | the policy that is drafted, and the policy file | [`draft`] |
+//! | what a policy file becomes, and what is left to do | [`apply`] |
 //! | what no source can show | [`gaps`] |
 //! | what goes away, service by service | [`services`] |
 //!
 //! Nothing here widens: each statement that allows something comes from the set, or from a row of the keep file that
 //! the set allows.
 
+pub mod apply;
 pub mod draft;
 pub mod gaps;
 pub mod generation;
@@ -33,5 +35,7 @@ pub mod usage;
 
 pub use crate::policy;
 
+#[cfg(test)]
+mod apply_tests;
 #[cfg(test)]
 mod tests;

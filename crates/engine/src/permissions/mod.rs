@@ -1,5 +1,7 @@
-//! Permission sets from real use: what their roles did, in every account that has the set.
+//! Permission sets from real use: what their roles did, in every account that has the set; the log bucket that is read for
+//! it; and the set that is made of a draft.
 
 mod account;
+pub mod apply;
 pub mod logs;
 pub mod usage;

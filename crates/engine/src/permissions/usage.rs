@@ -114,6 +114,11 @@ async fn find(center: &IdentityCenter, set: &str) -> Result<String, Error> {
     if is_permission_set_arn(set) {
         return Ok(set.to_owned());
     }
+    find_named(center, set).await?.ok_or_else(|| no_such_set(set))
+}
+
+/// Returns the ARN of the set of a name.
+pub(super) async fn find_named(center: &IdentityCenter, name: &str) -> Result<Option<String>, Error> {
     let arns = center.list_permission_sets().await?;
     let named: Vec<(String, Option<String>)> = stream::iter(arns)
         .map(|arn| async move {
@@ -123,8 +128,19 @@ async fn find(center: &IdentityCenter, set: &str) -> Result<String, Error> {
         .buffer_unordered(READS_AT_ONCE)
         .try_collect()
         .await?;
-    let found = named.into_iter().find(|(_, name)| name.as_deref() == Some(set));
-    found.map(|(arn, _)| arn).ok_or_else(|| no_such_set(set))
+    let found = named.into_iter().find(|(_, found)| found.as_deref() == Some(name));
+    Ok(found.map(|(arn, _)| arn))
+}
+
+/// Returns a set as it is now, with AWS's policies and without those of the accounts; `None` if it does not exist.
+pub(super) async fn read_set(
+    center: &IdentityCenter,
+    sessions: &Sessions,
+    arn: &str,
+) -> Result<Option<PermissionSet>, Error> {
+    let Some(content) = center.permission_set_content(arn).await? else { return Ok(None) };
+    let managed = managed(&sessions.own(), &content).await?;
+    Ok(Some(whole(arn.to_owned(), &content, managed, &[])))
 }
 
 /// Reads AWS's own policies, which every account can read.

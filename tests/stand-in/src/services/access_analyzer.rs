@@ -1,8 +1,9 @@
-//! The operations of IAM Access Analyzer that generate policies. One job at a time an account and Region, a number of
+//! The operations of IAM Access Analyzer. Those that generate policies are here. One job at a time an account and Region, a number of
 //! them a day, and seven days of results, as AWS has it.
 
 use crate::access::{Generation, days, iso8601};
 use crate::identifier::RequestId;
+use crate::services::access_checks::{check_no_new_access, validate_policy};
 use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, SignedIn};
 use crate::state::State;
 use serde::Deserialize;
@@ -17,9 +18,11 @@ pub(crate) static SERVICE: Service = Service {
     error: own_error,
     operations: &[
         Operation::single("CancelPolicyGeneration", cancel_policy_generation),
+        Operation::single("CheckNoNewAccess", check_no_new_access),
         Operation::single("GetGeneratedPolicy", get_generated_policy),
         Operation::single("ListPolicyGenerations", list_policy_generations),
         Operation::single("StartPolicyGeneration", start_policy_generation),
+        Operation::single("ValidatePolicy", validate_policy),
     ],
 };
 

@@ -4,10 +4,10 @@
 use crate::fault::Fate;
 use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
 use crate::ledger::{AcceptedCreation, Assignment, CreationStatus, Ending};
-use crate::services::permission_sets;
 use crate::services::{
     Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members, usual_error,
 };
+use crate::services::{permission_set_writes, permission_sets};
 use crate::state::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ pub(crate) static SERVICE: Service = Service {
     error: usual_error,
     operations: &[
         Operation::single("CreateAccountAssignment", create_account_assignment),
+        Operation::single("CreatePermissionSet", permission_set_writes::create_permission_set),
         Operation::single(
             "DescribeAccountAssignmentCreationStatus",
             describe_account_assignment_creation_status,
@@ -50,6 +51,11 @@ pub(crate) static SERVICE: Service = Service {
             list_permission_sets_provisioned_to_account,
         ),
         Operation::paged("ListTagsForResource", 100, permission_sets::list_tags_for_resource),
+        Operation::single("PutInlinePolicyToPermissionSet", permission_set_writes::put_inline_policy),
+        Operation::single(
+            "PutPermissionsBoundaryToPermissionSet",
+            permission_set_writes::put_permissions_boundary,
+        ),
     ],
 };
 

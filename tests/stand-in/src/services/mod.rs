@@ -4,6 +4,7 @@
 //! A new service is a file with a `SERVICE`, its `mod` here, and its line in [`ALL`].
 
 mod access_analyzer;
+mod access_checks;
 mod account_access;
 mod cloudtrail;
 pub(crate) mod control_catalog;
@@ -12,6 +13,7 @@ mod iam;
 pub(crate) mod identity_center;
 mod identity_store;
 mod organizations;
+mod permission_set_writes;
 mod permission_sets;
 mod request;
 pub(crate) mod s3;
