@@ -67,7 +67,8 @@ fn every_field_that_changed_since_is_named() {
         parse(|file| change(&mut file["permissionSet"])).unwrap().permission_set
     };
     assert_eq!(differences(&read, &now(&|_| {})), [""; 0]);
-    let cases: [(&dyn Fn(&mut Value), &str); 10] = [
+    type Change<'a> = &'a dyn Fn(&mut Value);
+    let cases: [(Change<'_>, &str); 10] = [
         (&|set| set["name"] = json!("Other"), "its name"),
         (&|set| set["description"] = json!("x"), "its description"),
         (&|set| set["sessionDuration"] = json!("PT1H"), "its session duration"),
