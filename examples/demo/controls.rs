@@ -46,12 +46,17 @@ pub async fn run(
                     break;
                 }
             }
-            sleep(Duration::from_millis(500)).await;
+            pause().await;
         }
         let enables = stand_in.calls().get("EnableControl").copied().unwrap_or(0);
         println!("EnableControl calls: {enables}\n");
     }
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "waits between two steps, as the state machine does")]
+async fn pause() {
+    sleep(Duration::from_millis(500)).await;
 }
 
 fn show(step: usize, report: &Report) -> Result<(), Box<dyn Error>> {

@@ -26,12 +26,13 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "assignctl", version, max_term_width = 110, after_long_help = EXAMPLES)]
 pub struct Arguments {
-    /// The config table: a JSON file, - for standard input, or dynamodb:NAME.
+    /// The config table: a JSON file, - for standard input, or dynamodb:NAME [default: assignments.json, and controls.json \
+    /// for `controls`]
     #[arg(
-        long, global = true, value_name = "FILE|-|dynamodb:NAME", env = "ASSIGNCTL_TABLE",
-        default_value = "assignments.json", value_parser = table, value_hint = ValueHint::FilePath
+        long, global = true, value_name = "FILE|-|dynamodb:NAME", env = "ASSIGNCTL_TABLE", value_parser = table,
+        value_hint = ValueHint::FilePath
     )]
-    pub table: TableLocation,
+    pub table: Option<TableLocation>,
     /// Writes one JSON document to standard output, also for errors.
     #[arg(long, global = true)]
     pub json: bool,

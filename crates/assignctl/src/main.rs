@@ -37,6 +37,7 @@ mod words;
 use std::{process::ExitCode, time::Duration};
 
 use assigner_aws::client::Named;
+use assigner_core::table::TableLocation;
 use clap::{CommandFactory, Parser};
 use tokio::time::Instant;
 
@@ -56,10 +57,12 @@ async fn main() -> ExitCode {
         calls::show();
     }
     let until = Instant::now() + Duration::from_secs(u64::from(timeout) * 60);
-    let table = match &verb {
-        Verb::Controls(_) => controls::location(table),
-        _ => table,
-    };
+    let table = table.unwrap_or_else(|| {
+        TableLocation::File(match &verb {
+            Verb::Controls(_) => "controls.json".into(),
+            _ => "assignments.json".into(),
+        })
+    });
     let session = Session::new(table, json, verbose, until, Named { profile, region });
     // A verb that could not say what it had to say has not done its work.
     let ended = run(&session, verb).await.and_then(|exit| session.written().map(|()| exit));

@@ -34,6 +34,7 @@ impl Served {
     pub fn with(program: &'static str, organization: Organization, provisioning: Duration) -> Served {
         let settings = Settings {
             provisioning,
+            control_operation: provisioning,
             latency: Duration::from_millis(1),
             requests_per_second: 1_000,
             identity_store_requests_per_second: 1_000,

@@ -83,8 +83,8 @@ Examples:
   assignctl controls plan --explain Workloads/Prod
   assignctl controls plan --json                     the function's result
 
-Exit status: 0 every OU has what the table wants, 1 something is to be done, is under way or cannot be done, 2 wrong use or \
-a bad table.")]
+Exit status: 0 nothing is to be done but what waits for its wave, 1 something is to be done, is under way or cannot be \
+done, 2 wrong use or a bad table.")]
 pub struct Plan {
     #[command(flatten)]
     pub selection: Ous,
@@ -100,7 +100,8 @@ take a minute or so each; ten run at a time.
 
 Ctrl-C starts nothing new and says what is under way: Control Tower goes on with that. Run the same command again to go on.
 
-Exit status: 0 every OU has what the table wants, 1 something is missing, under way or failed, 2 wrong use or a bad table.")]
+Exit status: 0 nothing is left to do but what waits for its wave, 1 something is missing, under way or failed, 2 wrong use \
+or a bad table.")]
 pub struct Apply {
     #[command(flatten)]
     pub selection: Ous,

@@ -8,7 +8,7 @@ mod plan;
 mod show;
 mod steps;
 
-use std::{path::Path, time::SystemTime};
+use std::time::SystemTime;
 
 use assigner_core::{
     controls::{Row, Table, lint},
@@ -53,14 +53,4 @@ async fn table(session: &Session) -> Result<Table, Failure> {
         session.require_file(path)?;
     }
     Ok(session.source(&session.table).await?.load_rows().await?)
-}
-
-/// Returns where the table of controls is: `controls.json`, unless --table says otherwise.
-pub fn location(table: TableLocation) -> TableLocation {
-    match table {
-        TableLocation::File(path) if path == Path::new("assignments.json") => {
-            TableLocation::File("controls.json".into())
-        }
-        other => other,
-    }
 }

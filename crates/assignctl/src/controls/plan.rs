@@ -2,7 +2,10 @@
 
 use assigner_core::controls::report::Mode;
 
-use super::{arguments, show, steps::Steps};
+use super::{
+    arguments, show,
+    steps::{Failed, Steps},
+};
 use crate::{
     exit::{Exit, Failure},
     session::Session,
@@ -14,7 +17,7 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
         Some(unit) => std::slice::from_ref(unit),
         None => &selection.ous[..],
     };
-    let report = Steps::of(session, units).await?.take(Mode::Plan).await?;
+    let report = Steps::of(session, units).await?.take(Mode::Plan, Failed::Again).await?;
     let shown = if explain.is_some() { show::Shown::Everything } else { show::Shown::Open };
     show::report(session, &report, shown);
     Ok(show::exit(&report))

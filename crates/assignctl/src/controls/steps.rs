@@ -24,6 +24,15 @@ use crate::{exit::Failure, session::Session, terminal::clean};
 /// What one step may take at most: as long as the function's.
 const LONGEST_STEP: Duration = Duration::from_secs(300);
 
+/// What is done about an operation that failed a short while ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// A person wants it to be tried again now.
+    Again,
+    /// It stands as failed: what fails again in this run is not sent for ever.
+    Stands,
+}
+
 pub struct Steps<'s> {
     session: &'s Session,
     keeper: Keeper,
@@ -64,10 +73,11 @@ impl<'s> Steps<'s> {
         Ok(Steps { session, keeper, settings, table, ous })
     }
 
-    /// Takes one step. Only [`Mode::Write`] sends anything.
-    pub async fn take(&self, mode: Mode) -> Result<Report, Failure> {
+    /// Takes one step. Only [`Mode::Write`] sends anything. `failed`: what to do about operations that failed within the
+    /// last hour.
+    pub async fn take(&self, mode: Mode, failed: Failed) -> Result<Report, Failure> {
         let mut limits = self.settings.limits;
-        limits.retry_now = true;
+        limits.retry_now = failed == Failed::Again;
         let asked = Asked {
             ous: &self.ous,
             mode,

@@ -12,6 +12,7 @@ mod access;
 mod apply;
 mod characters;
 mod check;
+mod controls;
 mod controls_impact;
 #[cfg(target_os = "linux")]
 mod memory;

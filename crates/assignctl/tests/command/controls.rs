@@ -1,0 +1,164 @@
+//! `controls check`, `plan`, `apply` and `drift`, against the stand-in.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use stand_in::{Fault, FaultKind};
+use tempfile::TempDir;
+use world::Served;
+
+use crate::PROGRAM;
+
+/// A world, and a table of controls.
+struct Controls {
+    world: Served,
+    directory: TempDir,
+}
+
+impl Controls {
+    fn new(rows: Value) -> Controls {
+        let controls = Controls { world: Served::new(PROGRAM), directory: tempfile::tempdir().unwrap() };
+        controls.write(&json!({ "controls": rows }).to_string());
+        controls
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("controls.json")
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.path(), text).unwrap();
+    }
+
+    fn arguments<'a>(verb: &'a [&'a str], table: &'a str) -> Vec<&'a str> {
+        ["controls"].into_iter().chain(verb.iter().copied()).chain(["--table", table]).collect()
+    }
+
+    fn json(&self, verb: &[&str], code: i32) -> Value {
+        let path = self.path();
+        self.world.json(&Controls::arguments(verb, path.to_str().unwrap()), code)
+    }
+
+    fn stdout(&self, verb: &[&str], code: i32) -> String {
+        let path = self.path();
+        self.world.stdout(&Controls::arguments(verb, path.to_str().unwrap()), code)
+    }
+
+    /// Returns how many writes Control Tower got.
+    fn writes(&self) -> u64 {
+        ["EnableControl", "UpdateEnabledControl", "ResetEnabledControl", "DisableControl"]
+            .map(|operation| self.world.calls(operation))
+            .iter()
+            .sum()
+    }
+}
+
+fn two() -> Value {
+    json!([
+        { "id": "root-keys", "control": "AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS", "ous": ["Workloads"] },
+        { "id": "snapshots", "control": "CT.EC2.PV.7", "ous": ["Education"] }
+    ])
+}
+
+/// Returns the statuses of the OUs, by path and control.
+fn statuses(report: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for unit in report["ous"].as_array().unwrap() {
+        for control in unit["controls"].as_array().unwrap() {
+            let [path, name, status] = [&unit["path"], &control["control"]["name"], &control["status"]]
+                .map(|value| value.as_str().unwrap().to_owned());
+            found.push(format!("{path} {name} {status}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_the_plan_shows_is_made_true_once_and_nothing_is_disabled() {
+    let controls = Controls::new(two());
+    let plan = controls.json(&["plan"], 1);
+    assert_eq!((&plan["outcome"], &plan["counts"]["planned"]), (&json!("planned"), &json!(2)));
+    let text = controls.stdout(&["plan", "--ou", "Education"], 1);
+    assert!(text.contains("planned: enable") && text.contains("CT.EC2.PV.7 (snapshots)"), "{text}");
+    assert!(!text.contains("root-keys"), "only the OU that was asked for: {text}");
+    controls.json(&["drift"], 1);
+    assert_eq!(controls.writes(), 0);
+
+    let applied = controls.json(&["apply", "--yes"], 0);
+    assert_eq!(applied["outcome"], json!("ready"));
+    assert_eq!(controls.world.calls("EnableControl"), 2);
+    let again = controls.json(&["apply", "--yes"], 0);
+    let mut seen = statuses(&again);
+    seen.retain(|line| line.ends_with("present"));
+    assert_eq!(seen.len(), 2, "{again}");
+    controls.json(&["plan"], 0);
+    controls.json(&["drift"], 0);
+    let text = controls.stdout(&["plan", "--explain", "Workloads/Prod"], 0);
+    assert!(text.contains("inherited") && text.contains("from Workloads"), "{text}");
+    assert_eq!((controls.writes(), controls.world.calls("DisableControl")), (2, 0));
+}
+
+#[test]
+fn what_somebody_disabled_by_hand_is_drift_and_what_no_row_wants_is_not() {
+    let controls = Controls::new(two());
+    controls.json(&["apply", "--yes"], 0);
+    controls.world.stand_in.edit_enabled_controls(|enabled| {
+        enabled.retain(|_, one| one.control_id != "ek6wc2bmgzmho1kk6bn236mqt");
+    });
+    let drift = controls.json(&["drift"], 1);
+    assert!(statuses(&drift).iter().any(|line| line.starts_with("Education CT.EC2.PV.7 ")), "{drift}");
+    controls.write(
+        &json!({ "controls": [{ "id": "root-keys", "control": "AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS",
+            "ous": ["Workloads"] }] })
+        .to_string(),
+    );
+    controls.json(&["drift"], 0);
+}
+
+#[test]
+fn nothing_is_sent_without_a_yes_for_a_bad_table_or_for_an_ou_that_does_not_exist() {
+    let controls = Controls::new(two());
+    let path = controls.path();
+    let path = path.to_str().unwrap();
+    let asked = controls.world.run(&["controls", "apply", "--table", path]).assert().code(2);
+    let said = String::from_utf8_lossy(&asked.get_output().stderr).into_owned();
+    assert!(said.contains("cannot ask"), "{said}");
+    let missing = controls.json(&["apply", "--yes", "--ou", "Workload"], 2);
+    assert!(missing["error"]["message"].as_str().unwrap().contains("no OU Workload"), "{missing}");
+    controls.write(r#"{ "controls": [{ "id": "A", "control": "CT.S3.PV.5", "ous": ["r-ab12"] }] }"#);
+    for verb in [&["check"][..], &["plan"], &["apply", "--yes"], &["drift"]] {
+        controls.json(verb, 2);
+    }
+    let checked = controls.json(&["check"], 2);
+    assert_eq!(checked["counts"]["faults"], json!(2), "{checked}");
+    assert_eq!(controls.writes(), 0);
+}
+
+#[test]
+fn a_doubt_fails_only_if_that_is_asked_for() {
+    let mut rows = two();
+    rows[0]["exempt"] =
+        json!([{ "principal": "arn:aws:iam::*:role/legacy", "until": "2020-01-31", "reason": "moved" }]);
+    let controls = Controls::new(rows);
+    let checked = controls.json(&["check"], 0);
+    assert_eq!(checked["warnings"][0]["kind"], json!("past-exemption"), "{checked}");
+    controls.json(&["check", "--strict"], 1);
+}
+
+#[test]
+fn a_control_that_always_fails_is_tried_once_a_run_and_keeps_nothing_else_waiting() {
+    let controls = Controls::new(two());
+    let reason = "AWS Organizations denied it".to_owned();
+    controls.world.stand_in.set_faults(vec![
+        Fault::on("EnableControl", FaultKind::FailedStatus { reason: Some(reason.clone()) })
+            .about("8ui9y3oace2513xarz8aqojl7"),
+    ]);
+    let applied = controls.json(&["apply", "--yes"], 1);
+    let text = applied.to_string();
+    assert!(text.contains(&reason), "{text}");
+    assert!(statuses(&applied).iter().any(|line| line.starts_with("Education CT.EC2.PV.7 ")), "{text}");
+    assert_eq!(controls.world.calls("EnableControl"), 2, "one for each");
+    // A person who runs it again wants it to be tried again: it is listed, so its parameters are set anew.
+    controls.json(&["apply", "--yes"], 0);
+    assert_eq!(controls.writes(), 3);
+}
