@@ -98,9 +98,9 @@ def aws(server):
             organizations.tag_resource(ResourceId=account, Tags=tags)
 
     sso = aws.client("sso-admin")
-    # AWS makes an organization's instance when Identity Center is enabled; here the call for an account's own makes it.
-    aws.instance = sso.create_instance(Name="organization")["InstanceArn"]
+    # It is there from the start, as in an organization with Identity Center.
     (instance,) = sso.list_instances()["Instances"]
+    aws.instance = instance["InstanceArn"]
     store, identity_store = instance["IdentityStoreId"], aws.client("identitystore")
     for name in PERMISSION_SETS:
         made = sso.create_permission_set(InstanceArn=aws.instance, Name=name, SessionDuration="PT1H")
