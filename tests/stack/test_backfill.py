@@ -166,7 +166,8 @@ def push(assignctl, tmp_path, rows):
     file = tmp_path / "rows.json"
     changed = [{**row, "description": f"as of {uuid.uuid4()}"} for row in rows]
     file.write_text(json.dumps({"assignments": changed}))
-    assignctl("table", "push", file, "--yes")
+    # Every test has a file of its own, and so none knows what another wrote.
+    assignctl("table", "push", file, "--yes", "--force")
 
 
 AUDITORS = {"id": "audit-everywhere", "permissionSet": "ReadOnlyAccess", "group": "auditors"}

@@ -33,6 +33,7 @@ const UNREACHABLE_AFTER: Duration = Duration::from_secs(15);
 const UNANSWERED: u32 = 3;
 
 /// The longest that a service is left alone for that is known to ask for it. What asks for more does not work.
+#[cfg(any(feature = "controls", feature = "permissions"))]
 const LONGEST_REST: Duration = Duration::from_secs(900);
 
 /// How long a call is repeated that may be repeated without harm.
@@ -181,6 +182,7 @@ impl Calls {
     }
 
     /// Sends a request that must not be repeated before what it may have done has been read.
+    #[cfg(any(feature = "controls", feature = "permissions"))]
     pub(crate) async fn once<T, E, F>(
         &self,
         operation: &'static str,
