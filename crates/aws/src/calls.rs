@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use assigner_core::cause::{CallError, Cause, Retry};
+use assigner_core::cause::{CallError, Cause};
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -200,7 +200,7 @@ impl Calls {
         answer.map_err(|error| {
             self.leave_alone(&error);
             let error = call_error(operation, error);
-            if error.cause.retry() == Retry::Again {
+            if error.cause.retry() == assigner_core::cause::Retry::Again {
                 self.tally.failed(&error);
             }
             error
