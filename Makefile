@@ -6,7 +6,9 @@
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-test: format lint doc unit template moto browser stack
+# The last two mostly wait, so they run side by side.
+test: format lint doc unit template browser
+	$(MAKE) --jobs=2 --output-sync=target moto stack
 
 format:
 	cargo fmt --all --check
