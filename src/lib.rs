@@ -159,11 +159,11 @@ impl Function {
         Ok(Survey { next, ..survey::survey(&table, &facts, fastrand::usize(..)) })
     }
 
-    /// Reading shows nobody else at work, and it lasts. What yields leaves half of its requests to them.
+    /// Reading shows nobody else at work, and it lasts. What yields leaves a part of its requests to them.
     fn read_much(&self) {
         self.identity_center.share_requests(match self.settings.manners {
             Manners::GoesFirst => 1.0,
-            Manners::Yields => 0.5,
+            Manners::Yields => 0.6,
         });
     }
 

@@ -376,7 +376,7 @@ async fn polls_learn_how_long_a_creation_takes() {
         let took = start.elapsed().as_secs_f64();
         assert!(took < 72.0, "three rounds of 20 s took {took} s");
         let polls = world.calls("ListAccountAssignmentCreationStatus");
-        assert!(polls <= 60, "{polls} polls");
+        assert!(polls <= 40, "{polls} polls");
     }
 }
 

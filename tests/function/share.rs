@@ -44,6 +44,16 @@ async fn world(count: usize, settings: Settings) -> World {
     world
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_survey_of_the_backfill_leaves_requests_to_accounts_that_begin() {
+    let world = world(60, taking(Duration::from_secs(1))).await;
+    let backfill = world.another_with(&BACKFILL).await;
+    let survey = json!({ "survey": true });
+    backfill.handle(&survey, Instant::now() + Duration::from_secs(300)).await.answer.unwrap();
+    let most = world.stand_in.peak_requests_per_second();
+    assert!((1..=6).contains(&most), "{most} in one second");
+}
+
 fn taking(provisioning: Duration) -> Settings {
     Settings { provisioning, outstanding: OUTSTANDING, ..Settings::default() }
 }

@@ -10,7 +10,7 @@ use std::{
 use assigner_aws::client::{self, Named};
 use assigner_core::{
     assignments::Table,
-    table::{self, MAX_BYTES, TableLocation},
+    table::{self, MAX_BYTES, RowKind, TableLocation},
 };
 use assigner_engine::{error::Error, sdk, settings::Network, source::Source};
 use aws_config::SdkConfig;
@@ -71,6 +71,11 @@ impl Session {
 
     /// Returns a table of assignments, from a file, without AWS, or from DynamoDB.
     pub async fn table(&self, location: &TableLocation) -> Result<Table, Failure> {
+        self.table_of(location).await
+    }
+
+    /// Does the same for any kind of rows.
+    pub async fn table_of<R: RowKind>(&self, location: &TableLocation) -> Result<table::Table<R>, Failure> {
         if let TableLocation::File(path) = location {
             if is_standard_input(path) {
                 let table = table::parse(&self.read_first(path, MAX_BYTES)?);

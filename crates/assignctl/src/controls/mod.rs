@@ -12,13 +12,14 @@ use std::time::SystemTime;
 
 use assigner_core::{
     controls::{Row, Table, lint},
-    table::TableLocation,
+    table,
 };
-use assigner_engine::clock;
+use assigner_engine::{clock, error::Error};
 
 use self::arguments::Controls;
 use crate::{
     exit::{Exit, Failure},
+    files::named,
     session::Session,
     table::check::{self, Doubt},
 };
@@ -49,8 +50,7 @@ impl From<lint::Warning> for Doubt {
 }
 
 async fn table(session: &Session) -> Result<Table, Failure> {
-    if let TableLocation::File(path) = &session.table {
-        session.require_file(path)?;
-    }
-    Ok(session.source(&session.table).await?.load_rows().await?)
+    let location = &session.table;
+    let table = table::require_rows(session.table_of(location).await?, location);
+    Ok(table.map_err(|faults| Error::InvalidTable { table: named(location), faults })?)
 }

@@ -135,6 +135,20 @@ fn nothing_is_sent_without_a_yes_for_a_bad_table_or_for_an_ou_that_does_not_exis
 }
 
 #[test]
+fn a_table_comes_from_standard_input_too() {
+    let controls = Controls::new(two());
+    let text = json!({ "controls": two() }).to_string();
+    let run = |text: &str, code| {
+        let run = controls.world.run(&["controls", "plan", "--table", "-", "--json"]).stdin(text.to_owned());
+        let done = run.assert().code(code);
+        serde_json::from_slice::<Value>(&done.get_output().stdout).unwrap()
+    };
+    assert_eq!(run(&text, 1)["counts"]["planned"], json!(2));
+    let refused = run(r#"{ "controls": [{}] }"#, 2);
+    assert_eq!(refused["error"]["type"], json!("InvalidTable"), "{refused}");
+}
+
+#[test]
 fn a_doubt_fails_only_if_that_is_asked_for() {
     let mut rows = two();
     rows[0]["exempt"] =

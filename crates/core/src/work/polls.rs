@@ -1,7 +1,7 @@
 //! When to poll. The first poll comes when something may be done: after the time that earlier items of this work have
 //! taken, or `FIRST_POLL` if none is done. While nothing begins or ends, the gap grows with the time since then, up to
-//! `LONGEST_GAP`: of several, what takes long is seen to be done an
-//! eighth later at most. While items wait for one of the outstanding places, a poll that frees places is the best use of a
+//! `LONGEST_GAP`: of several, what takes long is seen to be done
+//! a quarter later, with chance three tenths. While items wait for one of the outstanding places, a poll that frees places is the best use of a
 //! request, so the shortest gap is smaller then.
 //!
 //! It also knows where a list has our items. AWS documents no order. If it lists the newest first, they are on the first
@@ -23,7 +23,7 @@ const SHORTEST_SHARED_GAP: Duration = Duration::from_millis(120);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
 /// The gap, as a part of the time since anything began or ended: for one item alone, and for several.
 const GROWTH: f64 = 0.4;
-const SHARED_GROWTH: f64 = 0.12;
+const SHARED_GROWTH: f64 = 0.24;
 /// Pages of 100 that one poll reads at most. More history than they hold is not searched.
 const MOST_PAGES: u32 = 5;
 

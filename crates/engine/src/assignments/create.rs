@@ -29,7 +29,7 @@ use crate::{
 /// A creation of others that cannot be described costs no more than this, before anything of ours is created.
 const LONGEST_DESCRIPTION: Duration = Duration::from_secs(10);
 
-/// What was read of others less than this ago is what is so.
+/// What was read of others less than this ago still holds.
 const CURRENT_FOR: Duration = Duration::from_millis(1_500);
 
 /// Bounds of an invocation or a verb.

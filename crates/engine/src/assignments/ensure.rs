@@ -54,7 +54,7 @@ pub async fn ensure<'t>(
             break (read, HashMap::new());
         }
         let others = others.look(center, in_progress, &missing, limits.until).await;
-        // Two events of one vending create nothing twice.
+        // Otherwise two events of one vending would create most of it twice.
         if Instant::now() >= followed.until || !create::follow(center, &missing, &others, followed).await {
             break (read, create::create(center, missing, &others, limits, None).await);
         }
