@@ -1,12 +1,16 @@
-//! User time of the plan for many rows and accounts, a JSON line for each size.
+//! CPU time of the plan for many rows and accounts, a JSON line for each size: by an index, as surveys and the operator's
+//! command decide, and row by row, as the function does for its one account.
 //!
 //! Every kind of condition occurs in the rows. An account matches few of them, as in an organization: matching rows
 //! cost more, because each makes a grant.
 
-use std::{fs, hint::black_box, time::Duration};
+use std::{fs, hint::black_box, ops::Range, time::Duration};
 
 use assigner_core::{
-    assignments::{Table, plan::plan},
+    assignments::{
+        Table,
+        plan::{Index, plan},
+    },
     ids::AccountId,
     organization::{Account, AccountTags, Parent, State},
     selector::tree::Tree,
@@ -14,24 +18,48 @@ use assigner_core::{
 };
 use serde_json::{Value, json};
 
-const SIZES: [(usize, usize); 4] = [(10, 10_000), (100, 10_000), (1_000, 10_000), (1_000, 1_000)];
-/// How long a run is. Clock ticks of /proc/self/stat are hundredths of a second, so it is exact to a fiftieth.
-const LONG_ENOUGH: Duration = Duration::from_millis(500);
+const ROWS: [usize; 4] = [10, 100, 1_000, 5_000];
+const ACCOUNTS: [usize; 2] = [10_000, 100_000];
+/// More would only take longer: it grows with the product.
+const MOST_ROW_BY_ROW: usize = 10_000 * 1_000;
+/// The accounts are made and dropped in parts, so that the peak is that of the plan.
+const PART: usize = 1_000;
 
 fn main() {
-    for (rows, accounts) in SIZES {
-        let tree = Tree::default();
-        let (table, accounts) = (table(rows), accounts_of(accounts));
-        let (before, mut passes) = (user_time(), 0);
-        while passes == 0 || user_time() - before < LONG_ENOUGH {
-            for account in &accounts {
-                black_box(plan(black_box(&table), black_box(account), &tree));
+    let tree = Tree::default();
+    for accounts in ACCOUNTS {
+        for rows in ROWS {
+            let table = table(rows);
+            let start = cpu_time();
+            let index = Index::new(black_box(&table));
+            let indexing = cpu_time() - start;
+            let decide = |account: &Account| drop(black_box(index.plan(black_box(account), &tree)));
+            print(rows, accounts, true, indexing + each(accounts, decide));
+            if rows * accounts <= MOST_ROW_BY_ROW {
+                let decide =
+                    |account: &Account| drop(black_box(plan(black_box(&table), black_box(account), &tree)));
+                print(rows, accounts, false, each(accounts, decide));
             }
-            passes += 1;
         }
-        let each = (user_time() - before).as_secs_f64() / (passes * rows * accounts.len()) as f64;
-        println!("{}", json!({ "rows": rows, "accounts": accounts.len(), "nanoseconds": each * 1e9 }));
     }
+}
+
+fn print(rows: usize, accounts: usize, indexed: bool, took: Duration) {
+    let (seconds, peak) = (took.as_secs_f64(), peak());
+    let line =
+        json!({ "rows": rows, "accounts": accounts, "indexed": indexed, "seconds": seconds, "peak": peak });
+    println!("{line}");
+}
+
+/// Returns the CPU time that the accounts take.
+fn each(count: usize, decide: impl Fn(&Account)) -> Duration {
+    let parts = (0..count).step_by(PART).map(|first| {
+        let accounts = accounts_of(first..(first + PART).min(count));
+        let start = cpu_time();
+        accounts.iter().for_each(&decide);
+        cpu_time() - start
+    });
+    parts.sum()
 }
 
 fn table(rows: usize) -> Table {
@@ -55,8 +83,8 @@ fn table(rows: usize) -> Table {
     table::parse(text.as_bytes()).unwrap_or_else(|faults| panic!("a sound table: {faults:?}"))
 }
 
-fn accounts_of(count: usize) -> Vec<Account> {
-    let accounts = (0..count).map(|n| {
+fn accounts_of(numbers: Range<usize>) -> Vec<Account> {
+    let accounts = numbers.map(|n| {
         let parent = |id: String, name: &str| Parent { id, name: Some(name.to_owned()) };
         Account {
             id: AccountId::parse(&account_id(n)).expect("twelve digits"),
@@ -83,10 +111,17 @@ fn account_id(n: usize) -> String {
     format!("{:012}", 100_000_000_000 + n)
 }
 
-/// Returns the user time of this process so far.
-fn user_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("/proc/self/stat");
-    // The fields after the program's name, which is in brackets; the fourteenth of all is the user time.
-    let ticks = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(11));
-    Duration::from_millis(ticks.and_then(|ticks| ticks.parse::<u64>().ok()).expect("ticks") * 10)
+/// Returns the CPU time of this process so far. It has one thread.
+fn cpu_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/schedstat").expect("/proc/self/schedstat");
+    let nanoseconds = stat.split_whitespace().next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.expect("nanoseconds"))
+}
+
+/// Returns the most memory that this process had resident so far, in bytes.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.expect("kilobytes") * 1024
 }

@@ -20,7 +20,7 @@ use assigner_core::{
         Named, PrincipalId, PrincipalKind, Table,
         facts::{self, Facts, Method, NamesById, Unlisted},
         names::Names,
-        plan::{self, Grant, Obstacle, Plan},
+        plan::{self, Grant, Index, Obstacle, Plan},
     },
     cause::{CallError, Cause},
     ids::AccountId,
@@ -434,9 +434,10 @@ impl Reader<'_> {
             accounts.iter().partition(|account| account.may_receive());
         let account_of: HashMap<&AccountId, &Account> =
             receiving.iter().map(|account| (&account.id, *account)).collect();
+        let indices: Vec<Index> = self.tables.iter().map(|table| Index::new(table)).collect();
         let wanted = |id: &AccountId| {
             let Some(account) = account_of.get(id) else { return Vec::new() };
-            let plans = self.tables.iter().filter_map(|table| match plan::plan(table, account, tree) {
+            let plans = indices.iter().filter_map(|index| match index.plan(account, tree) {
                 Plan::Ensure(grants) => Some(names.resolve(grants)),
                 Plan::Ignore(_) | Plan::Wait(_) => None,
             });

@@ -8,7 +8,7 @@ use assigner_core::{
         PrincipalKind, Table,
         compare::{Comparison, Held, Presence, compare},
         facts::{self, Facts, Method, NamesById},
-        plan::{Assignment, Obstacle, Resolved},
+        plan::{Assignment, Index, Obstacle, Resolved},
         report::{AccountReport, GrantReport, PermissionSetReport, PrincipalReport, StatusReport, seconds},
     },
     organization::Account,
@@ -181,7 +181,8 @@ impl Overview {
         origin: Origin,
     ) -> Result<Overview, Failure> {
         refuse_too_many(facts, table, location)?;
-        let access = |account: &Account| AccountAccess::new(account, facts, table);
+        let index = Index::new(table);
+        let access = |account: &Account| AccountAccess::new(account, facts, &index);
         let mut overview = Overview {
             outcome: Outcome::Ready,
             origin,
@@ -270,10 +271,10 @@ fn unresolved(facts: &Facts, table: &Table) -> Vec<String> {
 }
 
 impl AccountAccess {
-    fn new(account: &Account, facts: &Facts, table: &Table) -> AccountAccess {
+    fn new(account: &Account, facts: &Facts, index: &Index) -> AccountAccess {
         let held = facts.assigned.of(&account.id).iter().cloned().collect();
         let names = &facts.names_by_id;
-        let (standing, grants, reason, unexplained) = match compare(table, account, facts) {
+        let (standing, grants, reason, unexplained) = match compare(index, account, facts) {
             Comparison::Applies(compared) => {
                 let grants = compared.grants.into_iter();
                 let grants =

@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::{
-    PrincipalId, Table,
+    PrincipalId,
     facts::Facts,
-    plan::{self, Obstacle, Plan, Resolved},
+    plan::{Index, Obstacle, Plan, Resolved},
 };
 use crate::{ids::AccountId, organization::Account};
 
@@ -94,8 +94,8 @@ pub enum Presence {
 }
 
 /// Compares one account. The facts must know the names of the whole table.
-pub fn compare<'t>(table: &'t Table, account: &Account, facts: &Facts) -> Comparison<'t> {
-    let grants = match plan::plan(table, account, &facts.tree) {
+pub fn compare<'t>(index: &Index<'t>, account: &Account, facts: &Facts) -> Comparison<'t> {
+    let grants = match index.plan(account, &facts.tree) {
         Plan::Ensure(grants) => facts.names.resolve(grants),
         Plan::Ignore(reason) => return Comparison::Ignored(reason),
         Plan::Wait(reason) => return Comparison::NotReady(reason),

@@ -2,8 +2,11 @@
 //!
 //! Nothing here can fail. The decision includes whether the account may receive anything at all.
 
+mod index;
+
 use std::collections::{BTreeSet, HashMap};
 
+pub use self::index::Index;
 use super::{PermissionSet, Principal, PrincipalId, Row, Table};
 use crate::{
     cause::{CallError, Remedy},
@@ -175,8 +178,14 @@ pub fn doubt(tree: &Tree, unit: &OrganizationalUnit, row: &str, field: &str) -> 
     }
 }
 
-/// Decides what the account gets. `tree` has the OUs on which that relies, see [`relied_on`].
+/// Decides what the account gets. `tree` has the OUs on which that relies, see [`relied_on`]. An [`Index`] does the same
+/// for many accounts.
 pub fn plan<'t>(table: &'t Table, account: &Account, tree: &Tree) -> Plan<'t> {
+    among(table.rows.iter().map(|row| (row, row.accounts.judge(account))), account, tree)
+}
+
+/// Decides what the account gets by these rows, which are judged as they are asked for, and are all that it may match.
+fn among<'t>(rows: impl Iterator<Item = (&'t Row, Match)>, account: &Account, tree: &Tree) -> Plan<'t> {
     let Account { id, .. } = account;
     if account.is_management {
         return Plan::Ignore(format!(
@@ -204,8 +213,8 @@ pub fn plan<'t>(table: &'t Table, account: &Account, tree: &Tree) -> Plan<'t> {
     }
     let mut grants: Vec<Grant<'t>> = Vec::new();
     let mut position: HashMap<(&PermissionSet, &Principal), usize> = HashMap::new();
-    for row in &table.rows {
-        match row.accounts.judge(account) {
+    for (row, judged) in rows {
+        match judged {
             Match::Yes => {}
             Match::No => continue,
             Match::NotRead => {

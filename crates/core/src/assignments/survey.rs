@@ -8,7 +8,7 @@ use super::{
     Table,
     compare::{Comparison, Presence, compare},
     facts::{self, Facts, Method},
-    plan::Obstacle,
+    plan::{Index, Obstacle},
 };
 use crate::{ids::AccountId, organization::Account};
 
@@ -79,8 +79,9 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
     let mut counts = SurveyCounts::default();
     let mut unexplained = Vec::new();
     let mut lacking = Vec::new();
+    let index = Index::new(table);
     for account in &facts.accounts {
-        let compared = match compare(table, account, facts) {
+        let compared = match compare(&index, account, facts) {
             Comparison::Applies(compared) => compared,
             Comparison::Ignored(_) if account.is_management => {
                 counts.management += 1;

@@ -12,7 +12,7 @@ use super::{
     compare::{Comparison, Held, compare},
     facts::{Facts, Method, NamesById},
     names::Names,
-    plan::Obstacle,
+    plan::{Index, Obstacle},
     report::{PermissionSetReport, PrincipalReport},
     survey,
 };
@@ -99,8 +99,9 @@ pub fn count(
 ) -> Count {
     let mut counts = before;
     let mut unexplained = Vec::new();
+    let index = Index::new(table);
     for account in &facts.accounts {
-        let Comparison::Applies(compared) = compare(table, account, facts) else { continue };
+        let Comparison::Applies(compared) = compare(&index, account, facts) else { continue };
         for held in compared.unexplained {
             if is_of_control_tower(&held.principal, &facts.names_by_id) {
                 counts.control_tower += 1;

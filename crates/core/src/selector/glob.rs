@@ -10,12 +10,17 @@ use crate::reading::{Wrong, longer, quote};
 use super::{normal, parse::GLOB_LENGTH};
 
 /// A pattern that is known to mean what it seems to mean. Patterns and texts are compared in one normal form.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Glob {
     pattern: glob::Pattern,
     /// As it was written, if that is not its normal form.
     written: Option<Box<str>>,
+    /// How many bytes stand before the first wildcard, and after the last.
+    head: usize,
+    tail: usize,
 }
+
+const WILDCARDS: [char; 3] = ['*', '?', '['];
 
 const RIGHT: &str = "write a glob of *, ?, [a-z] and [!a-z]; a plain *, ?, [, {, } or \\ is written [*], [?], [[], \
                      [{], [}] or [\\]";
@@ -33,11 +38,33 @@ impl Glob {
         let no_glob = |error: glob::PatternError| format!("is {}, not a glob: {}", quote(text), error.msg);
         let written = (form != text).then(|| text.into());
         let pattern = glob::Pattern::new(&form).map_err(|error| (no_glob(error), RIGHT))?;
-        Ok(Glob { pattern, written })
+        let head = form.find(WILDCARDS).unwrap_or(form.len());
+        // A plain bracket at the end makes what is known to follow shorter, and nothing wrong.
+        let tail = form.rfind(['*', '?', ']']).map_or(form.len(), |last| form.len() - last - 1);
+        Ok(Glob { pattern, written, head, tail })
     }
 
     pub fn matches(&self, text: &str) -> bool {
-        self.pattern.matches(&normal(text))
+        let text = normal(text);
+        let (head, tail) = (self.head(), self.tail());
+        // Most texts differ at one of the ends, and most patterns have one `*`.
+        text.starts_with(head)
+            && text.ends_with(tail)
+            && match self.pattern.as_str().get(self.head..self.pattern.as_str().len() - tail.len()) {
+                Some("*") => text.len() >= head.len() + tail.len(),
+                _ => self.pattern.matches(&text),
+            }
+    }
+
+    /// Returns what every text that it matches begins with, in normal form.
+    pub fn head(&self) -> &str {
+        self.pattern.as_str().get(..self.head).unwrap_or_default()
+    }
+
+    /// Returns what every text that it matches ends with, in normal form.
+    pub fn tail(&self) -> &str {
+        let pattern = self.pattern.as_str();
+        pattern.len().checked_sub(self.tail).and_then(|from| pattern.get(from..)).unwrap_or_default()
     }
 
     /// Returns it as it was written.
@@ -68,7 +95,7 @@ impl Glob {
 
     /// Returns the one text that a pattern without wildcards matches.
     pub fn literal(&self) -> Option<&str> {
-        Some(self.pattern.as_str()).filter(|text| !text.contains(['*', '?', '[']))
+        Some(self.pattern.as_str()).filter(|text| !text.contains(WILDCARDS))
     }
 }
 
@@ -140,6 +167,8 @@ fn class(text: &str) -> Result<&str, Wrong> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -174,6 +203,16 @@ mod tests {
             for text in *bad {
                 assert!(!glob.matches(text), "{pattern} should not match {text}");
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn what_is_seen_at_the_ends_is_what_the_pattern_says(pattern in "[ab*?\\[\\]!ü]{0,5}", text in "[ab\\]!ü*]{0,5}") {
+            let Ok(glob) = Glob::parse(&pattern) else { return Ok(()) };
+            prop_assert_eq!(glob.matches(&text), glob.pattern.matches(&text));
         }
     }
 

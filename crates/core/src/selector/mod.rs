@@ -33,7 +33,7 @@ pub use self::{
 };
 
 /// Which accounts a row means.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "camelCase", deny_unknown_fields))]
 #[cfg_attr(test, schemars(extend("minProperties" = 1)))]
 pub struct Accounts {
@@ -44,7 +44,7 @@ pub struct Accounts {
 }
 
 /// Kinds of conditions on an account. Every kind given must match; an empty selector matches every account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "camelCase", deny_unknown_fields))]
 #[cfg_attr(test, schemars(extend("minProperties" = 1)))]
 pub struct Selector {

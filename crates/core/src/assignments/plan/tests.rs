@@ -1,6 +1,16 @@
+use proptest::{
+    collection::{btree_map, vec},
+    option::weighted,
+    prelude::*,
+    sample::{select, subsequence},
+};
+use serde_json::{Value, json};
+
 use super::*;
-use crate::organization::AccountTags;
-use crate::table;
+use crate::{
+    organization::{AccountTags, Parent},
+    table,
+};
 
 fn table(rows: &str) -> Table {
     let text = format!(r#"{{ "assignments": [{rows}] }}"#);
@@ -52,4 +62,70 @@ fn no_row_or_no_matching_row_is_a_plan_without_grants() {
     assert_eq!(plan(&table(""), &Account::class_7(), &Tree::default()), Plan::Ensure(vec![]));
     let other = table(r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": ["x"] } }"#);
     assert_eq!(plan(&other, &Account::class_7(), &Tree::default()), Plan::Ensure(vec![]));
+}
+
+/// Few, so that rows and accounts meet; one of them in both of its forms.
+const TEXTS: [&str; 6] = ["a", "ab", "ü", "u\u{308}", "b]a", "ba"];
+const GLOBS: [&str; 13] =
+    ["*", "a", "a*", "*b", "?", "ab", "ü*", "*u\u{308}", "a*b", "ü", "[ab]a", "[!a]*", "b]a"];
+const UNITS: [&str; 7] = ["ou-ab12-00000001", "ou-ab12-00000002", "r-ab12", "a", "a/ü", "u\u{308}", "ab/a"];
+const IDS: [&str; 2] = ["111122223333", "222233334444"];
+
+fn selector() -> impl Strategy<Value = Value> {
+    // One condition in three, so that most selectors have one or two.
+    let some = |texts: &'static [&'static str]| weighted(0.3, subsequence(texts, 1..3));
+    let tags = weighted(0.5, btree_map(select(&TEXTS[2..4]), select(&GLOBS[..]), 1..3));
+    (some(&IDS), some(&GLOBS), some(&UNITS), tags).prop_map(|(ids, names, ous, tags)| {
+        let mut selector = json!({ "ids": ids, "names": names, "ous": ous, "tags": tags });
+        let fields = selector.as_object_mut().unwrap();
+        fields.retain(|_, value| !value.is_null());
+        selector
+    })
+}
+
+fn some_account() -> impl Strategy<Value = Account> {
+    let parents = vec((select(&UNITS[..2]), proptest::option::of(select(&TEXTS[..]))), 0..3);
+    let tags = proptest::option::of(btree_map(select(&TEXTS[1..4]), select(&TEXTS[..]), 0..3));
+    (select(&IDS[..]), select(&TEXTS[..]), parents, tags).prop_map(|(id, name, below, tags)| {
+        let root = Parent { id: "r-ab12".into(), name: None };
+        let parent =
+            |(id, name): (&str, Option<&str>)| Parent { id: id.into(), name: name.map(str::to_owned) };
+        Account {
+            id: AccountId::parse(id).unwrap(),
+            name: name.into(),
+            parents: std::iter::once(root).chain(below.into_iter().map(parent)).collect(),
+            tags: tags.map_or(AccountTags::NotRead, |tags| {
+                AccountTags::Read(tags.into_iter().map(|(key, text)| (key.into(), text.into())).collect())
+            }),
+            ..Account::class_7()
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn an_index_leaves_out_only_rows_that_do_not_match(
+        selectors in vec((selector(), weighted(0.2, selector())), 3),
+        chosen in vec(0..3_usize, 1..6),
+        account in some_account(),
+    ) {
+        let rows = chosen.into_iter().enumerate().map(|(n, chosen)| {
+            let (mut accounts, except) = selectors[chosen].clone();
+            if let Some(except) = except.filter(|except| *except != json!({})) {
+                accounts["except"] = except;
+            }
+            let mut row = json!({ "id": format!("row-{n}"), "permissionSet": "P", "group": format!("g{}", n % 4) });
+            if accounts != json!({}) {
+                row["accounts"] = accounts;
+            }
+            row
+        });
+        let text = json!({ "assignments": rows.collect::<Vec<_>>() }).to_string();
+        // Two of the texts are one text, so some of these tables name something twice.
+        let Ok(table) = table::parse::<Row>(text.as_bytes()) else { return Err(TestCaseError::reject("faults")) };
+        let tree = Tree::default();
+        prop_assert_eq!(Index::new(&table).plan(&account, &tree), plan(&table, &account, &tree));
+    }
 }
