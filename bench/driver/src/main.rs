@@ -7,11 +7,14 @@
 
 #![forbid(unsafe_code)]
 
+mod deployed;
+mod goals;
 mod least;
 mod measure;
 mod page;
 mod plot;
 mod program;
+mod trend;
 mod world;
 
 use std::process::ExitCode;
@@ -32,8 +35,12 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Failure> {
     // The figures take minutes. Without a place for them they would be lost.
     page::check()?;
+    trend::check()?;
     let figures = measure::everything().await?;
     println!("{figures:#?}");
     plot::draw(&figures.makespans, figures.latency())?;
-    page::write(&figures)
+    plot::draw_plan(&figures.plan)?;
+    let goals = goals::goals(&figures)?;
+    trend::write(&goals)?;
+    page::write(&figures, &goals)
 }

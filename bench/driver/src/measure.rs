@@ -9,15 +9,18 @@ use std::{
 };
 
 use futures_util::future::try_join_all;
+use serde::Deserialize;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::{
-    Failure, least,
+    Failure,
+    deployed::{self, Deployed},
+    least,
     program::{self, Process, Program},
     world::{Shape, Tls, Wire, World},
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 
 /// The small table: four permission sets for one group.
 const FOUR: Shape = Shape { permission_sets: 4, groups: 1, permission_sets_of_the_instance: 4 };
@@ -59,7 +62,7 @@ impl Runs {
         (low + high) / 2.0
     }
 
-    fn add(&mut self, run: Duration) {
+    pub fn add(&mut self, run: Duration) {
         self.0.push(run.as_secs_f64());
     }
 }
@@ -87,6 +90,7 @@ pub struct Figures {
     pub calls_of_a_redelivery: BTreeMap<String, u64>,
     /// An invocation with nothing to do in a process that has had one before.
     pub warm: Times,
+    pub deployed: Vec<Deployed>,
     pub plan: Vec<PlanSpeed>,
 }
 
@@ -112,12 +116,16 @@ impl Makespan {
     }
 }
 
-/// User time of the plan, per row and account.
-#[derive(Debug)]
+/// CPU time of the plan of many accounts.
+#[derive(Debug, Deserialize)]
 pub struct PlanSpeed {
-    pub rows: u64,
-    pub accounts: u64,
-    pub nanoseconds: f64,
+    pub rows: usize,
+    pub accounts: usize,
+    /// Whether the rows are found by an index, or each is held against each account.
+    pub indexed: bool,
+    pub seconds: f64,
+    /// Peak resident bytes so far.
+    pub peak: u64,
 }
 
 pub async fn everything() -> Result<Figures, Failure> {
@@ -129,6 +137,7 @@ pub async fn everything() -> Result<Figures, Failure> {
     let first_everything_to_do = cold_everything_to_do(tls).await?;
     let warm = warm(tls).await?;
     let (calls_of_sixty, calls_of_a_redelivery) = calls(tls).await?;
+    let deployed = deployed::measure(tls).await?;
     let mut makespans = makespans_of_the_function(tls).await?;
     let (slow, memory) = tokio::try_join!(makespans_of_python(tls), memory(tls))?;
     makespans.extend(slow);
@@ -143,6 +152,7 @@ pub async fn everything() -> Result<Figures, Failure> {
         calls_of_sixty,
         calls_of_a_redelivery,
         warm,
+        deployed,
         plan,
     })
 }
@@ -340,18 +350,7 @@ fn plan() -> Result<Vec<PlanSpeed>, Failure> {
         )
         .into());
     }
-    let lines: Vec<serde_json::Value> =
-        serde_json::Deserializer::from_slice(&output.stdout).into_iter().collect::<Result<_, _>>()?;
-    lines
-        .iter()
-        .map(|line| {
-            Ok(PlanSpeed {
-                rows: line["rows"].as_u64().ok_or("plan-speed gave no rows")?,
-                accounts: line["accounts"].as_u64().ok_or("plan-speed gave no accounts")?,
-                nanoseconds: line["nanoseconds"].as_f64().ok_or("plan-speed gave no time")?,
-            })
-        })
-        .collect()
+    Ok(serde_json::Deserializer::from_slice(&output.stdout).into_iter().collect::<Result<_, _>>()?)
 }
 
 fn say(what: &str) {

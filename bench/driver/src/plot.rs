@@ -1,4 +1,5 @@
-//! The plot in docs/performance.md: makespans over the number of grants, against the least possible.
+//! The plots in docs/performance.md: makespans over the number of grants, against the least possible; and how the plan
+//! grows with rows and accounts.
 
 use std::{error::Error, fs, time::Duration};
 
@@ -6,13 +7,15 @@ use plotters::prelude::*;
 
 use crate::{
     Failure,
-    measure::{Makespan, PROVISIONING},
+    measure::{Makespan, PROVISIONING, PlanSpeed},
     program::{self, Program},
 };
 
-/// Next to the page, which names it without a folder.
+/// Next to the page, which names them without a folder.
 const FILE: &str = "docs/makespan.svg";
+const PLAN_FILE: &str = "docs/plan-speed.svg";
 const SIZE: (u32, u32) = (960, 380);
+const PLAN_SIZE: (u32, u32) = (560, 380);
 
 const LEAST: RGBColor = RGBColor(120, 120, 120);
 
@@ -73,6 +76,52 @@ fn panels(svg: &mut String, makespans: &[Makespan], latency: Duration) -> Result
             .border_style(TRANSPARENT)
             .draw()?;
     }
+    root.present()?;
+    Ok(())
+}
+
+/// Writes the plot of the plan.
+pub fn draw_plan(speeds: &[PlanSpeed]) -> Result<(), Failure> {
+    let mut svg = String::new();
+    plan(&mut svg, speeds).map_err(|error| error.to_string())?;
+    fs::write(program::path(PLAN_FILE), svg)?;
+    Ok(())
+}
+
+fn plan(svg: &mut String, speeds: &[PlanSpeed]) -> Result<(), Box<dyn Error>> {
+    let root = SVGBackend::with_string(svg, PLAN_SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .margin(8)
+        .x_label_area_size(34)
+        .y_label_area_size(56)
+        .build_cartesian_2d((8.0..6_000.0).log_scale(), (0.005..20.0).log_scale())?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_desc("rows of the table")
+        .y_desc("seconds of CPU time")
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .draw()?;
+    let lines = [
+        (100_000, true, "100,000 accounts", RGBColor(0, 114, 178)),
+        (10_000, true, "10,000 accounts", RGBColor(86, 180, 233)),
+        (10_000, false, "10,000 accounts, row by row", LEAST),
+    ];
+    for (accounts, indexed, label, color) in lines {
+        let of = speeds.iter().filter(|speed| (speed.accounts, speed.indexed) == (accounts, indexed));
+        let points: Vec<(f64, f64)> = of.map(|speed| (speed.rows as f64, speed.seconds)).collect();
+        chart
+            .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(3))?
+            .label(label)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.8))
+        .border_style(TRANSPARENT)
+        .draw()?;
     root.present()?;
     Ok(())
 }

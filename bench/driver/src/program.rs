@@ -51,11 +51,17 @@ impl Program {
 
     /// Starts a process that finds `world`.
     pub async fn start(self, world: &World) -> Result<Process, Failure> {
+        self.start_with(world, &[]).await
+    }
+
+    /// Starts a process that finds `world`, with other settings than it gives.
+    pub async fn start_with(self, world: &World, others: &[(&str, &str)]) -> Result<Process, Failure> {
         let modules = path("bench").display().to_string();
         let mut environment: Vec<(&str, &str)> =
             world.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         // What Lambda's own Python runtime sets; boto3 does not read AWS_REGION.
         environment.extend([("AWS_DEFAULT_REGION", "eu-west-1"), ("PYTHONPATH", &modules)]);
+        environment.extend(others);
         let path = self.path();
         let function = Function::start_with(&path, self.arguments(), &environment).await;
         let function = function.map_err(|error| format!("{}: {error}; see `make bench`", path.display()))?;
@@ -85,9 +91,22 @@ impl Process {
 
     /// Creates the account's grants. Every answer but `ready` is a failure of the benchmark.
     pub async fn ensure(&mut self) -> Result<Value, Failure> {
-        let event = json!({ "accountId": ACCOUNT }).to_string();
-        match self.function.invoke(&event, TIMEOUT).await {
-            Invocation::Answer(answer) if answer["outcome"] == "ready" => Ok(answer),
+        self.ensure_account(ACCOUNT).await
+    }
+
+    /// The same for another account.
+    pub async fn ensure_account(&mut self, account: &str) -> Result<Value, Failure> {
+        self.invoke(&json!({ "accountId": account }), "ready").await
+    }
+
+    /// Looks up all that is needed, and creates nothing.
+    pub async fn plan(&mut self) -> Result<Value, Failure> {
+        self.invoke(&json!({ "accountId": ACCOUNT, "dryRun": true }), "planned").await
+    }
+
+    async fn invoke(&mut self, event: &Value, outcome: &str) -> Result<Value, Failure> {
+        match self.function.invoke(&event.to_string(), TIMEOUT).await {
+            Invocation::Answer(answer) if answer["outcome"] == outcome => Ok(answer),
             other => Err(self.failure(&format!("{other:?}"))),
         }
     }

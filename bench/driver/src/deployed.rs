@@ -1,0 +1,177 @@
+//! The function with the limits of template.yaml, under the quotas that new instances have: alone, next to a backfill, and
+//! with several accounts that are vended in the same moment.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+
+use crate::{
+    Failure,
+    measure::{Runs, SECOND},
+    program::{Process, Program},
+    world::{ACCOUNT, Shape, Tls, Wire, World},
+};
+
+/// The quotas, outstanding creations and requests a second.
+const QUOTAS: (usize, usize) = (15, 20);
+/// The limits of the template.
+const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "18")];
+const BACKFILL: [(&str, &str); 3] =
+    [("MAX_OUTSTANDING", "8"), ("MAX_REQUESTS_PER_SECOND", "10"), ("YIELD", "true")];
+
+const OTHERS: [&str; 4] = ["222233334444", "333344445555", "444455556666", "555566667777"];
+const TEN: Shape = among_four(10);
+const SIXTY: Shape = among_four(60);
+const TWO_HUNDRED: Shape = among_four(200);
+const RUNS: usize = 3;
+/// So long does a backfill work before an account is vended next to it.
+const BEFORE: Duration = Duration::from_secs(10);
+
+const fn among_four(grants: usize) -> Shape {
+    let (permission_sets, groups) = if grants < 20 { (2, grants / 2) } else { (4, grants / 4) };
+    Shape { permission_sets, groups, permission_sets_of_the_instance: 4 }
+}
+
+#[derive(Debug)]
+pub struct Deployed {
+    pub what: String,
+    pub took: Runs,
+    /// In seconds: the least that the quotas allow, or what it takes alone.
+    pub least: f64,
+    pub against: &'static str,
+    /// What the ratio is to be at most.
+    pub goal: f64,
+    /// The part of Identity Center's calls that were throttled, in the worst run.
+    pub throttled: f64,
+}
+
+impl Deployed {
+    pub fn ratio(&self) -> f64 {
+        self.took.median() / self.least
+    }
+
+    fn new(what: String, least: f64, against: &'static str, goal: f64) -> Deployed {
+        Deployed { what, took: Runs::default(), least, against, goal, throttled: 0.0 }
+    }
+
+    fn add(&mut self, took: Duration, world: &World) {
+        self.took.add(took);
+        let history = world.stand_in.history();
+        let throttled = history.iter().filter(|call| call.error.as_deref() == Some("ThrottlingException"));
+        self.throttled = self.throttled.max(throttled.count() as f64 / history.len() as f64);
+    }
+}
+
+pub async fn measure(tls: &Tls) -> Result<Vec<Deployed>, Failure> {
+    eprintln!("bench: as deployed");
+    let mut cases = Vec::new();
+    for provisioning in [SECOND, 3 * SECOND] {
+        let seconds = provisioning.as_secs();
+        let mut sixty = f64::NAN;
+        for shape in [TEN, SIXTY, TWO_HUNDRED] {
+            let what = format!("{} grants of {seconds} s, alone", shape.grants());
+            let mut case = Deployed::new(what, least(shape.grants(), provisioning), "the least", 1.15);
+            for _ in 0..RUNS {
+                alone(&mut case, shape, provisioning, tls).await?;
+            }
+            if shape == SIXTY {
+                sixty = case.took.median();
+            }
+            cases.push(case);
+        }
+        let what = format!("60 grants of {seconds} s, next to a backfill");
+        let mut case = Deployed::new(what, sixty, "alone", 1.3);
+        for _ in 0..RUNS {
+            next_to_a_backfill(&mut case, provisioning, tls).await?;
+        }
+        cases.push(case);
+        for count in [2, 5] {
+            let what = format!("{count} accounts of 10 grants of {seconds} s, in the same moment");
+            let least = least(count * TEN.grants(), provisioning);
+            let mut case = Deployed::new(what, least, "the least", 1.2);
+            for _ in 0..RUNS {
+                at_once(&mut case, count, provisioning, tls).await?;
+            }
+            cases.push(case);
+        }
+    }
+    Ok(cases)
+}
+
+/// Returns the shortest time in which the quotas let anybody create so many: a second's requests may go at once.
+fn least(creations: usize, provisioning: Duration) -> f64 {
+    let (outstanding, requests) = QUOTAS;
+    let by_places = creations.div_ceil(outstanding) as f64 * provisioning.as_secs_f64();
+    by_places.max(creations as f64 / requests as f64 + provisioning.as_secs_f64() - 1.0)
+}
+
+async fn world(shape: Shape, provisioning: Duration, tls: &Tls) -> Result<World, Failure> {
+    World::with(shape, provisioning, QUOTAS, Wire::Tls, tls).await
+}
+
+/// Starts a process that knows the names, and with requests left for what is measured.
+async fn warm(world: &World, limits: &[(&str, &str)]) -> Result<Process, Failure> {
+    let mut process = Program::Function.start_with(world, limits).await?;
+    process.plan().await?;
+    tokio::time::sleep(SECOND).await;
+    Ok(process)
+}
+
+async fn alone(case: &mut Deployed, shape: Shape, provisioning: Duration, tls: &Tls) -> Result<(), Failure> {
+    let world = world(shape, provisioning, tls).await?;
+    let mut process = warm(&world, &VENDED).await?;
+    world.stand_in.forget_calls();
+    let started = Instant::now();
+    process.ensure().await?;
+    case.add(started.elapsed(), &world);
+    Ok(())
+}
+
+async fn next_to_a_backfill(case: &mut Deployed, provisioning: Duration, tls: &Tls) -> Result<(), Failure> {
+    let world = world(SIXTY, provisioning, tls).await?;
+    let (mut process, mut backfill) = (warm(&world, &VENDED).await?, warm(&world, &BACKFILL).await?);
+    let others = async {
+        for account in OTHERS.into_iter().cycle() {
+            backfill.ensure_account(account).await?;
+            let assignments = world.stand_in.assignments();
+            let made = assignments.iter().filter(|one| one.account == account);
+            made.for_each(|one| world.stand_in.remove_assignment(one));
+        }
+        Ok::<_, Failure>(())
+    };
+    let vended = async {
+        tokio::time::sleep(BEFORE).await;
+        world.stand_in.forget_calls();
+        let started = Instant::now();
+        process.ensure().await?;
+        Ok::<_, Failure>(started.elapsed())
+    };
+    let took = tokio::select! {
+        took = vended => took?,
+        ended = others => return Err(format!("the backfill ended: {ended:?}").into()),
+    };
+    case.add(took, &world);
+    Ok(())
+}
+
+async fn at_once(
+    case: &mut Deployed,
+    count: usize,
+    provisioning: Duration,
+    tls: &Tls,
+) -> Result<(), Failure> {
+    let world = world(TEN, provisioning, tls).await?;
+    let mut processes = Vec::new();
+    for _ in 0..count {
+        processes.push(warm(&world, &VENDED).await?);
+    }
+    world.stand_in.forget_calls();
+    let started = Instant::now();
+    let accounts = std::iter::once(ACCOUNT).chain(OTHERS);
+    try_join_all(
+        processes.iter_mut().zip(accounts).map(|(process, account)| process.ensure_account(account)),
+    )
+    .await?;
+    case.add(started.elapsed(), &world);
+    Ok(())
+}
