@@ -30,6 +30,7 @@ use assigner_core::{
 };
 use assigner_engine::{
     assignments::{create::Limits, ensure, resolve::Resolver, unexplained},
+    clock,
     error::Error,
     facts::{Reader, Slice},
     settings::Settings,
@@ -229,7 +230,7 @@ impl Function {
         }
         let tree = timeout_at(until, self.units(&table, &account)).await;
         let tree = tree.map_err(|_| late("the OUs that the table names"))?;
-        match plan::plan(&table, &account, &tree) {
+        match plan::plan(&table, &account, &tree, clock::day(SystemTime::now())) {
             Plan::Ignore(reason) => Ok(Report::ignored(reason, Some(&account), started.elapsed())),
             Plan::Wait(reason) => Err(Error::AccountNotReady(reason)),
             Plan::Ensure(grants) => {
@@ -245,7 +246,9 @@ impl Function {
 
     /// Looks for the OUs that keep this account in a row only because it is not in them.
     async fn units(&self, table: &Table, account: &Account) -> Tree {
-        let units = if account.may_receive() { plan::relied_on(table, account) } else { Default::default() };
+        let today = clock::day(SystemTime::now());
+        let units =
+            if account.may_receive() { plan::relied_on(table, account, today) } else { Default::default() };
         units::look(&self.organizations, std::slice::from_ref(account), &units).await
     }
 

@@ -11,6 +11,7 @@ use assigner_core::{
         Table,
         plan::{Index, plan},
     },
+    day::Day,
     ids::AccountId,
     organization::{Account, AccountTags, Parent, State},
     selector::tree::Tree,
@@ -26,18 +27,19 @@ const MOST_ROW_BY_ROW: usize = 10_000 * 1_000;
 const PART: usize = 1_000;
 
 fn main() {
-    let tree = Tree::default();
+    let (tree, Some(today)) = (Tree::default(), Day::parse("2027-01-01")) else { return };
     for accounts in ACCOUNTS {
         for rows in ROWS {
             let table = table(rows);
             let start = cpu_time();
-            let index = Index::new(black_box(&table));
+            let index = Index::new(black_box(&table), today);
             let indexing = cpu_time() - start;
             let decide = |account: &Account| drop(black_box(index.plan(black_box(account), &tree)));
             print(rows, accounts, true, indexing + each(accounts, decide));
             if rows * accounts <= MOST_ROW_BY_ROW {
-                let decide =
-                    |account: &Account| drop(black_box(plan(black_box(&table), black_box(account), &tree)));
+                let decide = |account: &Account| {
+                    drop(black_box(plan(black_box(&table), black_box(account), &tree, today)))
+                };
                 print(rows, accounts, false, each(accounts, decide));
             }
         }

@@ -73,7 +73,7 @@ impl Session {
     ) -> Result<(Facts, Option<AccountAccess>), Failure> {
         let snapshot = self.snapshot(path)?;
         let access = snapshot.account_access().cloned();
-        let mut facts = snapshot.facts(tables);
+        let mut facts = snapshot.facts(tables, clock::day(SystemTime::now()));
         let name = clean(&path.display().to_string());
         let beyond = selection.beyond(&facts.selection, &facts.accounts);
         if !beyond.is_empty() {

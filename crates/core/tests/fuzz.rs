@@ -30,6 +30,7 @@ use assigner_core::{
         PermissionSet, Row, Table,
         plan::{self, Plan},
     },
+    day::Day,
     event::{self, Request},
     ids::AccountId,
     organization::{Account, AccountTags, Parent, State},
@@ -252,7 +253,9 @@ fn assert_sound(table: &Table, text: &[u8]) {
     assert!(ids.len() == table.rows.len() && ids.iter().all(|id| good(id)), "{ids:?}");
 
     let account = account("class-7", "rust");
-    let Plan::Ensure(grants) = plan::plan(table, &account, &Tree::default()) else {
+    let Plan::Ensure(grants) =
+        plan::plan(table, &account, &Tree::default(), Day::parse("2027-01-01").unwrap())
+    else {
         panic!("the account is active")
     };
     let planned: BTreeSet<&str> = grants.iter().flat_map(|grant| grant.rules.clone()).collect();
@@ -463,7 +466,11 @@ fn the_largest_sound_tables_are_read_and_planned() {
         let table = table::parse::<Row>(text.as_bytes()).unwrap();
         assert!(matches!(&table.rows[0].permission_set, PermissionSet::Name(name) if name == "P"));
         let account = account(&"a".repeat(50), &"a".repeat(256));
-        let Plan::Ensure(grants) = plan::plan(&table, &account, &Tree::default()) else { panic!() };
+        let Plan::Ensure(grants) =
+            plan::plan(&table, &account, &Tree::default(), Day::parse("2027-01-01").unwrap())
+        else {
+            panic!()
+        };
         assert_eq!(grants.len(), expected);
     }
 }

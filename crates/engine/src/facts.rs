@@ -242,6 +242,7 @@ impl Reader<'_> {
         }
         Facts {
             read_at: clock::rfc3339(SystemTime::now()),
+            today: clock::day(SystemTime::now()),
             instance: self.center.instance_arn().unwrap_or_default(),
             method,
             selection: self.selection.clone(),
@@ -376,8 +377,9 @@ impl Reader<'_> {
             let receiving = accounts.iter().filter(|account| account.may_receive());
             receiving.map(|account| account.id.clone()).collect()
         };
+        let today = clock::day(SystemTime::now());
         let principals: BTreeSet<_> =
-            self.tables.iter().flat_map(|table| facts::wanted(table, names).0).collect();
+            self.tables.iter().flat_map(|table| facts::wanted(table, names, today).0).collect();
         let ids = receiving(accounts);
         let by_principal = async {
             let ids: Vec<&AccountId> = ids.iter().collect();
@@ -434,7 +436,8 @@ impl Reader<'_> {
             accounts.iter().partition(|account| account.may_receive());
         let account_of: HashMap<&AccountId, &Account> =
             receiving.iter().map(|account| (&account.id, *account)).collect();
-        let indices: Vec<Index> = self.tables.iter().map(|table| Index::new(table)).collect();
+        let today = clock::day(SystemTime::now());
+        let indices: Vec<Index> = self.tables.iter().map(|table| Index::new(table, today)).collect();
         let wanted = |id: &AccountId| {
             let Some(account) = account_of.get(id) else { return Vec::new() };
             let plans = indices.iter().filter_map(|index| match index.plan(account, tree) {

@@ -50,7 +50,8 @@ fn mixed(text: &str) -> Option<Vec<&'static str>> {
 /// Returns what people have written in a row, each text with its field. The rest has ASCII only.
 fn texts(row: &Row) -> Vec<(String, &str)> {
     let mut texts = vec![(row.principal.kind.field().to_owned(), row.principal.named.as_str())];
-    texts.extend(row.description.as_deref().map(|text| ("description".to_owned(), text)));
+    let prose = [("description", &row.description), ("owner", &row.owner), ("reason", &row.reason)];
+    texts.extend(prose.into_iter().filter_map(|(field, text)| Some((field.to_owned(), text.as_deref()?))));
     let selectors =
         [("accounts", Some(&row.accounts.only)), ("accounts.except", row.accounts.except.as_ref())];
     for (place, selector) in selectors {
@@ -92,6 +93,7 @@ mod tests {
         ];
         for (name, expected) in cases {
             let row = serde_json::json!({ "id": "a", "permissionSet": "P", "group": name, "description": name,
+                "owner": name, "reason": name,
                 "accounts": { "names": [name], "ous": [name], "tags": { name: name },
                     "except": { "names": [name] } } });
             let text = serde_json::json!({ "assignments": [row] }).to_string();
@@ -101,6 +103,8 @@ mod tests {
             let fields = [
                 "group",
                 "description",
+                "owner",
+                "reason",
                 "accounts.names[0]",
                 "accounts.ous[0]",
                 "accounts.tags.NAME",

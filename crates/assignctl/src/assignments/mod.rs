@@ -9,12 +9,13 @@ mod saved;
 mod show;
 pub mod snapshot;
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
 use assigner_core::{
     assignments::{Row, lint},
     selector::Selection,
 };
+use assigner_engine::clock;
 
 use crate::{
     arguments,
@@ -29,7 +30,8 @@ pub async fn check(session: &Session, arguments: arguments::Check) -> Result<Exi
     check::run::<Row>(session, strict, |table| {
         let facts = |path: &Path| session.facts_from_snapshot(path, &Selection::default(), &[table]);
         let facts = snapshot.as_deref().map(facts).transpose()?.map(|(facts, _)| facts);
-        let doubts = lint::lint(table, facts.as_ref()).into_iter().map(Doubt::from);
+        let doubts =
+            lint::lint(table, facts.as_ref(), clock::day(SystemTime::now())).into_iter().map(Doubt::from);
         Ok(doubts.chain(characters::doubts(table)).collect())
     })
     .await

@@ -1,14 +1,14 @@
 //! What the table wants of accounts next to what AWS has: the one picture that `plan`, `apply` and `report` show,
 //! whether it comes from AWS or from a snapshot. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use assigner_core::{
     assignments::{
         PrincipalKind, Table,
-        compare::{Comparison, Held, Presence, compare},
+        compare::{Comparison, Ended, Held, Presence, compare},
         facts::{self, Facts, Method, NamesById},
-        plan::{Assignment, Index, Obstacle, Resolved},
+        plan::{self, Assignment, Index, Obstacle, Resolved},
         report::{AccountReport, GrantReport, PermissionSetReport, PrincipalReport, StatusReport, seconds},
     },
     organization::Account,
@@ -122,6 +122,9 @@ pub struct HeldAccess {
     pub principal: PrincipalReport,
     /// Whether the group or user was deleted. AWS lists its assignments nevertheless.
     pub orphaned: bool,
+    /// The row that gave it, if that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
 }
 
 /// Counts of accounts and of grants.
@@ -151,7 +154,9 @@ fn refuse_too_many(facts: &Facts, table: &Table, location: &TableLocation) -> Re
     if table.rows.len().saturating_mul(receiving.len()) <= MOST_MATCHES {
         return Ok(());
     }
-    let matches = |account: &&Account| table.rows.iter().filter(|row| row.accounts.matches(account)).count();
+    let matches = |account: &&Account| {
+        plan::standing(table, facts.today).filter(|row| row.accounts.matches(account)).count()
+    };
     let all: usize = receiving.iter().map(matches).sum();
     if all <= MOST_MATCHES {
         return Ok(());
@@ -181,7 +186,7 @@ impl Overview {
         origin: Origin,
     ) -> Result<Overview, Failure> {
         refuse_too_many(facts, table, location)?;
-        let index = Index::new(table);
+        let index = Index::new(table, facts.today);
         let access = |account: &Account| AccountAccess::new(account, facts, &index);
         let mut overview = Overview {
             outcome: Outcome::Ready,
@@ -264,7 +269,8 @@ fn unresolved(facts: &Facts, table: &Table) -> Vec<String> {
         Obstacle::Failed(error) => error.to_string(),
         Obstacle::NotRead(reason) => reason.to_owned(),
     };
-    let mut reasons: Vec<String> = facts::missing_units(table, &facts.tree).into_iter().map(reason).collect();
+    let mut reasons: Vec<String> =
+        facts::missing_units(table, &facts.tree, facts.today).into_iter().map(reason).collect();
     // One call that fails may be about the OUs of many rows.
     reasons.dedup();
     reasons
@@ -274,18 +280,22 @@ impl AccountAccess {
     fn new(account: &Account, facts: &Facts, index: &Index) -> AccountAccess {
         let held = facts.assigned.of(&account.id).iter().cloned().collect();
         let names = &facts.names_by_id;
-        let (standing, grants, reason, unexplained) = match compare(index, account, facts) {
+        let (standing, grants, reason, unexplained, ended) = match compare(index, account, facts) {
             Comparison::Applies(compared) => {
                 let grants = compared.grants.into_iter();
                 let grants =
                     grants.map(|(resolved, presence)| WantedGrant::new(account, resolved, &presence, names));
-                (Standing::Complete, grants.collect(), None, compared.unexplained)
+                (Standing::Complete, grants.collect(), None, compared.unexplained, compared.ended)
             }
-            Comparison::Ignored(reason) => (Standing::Ignored, Vec::new(), Some(reason), held),
-            Comparison::NotReady(reason) => (Standing::NotReady, Vec::new(), Some(reason), held),
+            Comparison::Ignored(reason) => {
+                (Standing::Ignored, Vec::new(), Some(reason), held, BTreeMap::new())
+            }
+            Comparison::NotReady(reason) => {
+                (Standing::NotReady, Vec::new(), Some(reason), held, BTreeMap::new())
+            }
         };
-        let mut unexplained: Vec<HeldAccess> =
-            unexplained.iter().map(|held| HeldAccess::new(held, names)).collect();
+        let held = |held| HeldAccess::new(held, names, ended.get(held).cloned());
+        let mut unexplained: Vec<HeldAccess> = unexplained.iter().map(held).collect();
         unexplained.sort();
         AccountAccess {
             account: account.into(),
@@ -335,7 +345,7 @@ impl WantedGrant {
 }
 
 impl HeldAccess {
-    fn new(held: &Held, names: &NamesById) -> HeldAccess {
+    fn new(held: &Held, names: &NamesById, ended: Option<Ended>) -> HeldAccess {
         let Held { permission_set, principal } = held;
         HeldAccess {
             permission_set: PermissionSetReport {
@@ -348,6 +358,7 @@ impl HeldAccess {
                 id: Some(principal.id.clone()),
             },
             orphaned: !names.may_have(principal),
+            ended,
         }
     }
 }

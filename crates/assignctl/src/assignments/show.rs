@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use anstyle::Style;
 use assigner_core::{
-    assignments::facts::Method,
     assignments::report::{GrantReport, PermissionSetReport, PrincipalReport, StatusReport},
+    assignments::{compare::Ended, facts::Method},
     outcome::Counts,
 };
 
@@ -188,18 +188,26 @@ impl Line {
 
     fn of_held(held: &HeldAccess, standing: Standing) -> Line {
         let why = match standing {
-            _ if held.orphaned => "was deleted; AWS still lists the assignment",
-            Standing::Complete | Standing::Incomplete => "no row explains it",
-            Standing::Ignored | Standing::NotReady => "is there, but the table does not apply",
+            _ if held.orphaned => "was deleted; AWS still lists the assignment".to_owned(),
+            Standing::Complete | Standing::Incomplete => unexplained(held.ended.as_ref()),
+            Standing::Ignored | Standing::NotReady => "is there, but the table does not apply".to_owned(),
         };
         Line {
             mark: if held.orphaned { '†' } else { '~' },
             style: WARNING,
             permission_set: permission_set(&held.permission_set),
             principal: principal(&held.principal),
-            why: why.to_owned(),
+            why,
             more: Vec::new(),
         }
+    }
+}
+
+/// Returns why something is there that no row wants.
+pub fn unexplained(ended: Option<&Ended>) -> String {
+    match ended {
+        Some(Ended { until, row }) => format!("no row explains it: row {row} ended on {until}"),
+        None => "no row explains it".to_owned(),
     }
 }
 

@@ -188,7 +188,7 @@ async fn from_aws(session: &Session) -> Result<Places, Failure> {
 }
 
 fn from_snapshot(session: &Session, path: &Path) -> Result<Places, Failure> {
-    let facts = session.snapshot(path)?.facts(&[]);
+    let facts = session.snapshot(path)?.facts(&[], clock::day(SystemTime::now()));
     let units = facts.units.as_ref().filter(|_| facts.is_whole()).ok_or_else(|| {
         Failure::wrong(
             format!("{} does not have every OU and account", clean(&path.display().to_string())),

@@ -1,6 +1,9 @@
 //! The table: is it sound, does every name in it mean something, and may its permission sets be assigned?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use assigner_aws::organizations::Member;
 use assigner_core::{
@@ -13,7 +16,7 @@ use assigner_core::{
     organization::Needs,
     table::TableLocation,
 };
-use assigner_engine::{error::Error, units};
+use assigner_engine::{clock, error::Error, units};
 
 use super::{
     Examined,
@@ -94,7 +97,9 @@ pub async fn resolve(examined: &Examined<'_>, instance: bool) -> (Check, Option<
     if !instance {
         return (topic.depends_on("Identity Center instance"), None);
     }
-    let grants = plan::every_grant(table);
+    // What a row that has ended names may be gone.
+    let standing = plan::standing(table, clock::day(SystemTime::now()));
+    let grants: Vec<Grant<'_>> = standing.map(Grant::from).collect();
     let Examined { session, center, resolver, .. } = examined;
     let looked_up = resolver.names(center, &grants);
     let Some(names) = within(session, MUCH_PATIENCE, looked_up).await else {
@@ -158,7 +163,7 @@ pub async fn units(examined: &Examined<'_>, account: Option<&Member>) -> Check {
         None => return topic.unknown("they were not all looked for in time", "run it again later"),
     };
     let (mut missing, mut unread) = (Vec::new(), Vec::new());
-    for obstacle in facts::missing_units(table, &tree) {
+    for obstacle in facts::missing_units(table, &tree, clock::day(SystemTime::now())) {
         match obstacle {
             Obstacle::Unknown(reason) => missing.push(reason),
             Obstacle::Failed(error) => unread.push(error.to_string()),

@@ -75,7 +75,7 @@ error: row 1 (One), permisionSet: is unknown
   |             |
   |             in this row
   |
-  = help: did you mean `permissionSet`? the fields here are id, description, permissionSet, group, user, accounts
+  = help: did you mean `permissionSet`? the fields here are id, description, permissionSet, group, user, accounts, owner, reason, until
 
 error: row 2 (two): both `group` and `user` are given
  --> table.json:5:13

@@ -319,3 +319,31 @@ fn what_is_missing_for_a_plan_ends_it() {
         assert!(failed.get_output().stdout.is_empty(), "{operation}");
     }
 }
+
+#[test]
+fn what_a_row_gave_that_has_ended_says_so() {
+    let world = Served::new(PROGRAM);
+    world.put("222233334444", "Billing", "auditors");
+    let table = |until: &str| {
+        Served::file(&format!(
+            r#"{{ "assignments": [{{ "id": "audit-2019", "permissionSet": "Billing", "group": "auditors",
+                "owner": "Security", "reason": "Audit of 2019", "until": "{until}",
+                "accounts": {{ "ids": ["222233334444"] }} }}] }}"#
+        ))
+    };
+    let (past, future) = (table("2019-12-31"), table("9999-12-31"));
+    let plan = |table| world.json(&["plan", "--account", "222233334444", "--table", path(table)], 0);
+    let standing = plan(&future);
+    assert_eq!((&standing["counts"]["present"], &standing["counts"]["unexplained"]), (&json!(1), &json!(0)));
+    let ended = plan(&past);
+    assert_eq!((&ended["counts"]["present"], &ended["counts"]["unexplained"]), (&json!(0), &json!(1)));
+    let held = &ended["accounts"][0]["unexplained"][0];
+    assert_eq!(held["ended"], json!({ "until": "2019-12-31", "row": "audit-2019" }));
+    let text = world.stdout(&["plan", "--account", "222233334444", "--table", path(&past)], 0);
+    assert!(text.contains("no row explains it: row audit-2019 ended on 2019-12-31"), "{text}");
+    let text = world.stdout(&["plan", "--explain", "222233334444", "--table", path(&past)], 0);
+    assert!(text.contains("✗ audit-2019  Billing to group auditors: ended on 2019-12-31"), "{text}");
+    let checked = world.stdout(&["check", "--strict", "--table", path(&past)], 1);
+    assert!(checked.contains("until: the row ended on 2019-12-31 and grants nothing"), "{checked}");
+    world.run(&["check", "--strict", "--table", path(&future)]).assert().code(0);
+}

@@ -3,16 +3,18 @@
 //! Nothing here decides what is wanted: [`super::plan`] does.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
+
+use serde::Serialize;
 
 use super::{
     PrincipalId,
     facts::Facts,
-    plan::{Index, Obstacle, Plan, Resolved},
+    plan::{Assignment, Index, Obstacle, Plan, Resolved},
 };
-use crate::{ids::AccountId, organization::Account};
+use crate::{day::Day, ids::AccountId, organization::Account};
 
 /// An assignment that AWS has, in an account that is known from elsewhere. Ten thousand accounts share the texts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +85,18 @@ pub struct Compared<'t> {
     pub grants: Vec<(Resolved<'t>, Presence)>,
     /// What AWS has and no row explains.
     pub unexplained: Vec<Held>,
+    /// Of what no row explains, what a row gave that has ended.
+    pub ended: BTreeMap<Held, Ended>,
+}
+
+/// A row that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    /// Its last day, UTC.
+    pub until: Day,
+    /// Its id.
+    pub row: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,5 +130,33 @@ pub fn compare<'t>(index: &Index<'t>, account: &Account, facts: &Facts) -> Compa
         (resolved, presence)
     });
     let grants = grants.collect();
-    Comparison::Applies(Compared { grants, unexplained: unexplained.into_iter().collect() })
+    let ended = ended(index, account, facts, &unexplained);
+    Comparison::Applies(Compared { grants, unexplained: unexplained.into_iter().collect(), ended })
+}
+
+/// Returns what a row that has ended gave; of several such rows, the one that lasted longest.
+fn ended(
+    index: &Index,
+    account: &Account,
+    facts: &Facts,
+    unexplained: &BTreeSet<Held>,
+) -> BTreeMap<Held, Ended> {
+    let mut found: BTreeMap<Held, Ended> = BTreeMap::new();
+    if unexplained.is_empty() {
+        return found;
+    }
+    for row in index.ended().filter(|row| row.accounts.matches(account)) {
+        let Some(until) = row.until else { continue };
+        for wanted in facts.names.resolve(vec![row.into()]) {
+            let Ok(Assignment { permission_set, principal, .. }) = wanted.named(&account.id) else {
+                continue;
+            };
+            let held = Held { permission_set: permission_set.into(), principal: Arc::new(principal) };
+            let ended = Ended { until, row: row.id.clone() };
+            if unexplained.contains(&held) && found.get(&held).is_none_or(|other| other.until < until) {
+                found.insert(held, ended);
+            }
+        }
+    }
+    found
 }

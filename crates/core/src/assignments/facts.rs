@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PrincipalId, PrincipalKind, Table, compare::Assigned, names::Names, plan};
 use crate::{
+    day::Day,
     ids::AccountId,
     organization::Account,
     selector::{
@@ -19,6 +20,8 @@ use crate::{
 pub struct Facts {
     /// RFC 3339, UTC, to the second.
     pub read_at: String,
+    /// The day for which it is decided, UTC: on it, rows have ended or not. Not the day of a snapshot.
+    pub today: Day,
     /// The ARN of the Identity Center instance.
     pub instance: String,
     pub method: Method,
@@ -176,10 +179,14 @@ pub fn likest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'
     near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
 }
 
-/// Returns the principals of the rows whose names all exist, and why other names have no id.
-pub fn wanted(table: &Table, names: &Names) -> (BTreeSet<PrincipalId>, Vec<plan::Obstacle>) {
+/// Returns the principals of the rows whose names all exist, and why other names have no id. Names of rows that have
+/// ended may be gone.
+pub fn wanted(table: &Table, names: &Names, today: Day) -> (BTreeSet<PrincipalId>, Vec<plan::Obstacle>) {
     let (mut principals, mut obstacles) = (BTreeSet::new(), Vec::new());
-    for plan::Resolved { permission_set, principal, .. } in names.resolve(plan::every_grant(table)) {
+    let ended = table.rows.iter().filter(|row| row.has_ended(today)).map(plan::Grant::from).collect();
+    principals.extend(names.resolve(ended).into_iter().filter_map(|resolved| resolved.principal.ok()));
+    let grants = plan::standing(table, today).map(plan::Grant::from).collect();
+    for plan::Resolved { permission_set, principal, .. } in names.resolve(grants) {
         match (permission_set, principal) {
             (Ok(_), Ok(principal)) => _ = principals.insert(principal),
             (permission_set, principal) => {
@@ -191,11 +198,11 @@ pub fn wanted(table: &Table, names: &Names) -> (BTreeSet<PrincipalId>, Vec<plan:
 }
 
 /// Returns the obstacle of every OU that a row names and the organization does not have, or of which that is not known.
-pub fn missing_units(table: &Table, tree: &Tree) -> Vec<plan::Obstacle> {
+pub fn missing_units(table: &Table, tree: &Tree, today: Day) -> Vec<plan::Obstacle> {
     let named = |row: &super::Row| -> Vec<plan::Obstacle> {
         let units = row.accounts.units();
         units.filter_map(|(field, unit)| plan::doubt(tree, unit, &row.id, &field)).collect()
     };
     // Without an account there is nothing that an OU could decide about.
-    if tree.is_rootless() { Vec::new() } else { table.rows.iter().flat_map(named).collect() }
+    if tree.is_rootless() { Vec::new() } else { plan::standing(table, today).flat_map(named).collect() }
 }

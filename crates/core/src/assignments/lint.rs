@@ -5,6 +5,8 @@
 //! that one, as far as it was read: of accounts that were not read it says nothing. Nothing here is a fault: the function
 //! takes such a table. No remedy takes access away without saying so.
 
+mod ends;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
@@ -13,6 +15,7 @@ use super::{
     plan::Obstacle,
 };
 use crate::{
+    day::Day,
     ids::AccountId,
     organization::Account,
     selector::{
@@ -47,6 +50,10 @@ pub enum Kind {
     DuplicateGrant,
     /// A name or id that the organization does not have.
     Unknown,
+    /// The last day of the row is over: it grants nothing.
+    Ended,
+    /// The row ends soon.
+    EndsSoon,
     /// The row was not compared with the others of its grant, because there are too many.
     NotCompared,
 }
@@ -60,6 +67,8 @@ impl Kind {
             Kind::ShadowedExcept => "shadowed-except",
             Kind::DuplicateGrant => "duplicate-grant",
             Kind::Unknown => "unknown",
+            Kind::Ended => "ended",
+            Kind::EndsSoon => "ends-soon",
             Kind::NotCompared => "not-compared",
         }
     }
@@ -70,10 +79,14 @@ const MOST_COMPARED: usize = 1_000;
 /// The most OUs on the way from the root to an account, by the quotas of AWS Organizations.
 const DEEPEST: usize = 5;
 
-/// Returns every doubt, in the order of the rows.
-pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
+/// Returns every doubt, in the order of the rows. Of a row that has ended before `today`, only that: it grants nothing.
+pub fn lint(table: &Table, organization: Option<&Facts>, today: Day) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    let standing = || table.rows.iter().enumerate().filter(|(_, row)| !row.has_ended(today));
     for (index, row) in table.rows.iter().enumerate() {
+        ends::lint_end(index, row, today, &mut warnings);
+    }
+    for (index, row) in standing() {
         lint_row(index, row, &mut warnings);
     }
     let names = organization.map(|facts| &facts.names);
@@ -84,7 +97,7 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
         (set, principal.ok_or_else(|| row.principal.clone()))
     };
     let mut grants: BTreeMap<(String, Result<PrincipalId, Principal>), Vec<usize>> = BTreeMap::new();
-    for (index, row) in table.rows.iter().enumerate() {
+    for (index, row) in standing() {
         grants.entry(same(row)).or_default().push(index);
     }
     let matches = organization.map(|facts| Matches::new(table, facts));
@@ -105,7 +118,7 @@ pub fn lint(table: &Table, organization: Option<&Facts>) -> Vec<Warning> {
         }
     }
     if let (Some(facts), Some(matches)) = (organization, &matches) {
-        for (index, row) in table.rows.iter().enumerate() {
+        for (index, row) in standing() {
             let permission_set = facts.names.permission_sets.get(&row.permission_set).and_then(unknown);
             let obstacles = [
                 permission_set.map(|reason| ("permissionSet", reason)),
@@ -217,10 +230,14 @@ fn compare(
             continue;
         }
         // If two rows say the same, the later one is redundant.
-        let contained = |inner: &Row, outer: &Row| inner.accounts.implies(&outer.accounts);
+        let contained =
+            |inner: &Row, outer: &Row| outer.outlasts(inner) && inner.accounts.implies(&outer.accounts);
         let always = contained(row, rival) && (other < one || !contained(rival, row));
         let here = matches.is_some_and(|matches| {
-            matches.within(one, other) && (other < one || !matches.within(other, one))
+            let within = |inner: usize, outer: usize| {
+                table.rows[outer].outlasts(&table.rows[inner]) && matches.within(inner, outer)
+            };
+            within(one, other) && (other < one || !within(other, one))
         });
         if always || here {
             let (id, wider) = (&row.id, &rival.id);

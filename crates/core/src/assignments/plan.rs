@@ -10,6 +10,7 @@ pub use self::index::Index;
 use super::{PermissionSet, Principal, PrincipalId, Row, Table};
 use crate::{
     cause::{CallError, Remedy},
+    day::Day,
     ids::AccountId,
     organization::{Account, State},
     outcome::Status,
@@ -142,18 +143,27 @@ pub struct Assignment {
     pub principal: PrincipalId,
 }
 
-/// Returns the grant of every row, to look up all of the table's names at once.
-pub fn every_grant(table: &Table) -> Vec<Grant<'_>> {
-    fn grant(row: &Row) -> Grant<'_> {
+impl<'t> From<&'t Row> for Grant<'t> {
+    fn from(row: &'t Row) -> Grant<'t> {
         let Row { id, permission_set, principal, .. } = row;
         Grant { permission_set, principal, rules: vec![id], obstacle: None }
     }
-    table.rows.iter().map(grant).collect()
+}
+
+/// Returns the grant of every row, to look up all of the table's names at once. Also of rows that have ended: what they
+/// gave may still be there.
+pub fn every_grant(table: &Table) -> Vec<Grant<'_>> {
+    table.rows.iter().map(Grant::from).collect()
+}
+
+/// Returns the rows that have not ended.
+pub fn standing(table: &Table, today: Day) -> impl Iterator<Item = &Row> {
+    table.rows.iter().filter(move |row| !row.has_ended(today))
 }
 
 /// Returns the OUs that must exist for the plan of this account to be certain.
-pub fn relied_on<'t>(table: &'t Table, account: &Account) -> BTreeSet<&'t OrganizationalUnit> {
-    let rows = table.rows.iter().filter(|row| row.accounts.matches(account));
+pub fn relied_on<'t>(table: &'t Table, account: &Account, today: Day) -> BTreeSet<&'t OrganizationalUnit> {
+    let rows = standing(table, today).filter(|row| row.accounts.matches(account));
     rows.flat_map(|row| row.accounts.kept_in_by(account)).collect()
 }
 
@@ -178,10 +188,10 @@ pub fn doubt(tree: &Tree, unit: &OrganizationalUnit, row: &str, field: &str) -> 
     }
 }
 
-/// Decides what the account gets. `tree` has the OUs on which that relies, see [`relied_on`]. An [`Index`] does the same
-/// for many accounts.
-pub fn plan<'t>(table: &'t Table, account: &Account, tree: &Tree) -> Plan<'t> {
-    among(table.rows.iter().map(|row| (row, row.accounts.judge(account))), account, tree)
+/// Decides what the account gets. A row whose last day is before `today` gives nothing. `tree` has the OUs on which that
+/// relies, see [`relied_on`]. An [`Index`] does the same for many accounts.
+pub fn plan<'t>(table: &'t Table, account: &Account, tree: &Tree, today: Day) -> Plan<'t> {
+    among(standing(table, today).map(|row| (row, row.accounts.judge(account))), account, tree)
 }
 
 /// Decides what the account gets by these rows, which are judged as they are asked for, and are all that it may match.
@@ -228,8 +238,7 @@ fn among<'t>(rows: impl Iterator<Item = (&'t Row, Match)>, account: &Account, tr
         let obstacle = obstacle(row, account, tree);
         match grants.get_mut(index) {
             None => {
-                let (permission_set, principal) = (&row.permission_set, &row.principal);
-                grants.push(Grant { permission_set, principal, rules: vec![&row.id], obstacle });
+                grants.push(Grant { obstacle, ..Grant::from(row) });
             }
             Some(grant) => grant.join(vec![&row.id], obstacle),
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    day::Day,
     ids,
     organization::{Account, Needs},
     reading::{Faults, Fields, Json, longer, quote},
@@ -30,6 +31,13 @@ pub struct Row {
     /// The accounts that receive the grant. Absent: every account. Every kind given must match.
     #[cfg_attr(test, schemars(default))]
     pub accounts: Accounts,
+    /// Who answers for the grant; for people.
+    pub owner: Option<String>,
+    /// Why the grant is there; for people.
+    pub reason: Option<String>,
+    /// The last day of the grant, UTC. Absent: it has no end.
+    #[cfg_attr(test, schemars(with = "Option<String>", regex(pattern = crate::day::SHAPE)))]
+    pub until: Option<Day>,
 }
 
 /// How a row names a permission set.
@@ -102,7 +110,7 @@ impl RowKind for Row {
     const LIST: &'static str = "assignments";
     const SCHEMA: &'static str = "./assignments.schema.json";
     const FIELDS: &'static [&'static str] =
-        &["id", "description", "permissionSet", "group", "user", "accounts"];
+        &["id", "description", "permissionSet", "group", "user", "accounts", "owner", "reason", "until"];
     const FEWER: &'static str = "give one row for several accounts by `ous`, `names` or `tags`";
     const EMPTY: Option<&'static str> = Some("nobody would get anything");
 
@@ -116,17 +124,38 @@ impl RowKind for Row {
             None => Some(Accounts::default()),
             Some(value) => Accounts::read("accounts", value, faults),
         };
+        let owner = fields.text("owner", faults);
+        let reason = fields.text("reason", faults);
+        let until = match fields.take("until") {
+            None => Some(None),
+            Some(value) => until(value, faults).map(Some),
+        };
         Some(Row {
             id: id?,
             description,
             permission_set: permission_set?,
             principal: principal?,
             accounts: accounts?,
+            owner,
+            reason,
+            until: until?,
         })
     }
 
     fn id(&self) -> &str {
         &self.id
+    }
+}
+
+impl Row {
+    /// Whether its last day is before this one. Then it wants nothing.
+    pub fn has_ended(&self, today: Day) -> bool {
+        self.until.is_some_and(|until| until < today)
+    }
+
+    /// Whether it lasts as long as another, or longer.
+    pub fn outlasts(&self, other: &Row) -> bool {
+        self.until.is_none_or(|until| other.until.is_some_and(|other| other <= until))
     }
 }
 
@@ -140,6 +169,16 @@ impl Table<Row> {
     pub fn asks_for_tags(&self, account: &Account) -> bool {
         self.rows.iter().any(|row| row.accounts.asks_for_tags(account))
     }
+}
+
+fn until(value: &Json, faults: &mut Faults) -> Option<Day> {
+    let right = "write a day such as 2027-03-31, or leave it out if the grant has no end";
+    let text = faults.string("until", value, right)?;
+    let day = Day::parse(text);
+    if day.is_none() {
+        faults.add("until", format!("is {}, which is not a day", quote(text)), right);
+    }
+    day
 }
 
 fn permission_set(value: &Json, faults: &mut Faults) -> Option<PermissionSet> {

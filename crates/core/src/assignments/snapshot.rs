@@ -16,6 +16,7 @@ use super::{
     plan::Obstacle,
 };
 use crate::{
+    day::Day,
     ids::AccountId,
     organization::Account,
     selector::{
@@ -132,8 +133,9 @@ impl Snapshot {
         }
     }
 
-    /// Returns the facts, with the names of these tables as the snapshot knows them.
-    pub fn facts(self, tables: &[&Table]) -> Facts {
+    /// Returns the facts, with the names of these tables as the snapshot knows them. Rows end by `today`, not
+    /// by the day of the snapshot.
+    pub fn facts(self, tables: &[&Table], today: Day) -> Facts {
         // A snapshot that was parsed has a sound one.
         let selection = self.selection().unwrap_or_default();
         let Snapshot {
@@ -155,6 +157,7 @@ impl Snapshot {
         let names_by_id = NamesById { permission_sets, groups, users, unlisted };
         Facts {
             read_at: taken_at,
+            today,
             instance,
             method,
             selection,
@@ -173,6 +176,7 @@ impl From<&Facts> for Snapshot {
     fn from(facts: &Facts) -> Snapshot {
         let Facts {
             read_at,
+            today: _,
             instance,
             method,
             selection,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Table,
-    compare::{Comparison, Presence, compare},
+    compare::{Comparison, Ended, Presence, compare},
     facts::{self, Facts, Method},
     plan::{Index, Obstacle},
 };
@@ -64,6 +64,9 @@ pub struct Unexplained {
     pub account: String,
     pub permission_set: String,
     pub principal: String,
+    /// The row that gave it, if that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
 }
 
 /// 15 bytes each in JSON: 180 of the 256 KB that a state of Step Functions may have.
@@ -79,7 +82,7 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
     let mut counts = SurveyCounts::default();
     let mut unexplained = Vec::new();
     let mut lacking = Vec::new();
-    let index = Index::new(table);
+    let index = Index::new(table, facts.today);
     for account in &facts.accounts {
         let compared = match compare(&index, account, facts) {
             Comparison::Applies(compared) => compared,
@@ -111,6 +114,7 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
             account: account.id.as_str().to_owned(),
             permission_set: held.permission_set.as_ref().to_owned(),
             principal: held.principal.id.clone(),
+            ended: compared.ended.get(&held).cloned(),
         }));
     }
     let accounts_omitted = lacking.len().saturating_sub(MOST_ACCOUNTS);
@@ -139,8 +143,8 @@ pub fn survey(table: &Table, facts: &Facts, start: usize) -> Survey {
 
 /// Returns what does not exist, and what could not be read.
 fn not_known(table: &Table, facts: &Facts) -> (Vec<String>, Vec<String>) {
-    let (_, mut obstacles) = facts::wanted(table, &facts.names);
-    obstacles.extend(facts::missing_units(table, &facts.tree));
+    let (_, mut obstacles) = facts::wanted(table, &facts.names, facts.today);
+    obstacles.extend(facts::missing_units(table, &facts.tree, facts.today));
     let (mut unresolved, mut unread) = (BTreeSet::new(), BTreeSet::new());
     for obstacle in obstacles {
         match obstacle {
@@ -172,6 +176,7 @@ mod tests {
     use super::*;
     use crate::{
         assignments::{PrincipalId, compare::Assigned, facts::NamesById, names::Names},
+        day::Day,
         selector::{Selection, tree::Tree},
         table,
     };
@@ -181,6 +186,7 @@ mod tests {
             |n: usize| Account { id: AccountId::parse(&format!("{n:012}")).unwrap(), ..Account::class_7() };
         Facts {
             read_at: String::new(),
+            today: Day::parse("2027-01-01").unwrap(),
             instance: String::new(),
             method: Method::Principals,
             selection: Selection::default(),
@@ -235,5 +241,27 @@ mod tests {
         facts.accounts[0].unread = Some("ä".repeat(5_000));
         let unread = super::survey(&table, &facts, 0).unread;
         assert_eq!((unread.len(), unread[0].chars().count()), (1, LONGEST_REASON + 1));
+    }
+
+    #[test]
+    fn what_a_row_gave_that_has_ended_is_unexplained_and_its_names_may_be_gone() {
+        let rows = r#"{ "assignments": [
+            { "id": "a", "permissionSet": "P", "group": "g", "until": "2026-12-30" },
+            { "id": "b", "permissionSet": "P", "group": "g", "until": "2026-12-31" },
+            { "id": "c", "permissionSet": "P", "group": "gone", "until": "2026-12-31",
+              "accounts": { "ous": ["Gone"] } }] }"#;
+        let table: Table = table::parse(rows.as_bytes()).unwrap();
+        let mut facts = facts(&table, 1);
+        let gone = (table.rows[2].principal.clone(), Err(Obstacle::unknown("group", "gone")));
+        facts.names.principals.extend([gone]);
+        facts.assigned.add(facts.accounts[0].id.clone(), "arn", &PrincipalId::group("g"));
+        let found = super::survey(&table, &facts, 0);
+        assert_eq!((found.counts.missing, found.counts.unexplained, found.counts.complete), (0, 1, 1));
+        let ended = found.unexplained[0].ended.as_ref().unwrap();
+        assert_eq!((ended.row.as_str(), ended.until.to_string().as_str()), ("b", "2026-12-31"), "the last");
+        assert_eq!(found.unresolved, [] as [&str; 0]);
+        facts.today = Day::parse("2026-12-31").unwrap();
+        let before = super::survey(&table, &facts, 0);
+        assert_eq!((before.counts.unexplained, before.unresolved.len()), (0, 1));
     }
 }

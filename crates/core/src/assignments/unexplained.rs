@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     PrincipalId, PrincipalKind, Table,
-    compare::{Comparison, Held, compare},
+    compare::{Comparison, Ended, Held, compare},
     facts::{Facts, Method, NamesById},
     names::Names,
     plan::{Index, Obstacle},
@@ -71,6 +71,9 @@ pub struct Unexplained {
     pub account: AccountId,
     pub permission_set: PermissionSetReport,
     pub principal: PrincipalReport,
+    /// The row that gave it, if that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
 }
 
 /// The groups that Control Tower makes in Identity Center and assigns in the accounts that it vends, as its guide names
@@ -99,7 +102,7 @@ pub fn count(
 ) -> Count {
     let mut counts = before;
     let mut unexplained = Vec::new();
-    let index = Index::new(table);
+    let index = Index::new(table, facts.today);
     for account in &facts.accounts {
         let Comparison::Applies(compared) = compare(&index, account, facts) else { continue };
         for held in compared.unexplained {
@@ -109,7 +112,8 @@ pub fn count(
             }
             counts.unexplained += 1;
             if unexplained.len() < MOST_LISTED {
-                unexplained.push(named(account, &held, &facts.names_by_id, &facts.names));
+                let ended = compared.ended.get(&held).cloned();
+                unexplained.push(named(account, &held, &facts.names_by_id, &facts.names, ended));
             }
         }
     }
@@ -125,7 +129,7 @@ pub fn count(
     }
 }
 
-fn is_of_control_tower(principal: &PrincipalId, names: &NamesById) -> bool {
+pub(super) fn is_of_control_tower(principal: &PrincipalId, names: &NamesById) -> bool {
     principal.kind == PrincipalKind::Group
         && names.principal(principal).is_some_and(|name| OF_CONTROL_TOWER.contains(&name))
 }
@@ -143,7 +147,13 @@ pub fn unread(facts: &Facts) -> BTreeSet<String> {
     failed.chain(facts.notes.iter().cloned()).collect()
 }
 
-fn named(account: &Account, held: &Held, by_id: &NamesById, names: &Names) -> Unexplained {
+fn named(
+    account: &Account,
+    held: &Held,
+    by_id: &NamesById,
+    names: &Names,
+    ended: Option<Ended>,
+) -> Unexplained {
     let Held { permission_set, principal } = held;
     Unexplained {
         account: account.id.clone(),
@@ -156,5 +166,6 @@ fn named(account: &Account, held: &Held, by_id: &NamesById, names: &Names) -> Un
             name: by_id.principal(principal).map(str::to_owned),
             id: Some(principal.id.clone()),
         },
+        ended,
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{Named, PermissionSet, PrincipalKind, Row};
-use crate::selector::Accounts;
+use crate::{day::Day, selector::Accounts};
 
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -20,8 +20,14 @@ impl Serialize for Row {
             user: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             accounts: Option<&'a Accounts>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            owner: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            until: Option<Day>,
         }
-        let Row { id, description, permission_set, principal, accounts } = self;
+        let Row { id, description, permission_set, principal, accounts, owner, reason, until } = self;
         let of_kind = |kind| Some(principal.named.as_str()).filter(|_| principal.kind == kind);
         Fields {
             id,
@@ -30,6 +36,9 @@ impl Serialize for Row {
             group: of_kind(PrincipalKind::Group),
             user: of_kind(PrincipalKind::User),
             accounts: (*accounts != Accounts::default()).then_some(accounts),
+            owner: owner.as_deref(),
+            reason: reason.as_deref(),
+            until: *until,
         }
         .serialize(serializer)
     }

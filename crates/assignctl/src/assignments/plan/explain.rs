@@ -10,6 +10,7 @@ use assigner_core::{
         Row, Table,
         report::{AccountReport, StatusReport},
     },
+    day::Day,
     organization::Account,
     selector::{Match, words},
 };
@@ -45,6 +46,9 @@ pub struct Explained {
     /// `group` or `user`.
     pub kind: &'static str,
     pub principal: String,
+    /// The last day of a row that has ended, which gives nothing, whatever it matches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Day>,
     /// `null`: it depends on what was not read.
     pub matches: Option<bool>,
     /// Every condition that is not met, or not known to be; empty if the row matches.
@@ -64,7 +68,7 @@ pub struct Unmet {
 }
 
 impl Explanation {
-    pub fn new(table: &Table, account: &Account, access: &AccountAccess) -> Explanation {
+    pub fn new(table: &Table, account: &Account, access: &AccountAccess, today: Day) -> Explanation {
         let explain = |row: &Row| {
             let mismatches: Vec<Unmet> =
                 words::unmet(&row.accounts, account).into_iter().map(Unmet::from).collect();
@@ -74,6 +78,7 @@ impl Explanation {
                 permission_set: row.permission_set.as_str().to_owned(),
                 kind: row.principal.kind.field(),
                 principal: row.principal.named.as_str().to_owned(),
+                ended: row.until.filter(|_| row.has_ended(today)),
                 matches: match row.accounts.judge(account) {
                     Match::Yes => Some(true),
                     Match::No => Some(false),
@@ -102,15 +107,18 @@ impl Explanation {
         if let Some(reason) = &self.reason {
             let _ = writeln!(text, "No row applies: {}", clean(reason));
         }
-        for Explained { row, permission_set, kind, principal, matches, mismatches, status } in &self.rows {
+        for Explained { row, permission_set, kind, principal, ended, matches, mismatches, status } in
+            &self.rows
+        {
             let grant = format!("{} to {kind} {}", clean(permission_set), clean(principal));
-            let _ = match matches {
-                Some(true) => {
+            let _ = match (ended, matches) {
+                (Some(until), _) => writeln!(text, "{FAINT}✗ {row}  {grant}: ended on {until}{FAINT:#}"),
+                (None, Some(true)) => {
                     let status = status.as_ref().map_or(String::new(), words);
                     writeln!(text, "{GOOD}✓ {row}{GOOD:#}  {grant}{status}")
                 }
-                Some(false) => writeln!(text, "{FAINT}✗ {row}  {grant}{FAINT:#}"),
-                None => writeln!(text, "{WARNING}? {row}{WARNING:#}  {grant}: not known"),
+                (None, Some(false)) => writeln!(text, "{FAINT}✗ {row}  {grant}{FAINT:#}"),
+                (None, None) => writeln!(text, "{WARNING}? {row}{WARNING:#}  {grant}: not known"),
             };
             for Unmet { selector, wanted, actual } in mismatches {
                 let and = if selector == "except" { "and" } else { "but" };
@@ -118,9 +126,12 @@ impl Explanation {
                 let _ = writeln!(text, "    {WARNING}{selector}{WARNING:#} {wanted}, {and} {actual}");
             }
         }
-        for HeldAccess { permission_set, principal, orphaned } in &self.unexplained {
+        for HeldAccess { permission_set, principal, orphaned, ended } in &self.unexplained {
             let (set, principal) = (show::permission_set(permission_set), show::principal(principal));
-            let why = if *orphaned { "the principal was deleted" } else { "no row explains it" };
+            let why = match orphaned {
+                true => "the principal was deleted".to_owned(),
+                false => show::unexplained(ended.as_ref()),
+            };
             let _ = writeln!(text, "{WARNING}~ {set} to {principal}{WARNING:#}  is there, but {why}");
         }
         text

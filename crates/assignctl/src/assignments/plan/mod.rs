@@ -64,7 +64,7 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
         let account = facts.accounts.iter().find(|account| account.id == *explained);
         let access = overview.accounts.iter().find(|access| access.account.id == *explained);
         if let (Some(account), Some(access)) = (account, access) {
-            let explanation = explain::Explanation::new(&table, account, access);
+            let explanation = explain::Explanation::new(&table, account, access, facts.today);
             if session.json {
                 session.print_json(&explanation);
             } else {

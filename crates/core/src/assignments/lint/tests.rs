@@ -3,7 +3,10 @@ use crate::table;
 
 fn warnings(rows: &str) -> Vec<(usize, Kind, Option<usize>)> {
     let table = table::parse(format!(r#"{{ "assignments": [{rows}] }}"#).as_bytes()).unwrap();
-    lint(&table, None).into_iter().map(|warning| (warning.row, warning.kind, warning.other)).collect()
+    lint(&table, None, Day::parse("2027-01-01").unwrap())
+        .into_iter()
+        .map(|warning| (warning.row, warning.kind, warning.other))
+        .collect()
 }
 
 fn row(id: &str, accounts: &str) -> String {
@@ -77,4 +80,58 @@ fn a_row_is_doubtful_if_another_undoes_its_except_or_grants_the_same() {
     }
     let other_grant = r#"{ "id": "b", "permissionSet": "Q", "group": "g" }"#;
     assert_eq!(warnings(&format!("{}, {other_grant}", row("a", r#"{ "names": ["x"] }"#))), []);
+}
+
+#[test]
+fn a_row_is_doubtful_near_its_end_and_after_it() {
+    let row = |id: &str, until: &str| {
+        format!(r#"{{ "id": "{id}", "permissionSet": "P", "group": "{id}", "until": "{until}" }}"#)
+    };
+    let cases = [
+        ("2026-12-31", Some(Kind::Ended)),
+        ("2027-01-01", Some(Kind::EndsSoon)),
+        ("2027-01-15", Some(Kind::EndsSoon)),
+        ("2027-01-16", None),
+    ];
+    for (until, expected) in cases {
+        let found: Vec<Kind> = warnings(&row("a", until)).into_iter().map(|(_, kind, _)| kind).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{until}");
+    }
+}
+
+#[test]
+fn a_row_is_no_duplicate_of_one_that_ends_before_it() {
+    let row =
+        |id: &str, until: &str| format!(r#"{{ "id": "{id}", "permissionSet": "P", "group": "g"{until} }}"#);
+    let (early, late) = (r#", "until": "2027-06-01""#, r#", "until": "2027-07-01""#);
+    let past = r#", "until": "2026-06-01""#;
+    let duplicate = |row, other| vec![(row, Kind::DuplicateGrant, Some(other))];
+    let cases = [
+        (early, late, duplicate(0, 1)),
+        (late, early, duplicate(1, 0)),
+        (early, early, duplicate(1, 0)),
+        ("", late, duplicate(1, 0)),
+        (late, "", duplicate(0, 1)),
+        ("", past, vec![(1, Kind::Ended, None)]),
+        (past, "", vec![(0, Kind::Ended, None)]),
+    ];
+    for (one, other, expected) in cases {
+        let found = warnings(&format!("{}, {}", row("a", one), row("b", other)));
+        assert_eq!(found, expected, "{one} next to {other}");
+    }
+}
+
+#[test]
+fn the_remedy_of_an_end_names_who_to_ask() {
+    let row = |until: &str| {
+        let row = format!(
+            r#"{{ "id": "a", "permissionSet": "P", "group": "g", "owner": "Security", "until": "{until}" }}"#
+        );
+        let table = table::parse(format!(r#"{{ "assignments": [{row}] }}"#).as_bytes()).unwrap();
+        lint(&table, None, Day::parse("2027-01-01").unwrap()).remove(0).remedy
+    };
+    for until in ["2026-12-31", "2027-01-01"] {
+        assert!(row(until).starts_with("ask \"Security\": "), "{}", row(until));
+        assert!(row(until).contains("stays"), "{}", row(until));
+    }
 }

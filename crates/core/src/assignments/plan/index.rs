@@ -12,6 +12,7 @@ use std::{
 use super::{Plan, among};
 use crate::{
     assignments::{Row, Table},
+    day::Day,
     ids::AccountId,
     organization::{Account, AccountTags},
     selector::{Accounts, Match, OrganizationalUnit, Selector, normal, tree::Tree},
@@ -39,6 +40,7 @@ pub struct Index<'t> {
     tails: Ends<'t>,
     /// Those that any account may match.
     others: Vec<Group>,
+    ended: Vec<&'t Row>,
 }
 
 /// Groups by how a name must begin, or end.
@@ -49,7 +51,8 @@ struct Ends<'t> {
 }
 
 impl<'t> Index<'t> {
-    pub fn new(table: &'t Table) -> Index<'t> {
+    /// A row whose last day is before `today` gives nothing.
+    pub fn new(table: &'t Table, today: Day) -> Index<'t> {
         let mut index = Index {
             groups: Vec::new(),
             ids: HashMap::new(),
@@ -59,9 +62,14 @@ impl<'t> Index<'t> {
             heads: Ends::default(),
             tails: Ends::default(),
             others: Vec::new(),
+            ended: Vec::new(),
         };
         let mut known: HashMap<&Accounts, Group> = HashMap::new();
         for (position, row) in table.rows.iter().enumerate() {
+            if row.has_ended(today) {
+                index.ended.push(row);
+                continue;
+            }
             let group = *known.entry(&row.accounts).or_insert(index.groups.len());
             if group == index.groups.len() {
                 index.groups.push(Rows { accounts: &row.accounts, rows: Vec::new() });
@@ -85,6 +93,11 @@ impl<'t> Index<'t> {
         }
         rows.sort_unstable_by_key(|(position, _, _)| *position);
         among(rows.into_iter().map(|(_, row, judged)| (row, judged)), account, tree)
+    }
+
+    /// Returns the rows that give nothing any more.
+    pub fn ended(&self) -> impl Iterator<Item = &'t Row> {
+        self.ended.iter().copied()
     }
 
     fn file(&mut self, group: Group, selector: &'t Selector) {

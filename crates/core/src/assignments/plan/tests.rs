@@ -12,6 +12,10 @@ use crate::{
     table,
 };
 
+fn today() -> Day {
+    Day::parse("2027-01-01").unwrap()
+}
+
 fn table(rows: &str) -> Table {
     let text = format!(r#"{{ "assignments": [{rows}] }}"#);
     table::parse(text.as_bytes()).unwrap_or_else(|faults| panic!("{faults:#?}"))
@@ -25,7 +29,7 @@ fn rows_for_the_same_grant_make_one_in_the_order_of_the_table() {
            { "id": "no", "permissionSet": "Q", "group": "g", "accounts": { "names": ["x"] } },
            { "id": "a", "permissionSet": "P", "group": "g", "accounts": { "ous": ["Education"] } }"#,
     );
-    let Plan::Ensure(grants) = plan(&table, &Account::class_7(), &Tree::default()) else {
+    let Plan::Ensure(grants) = plan(&table, &Account::class_7(), &Tree::default(), today()) else {
         panic!("not a plan to ensure")
     };
     let rules: Vec<_> = grants.iter().map(|grant| grant.rules.clone()).collect();
@@ -35,8 +39,10 @@ fn rows_for_the_same_grant_make_one_in_the_order_of_the_table() {
 #[test]
 fn an_account_that_must_not_or_cannot_receive_anything_gets_nothing() {
     let everyone = table(r#"{ "id": "a", "permissionSet": "P", "group": "g" }"#);
-    let ignored = |account: &Account| matches!(plan(&everyone, account, &Tree::default()), Plan::Ignore(_));
-    let waits = |account: &Account| matches!(plan(&everyone, account, &Tree::default()), Plan::Wait(_));
+    let ignored =
+        |account: &Account| matches!(plan(&everyone, account, &Tree::default(), today()), Plan::Ignore(_));
+    let waits =
+        |account: &Account| matches!(plan(&everyone, account, &Tree::default(), today()), Plan::Wait(_));
     assert!(ignored(&Account { is_management: true, ..Account::class_7() }));
     for state in [State::Suspended, State::PendingClosure, State::Closed] {
         assert!(ignored(&Account { state: state.clone(), ..Account::class_7() }), "{state:?}");
@@ -53,15 +59,40 @@ fn an_account_that_must_not_or_cannot_receive_anything_gets_nothing() {
         r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "except": { "tags": { "isolated": "*" } } } }"#,
     );
     let unread = Account { tags: AccountTags::NotRead, ..Account::class_7() };
-    let waiting = plan(&by_tag, &unread, &Tree::default());
+    let waiting = plan(&by_tag, &unread, &Tree::default(), today());
     assert!(matches!(waiting, Plan::Wait(reason) if reason.contains("row a asks for them")));
 }
 
 #[test]
 fn no_row_or_no_matching_row_is_a_plan_without_grants() {
-    assert_eq!(plan(&table(""), &Account::class_7(), &Tree::default()), Plan::Ensure(vec![]));
+    assert_eq!(plan(&table(""), &Account::class_7(), &Tree::default(), today()), Plan::Ensure(vec![]));
     let other = table(r#"{ "id": "a", "permissionSet": "P", "group": "g", "accounts": { "names": ["x"] } }"#);
-    assert_eq!(plan(&other, &Account::class_7(), &Tree::default()), Plan::Ensure(vec![]));
+    assert_eq!(plan(&other, &Account::class_7(), &Tree::default(), today()), Plan::Ensure(vec![]));
+}
+
+#[test]
+fn a_row_gives_until_its_last_day_is_over() {
+    let table = table(
+        r#"{ "id": "a", "permissionSet": "P", "group": "g", "until": "2027-03-31" },
+           { "id": "b", "permissionSet": "P", "group": "g", "until": "2027-03-30",
+             "accounts": { "except": { "ous": ["Gone"] } } },
+           { "id": "c", "permissionSet": "Q", "group": "g" }"#,
+    );
+    for (today, expected) in [
+        ("2027-03-30", vec!["a", "b", "c"]),
+        ("2027-03-31", vec!["a", "c"]),
+        ("2027-04-01", vec!["c"]),
+        ("2031-01-01", vec!["c"]),
+    ] {
+        let today = Day::parse(today).unwrap();
+        let Plan::Ensure(grants) = plan(&table, &Account::class_7(), &Tree::default(), today) else {
+            panic!("not a plan to ensure")
+        };
+        let rules: Vec<_> = grants.iter().flat_map(|grant| grant.rules.clone()).collect();
+        assert_eq!(rules, expected, "{today}");
+        let asked = !relied_on(&table, &Account::class_7(), today).is_empty();
+        assert_eq!(asked, expected.contains(&"b"), "an OU of a row that has ended is not looked for");
+    }
 }
 
 /// Few, so that rows and accounts meet; one of them in both of its forms.
@@ -120,12 +151,15 @@ proptest! {
             if accounts != json!({}) {
                 row["accounts"] = accounts;
             }
+            if n == 3 {
+                row["until"] = "2026-12-31".into();
+            }
             row
         });
         let text = json!({ "assignments": rows.collect::<Vec<_>>() }).to_string();
         // Two of the texts are one text, so some of these tables name something twice.
         let Ok(table) = table::parse::<Row>(text.as_bytes()) else { return Err(TestCaseError::reject("faults")) };
         let tree = Tree::default();
-        prop_assert_eq!(Index::new(&table).plan(&account, &tree), plan(&table, &account, &tree));
+        prop_assert_eq!(Index::new(&table, today()).plan(&account, &tree), plan(&table, &account, &tree, today()));
     }
 }

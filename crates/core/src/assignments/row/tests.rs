@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    day::Day,
     ids::AccountId,
     reading::Fault,
     selector::{Glob, OrganizationalUnit, Selector},
@@ -29,7 +30,8 @@ fn the_table_of_the_design_is_read_as_it_means() {
         br#"{
           "$schema": "./assignments.schema.json",
           "assignments": [
-            { "id": "audit-everywhere", "description": "Auditors", "permissionSet": "ReadOnlyAccess", "group": "auditors" },
+            { "id": "audit-everywhere", "description": "Auditors", "permissionSet": "ReadOnlyAccess", "group": "auditors",
+              "owner": "Security", "reason": "Contract 7", "until": "2027-03-31" },
             { "id": "on-call",
               "permissionSet": "arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-ef450dbf3b354e78",
               "user": "1234567890-c85f2e61-9b04-4a7d-b6f3-17d0e42a958c",
@@ -45,6 +47,9 @@ fn the_table_of_the_design_is_read_as_it_means() {
                 permission_set: PermissionSet::Name("ReadOnlyAccess".into()),
                 principal: Principal { kind: PrincipalKind::Group, named: Named::Name("auditors".into()) },
                 accounts: Accounts::default(),
+                owner: Some("Security".into()),
+                reason: Some("Contract 7".into()),
+                until: Day::parse("2027-03-31"),
             },
             Row {
                 id: "on-call".into(),
@@ -69,6 +74,9 @@ fn the_table_of_the_design_is_read_as_it_means() {
                     },
                     except: Some(Selector { names: vec![glob("x")], ..Selector::default() }),
                 },
+                owner: None,
+                reason: None,
+                until: None,
             },
         ],
         rest: (),
@@ -128,6 +136,12 @@ fn rows() -> Vec<(String, bool)> {
         (row(""), true),
         (row(r#", "description": "x""#), true),
         (row(r#", "description": null"#), false),
+        (row(r#", "owner": "Security", "reason": "Contract 7", "until": "2027-03-31""#), true),
+        (row(r#", "owner": 7"#), false),
+        (row(r#", "reason": null"#), false),
+        (row(r#", "until": "2027-3-31""#), false),
+        (row(r#", "until": "soon""#), false),
+        (row(r#", "until": null"#), false),
         (row(r#", "user": "u""#), false),
         (row(r#", "extra": 1"#), false),
         (r#"{ "id": "a", "permissionSet": "P" }"#.into(), false),
@@ -348,18 +362,24 @@ mod written {
     }
 
     fn table() -> impl Strategy<Value = Table<Row>> {
-        let row = (option::of(text()), permission_set(), principal(), accounts());
+        let day = (2027..2029, 1..13, 1..29)
+            .prop_map(|(year, month, day)| Day::parse(&format!("{year}-{month:02}-{day:02}")).unwrap());
+        let people = (option::of(text()), option::of(text()), option::of(day));
+        let row = (option::of(text()), permission_set(), principal(), accounts(), people);
         collection::vec(row, 0..6).prop_map(|rows| Table {
             rest: (),
             rows: rows
                 .into_iter()
                 .enumerate()
-                .map(|(index, (description, permission_set, principal, accounts))| Row {
+                .map(|(index, (description, permission_set, principal, accounts, people))| Row {
                     id: format!("row-{index}"),
                     description,
                     permission_set,
                     principal,
                     accounts,
+                    owner: people.0,
+                    reason: people.1,
+                    until: people.2,
                 })
                 .collect(),
         })
