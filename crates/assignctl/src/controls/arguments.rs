@@ -112,8 +112,9 @@ pub struct Apply {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What is wanted and not there, what has other parameters, and what Control Tower calls DRIFTED. Control Tower reports no \
-drift of controls that are service control policies.
+What is wanted and not there, what has other parameters, what Control Tower calls DRIFTED, and service control policies \
+whose statement is in none of the OU's policies any more. Control Tower reports no drift of these, so the policies of each \
+OU are read; what cannot be read is `failed`, with the reason.
 
 Exit status: 0 nothing differs, 1 something does, 2 wrong use or a bad table.")]
 pub struct Drift {

@@ -1,6 +1,6 @@
 //! `controls check`, `plan`, `apply` and `drift`, against the stand-in.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
 use stand_in::{Fault, FaultKind};
@@ -10,23 +10,23 @@ use world::Served;
 use crate::PROGRAM;
 
 /// A world, and a table of controls.
-struct Controls {
-    world: Served,
-    directory: TempDir,
+pub struct Controls {
+    pub world: Served,
+    pub directory: TempDir,
 }
 
 impl Controls {
-    fn new(rows: Value) -> Controls {
+    pub fn new(rows: Value) -> Controls {
         let controls = Controls { world: Served::new(PROGRAM), directory: tempfile::tempdir().unwrap() };
         controls.write(&json!({ "controls": rows }).to_string());
         controls
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.path().join("controls.json")
     }
 
-    fn write(&self, text: &str) {
+    pub fn write(&self, text: &str) {
         std::fs::write(self.path(), text).unwrap();
     }
 
@@ -34,18 +34,18 @@ impl Controls {
         ["controls"].into_iter().chain(verb.iter().copied()).chain(["--table", table]).collect()
     }
 
-    fn json(&self, verb: &[&str], code: i32) -> Value {
+    pub fn json(&self, verb: &[&str], code: i32) -> Value {
         let path = self.path();
         self.world.json(&Controls::arguments(verb, path.to_str().unwrap()), code)
     }
 
-    fn stdout(&self, verb: &[&str], code: i32) -> String {
+    pub fn stdout(&self, verb: &[&str], code: i32) -> String {
         let path = self.path();
         self.world.stdout(&Controls::arguments(verb, path.to_str().unwrap()), code)
     }
 
     /// Returns how many writes Control Tower got.
-    fn writes(&self) -> u64 {
+    pub fn writes(&self) -> u64 {
         ["EnableControl", "UpdateEnabledControl", "ResetEnabledControl", "DisableControl"]
             .map(|operation| self.world.calls(operation))
             .iter()
@@ -53,7 +53,7 @@ impl Controls {
     }
 }
 
-fn two() -> Value {
+pub fn two() -> Value {
     json!([
         { "id": "root-keys", "control": "AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS", "ous": ["Workloads"] },
         { "id": "snapshots", "control": "CT.EC2.PV.7", "ous": ["Education"] }
@@ -61,7 +61,7 @@ fn two() -> Value {
 }
 
 /// Returns the statuses of the OUs, by path and control.
-fn statuses(report: &Value) -> Vec<String> {
+pub fn statuses(report: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for unit in report["ous"].as_array().unwrap() {
         for control in unit["controls"].as_array().unwrap() {
@@ -175,4 +175,69 @@ fn a_control_that_always_fails_is_tried_once_a_run_and_keeps_nothing_else_waitin
     // A person who runs it again wants it to be tried again: it is listed, so its parameters are set anew.
     controls.json(&["apply", "--yes"], 0);
     assert_eq!(controls.writes(), 3);
+}
+
+#[test]
+fn a_statement_that_was_taken_out_of_a_policy_is_drift_and_one_that_cannot_be_read_is_said() {
+    let rows = json!([
+        { "id": "root-keys", "control": "AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS", "ous": ["Workloads", "Education"] },
+        { "id": "root", "control": "AWS-GR_RESTRICT_ROOT_USER", "ous": ["Workloads"] }
+    ]);
+    let controls = Controls::new(rows);
+    controls.json(&["apply", "--yes"], 0);
+    controls.json(&["drift"], 0);
+    // One list an OU, and each of the two policies once.
+    let read = |operation: &str| controls.world.calls(operation);
+    let (lists, texts) = (read("ListPoliciesForTarget"), read("DescribePolicy"));
+    controls.json(&["drift"], 0);
+    assert_eq!((read("ListPoliciesForTarget") - lists, read("DescribePolicy") - texts), (2, 2));
+
+    controls.world.stand_in.edit_enabled_controls(|enabled| {
+        for one in enabled.values_mut() {
+            one.drifted = one.control_id == "5kvme4m5d2b4d7if2fs5yg2ui";
+        }
+    });
+    let drift = controls.json(&["drift"], 1);
+    let drifted: Vec<String> =
+        statuses(&drift).into_iter().filter(|line| line.ends_with("drifted")).collect();
+    assert_eq!(drifted, ["Workloads AWS-GR_RESTRICT_ROOT_USER drifted"], "{drift}");
+    let text = controls.stdout(&["drift"], 1);
+    assert!(text.contains("GRRESTRICTROOTUSER") && text.contains("register the OU again"), "{text}");
+    controls.json(&["plan"], 0);
+
+    // A delegated administrator may not read them.
+    controls.world.stand_in.set_faults(vec![
+        Fault::on("ListPoliciesForTarget", FaultKind::AccessDenied).about("ou-ab12-22222222"),
+    ]);
+    let unread = controls.json(&["drift"], 1);
+    let failed: Vec<String> = statuses(&unread).into_iter().filter(|line| line.ends_with("failed")).collect();
+    assert_eq!(failed.len(), 2, "those of the other OU are read: {unread}");
+    assert!(unread.to_string().contains("ListPoliciesForTarget"), "{unread}");
+    assert_eq!(controls.world.calls("DisableControl"), 0);
+}
+
+#[test]
+fn an_ou_does_not_wait_for_operations_of_others() {
+    let controls = Controls::new(two());
+    controls
+        .world
+        .stand_in
+        .set_faults(vec![Fault::on("EnableControl", FaultKind::Stuck).about("ek6wc2bmgzmho1kk6bn236mqt")]);
+    let path = controls.path();
+    let mut other = std::process::Command::new(PROGRAM)
+        .env_clear()
+        .envs(controls.world.environment())
+        .args(["controls", "apply", "--yes", "--ou", "Education", "--table"])
+        .arg(&path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while controls.world.calls("EnableControl") == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let applied = controls.json(&["apply", "--yes", "--ou", "Workloads"], 0);
+    assert_eq!((&applied["outcome"], &applied["counts"]["pending"]), (&json!("ready"), &json!(0)));
 }

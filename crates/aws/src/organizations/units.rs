@@ -5,6 +5,7 @@ use assigner_core::{
     controls::{
         catalogue::Mechanism,
         facts::Attached,
+        statements::Listed,
         tree::{Tree, Unit},
         wish::Member,
     },
@@ -80,20 +81,33 @@ impl Organizations {
         })
     }
 
+    /// Returns the service control policies that are attached to an OU itself. AWS's own are left out: they deny nothing.
+    pub async fn service_control_policies(&self, unit: &str) -> Result<Vec<Listed>, CallError> {
+        let policies = self.policies(unit, PolicyType::ServiceControlPolicy).await?;
+        let listed = |policy: PolicySummary| {
+            let name = policy.name.unwrap_or_default();
+            let is_control_towers = name.starts_with(GUARDRAILS);
+            Some(Listed { id: policy.id?, name, is_control_towers })
+        };
+        Ok(policies.into_iter().filter(|policy| !policy.aws_managed).filter_map(listed).collect())
+    }
+
+    /// Returns the text of a policy.
+    pub async fn policy_text(&self, id: &str) -> Result<String, CallError> {
+        const OPERATION: &str = "organizations:DescribePolicy";
+        let call = self.client.describe_policy().policy_id(id);
+        let answer = self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await?;
+        let text = answer.policy.and_then(|policy| policy.content);
+        text.ok_or_else(|| incomplete(OPERATION, format!("the policy {id} has no content")))
+    }
+
     /// Returns the service control policies of Control Tower that are attached to an OU itself, by name, with their texts.
     pub async fn guardrails(&self, unit: &str) -> Result<Vec<(String, String)>, CallError> {
-        const OPERATION: &str = "organizations:DescribePolicy";
         let mut guardrails = Vec::new();
-        for policy in self.policies(unit, PolicyType::ServiceControlPolicy).await? {
-            let (Some(id), Some(name)) = (policy.id, policy.name) else { continue };
-            if !name.starts_with(GUARDRAILS) {
-                continue;
+        for policy in self.service_control_policies(unit).await? {
+            if policy.is_control_towers {
+                guardrails.push((policy.name, self.policy_text(&policy.id).await?));
             }
-            let call = self.client.describe_policy().policy_id(&id);
-            let answer = self.calls.ask(OPERATION, Patience::Needed, || call.clone().send()).await?;
-            let text = answer.policy.and_then(|policy| policy.content);
-            let text = text.ok_or_else(|| incomplete(OPERATION, format!("{name} has no content")))?;
-            guardrails.push((name, text));
         }
         Ok(guardrails)
     }

@@ -110,6 +110,13 @@ impl Control {
         self.aliases.first().map(String::as_str).or(guide::known_name(self.id())).unwrap_or(self.id())
     }
 
+    /// Returns the Sid of its statement in a policy of Control Tower's; `None` if no name of the guide is known.
+    pub fn sid(&self) -> Option<String> {
+        let aliases = self.aliases.iter().map(String::as_str);
+        let mut names = aliases.chain(guide::known_name(self.id()));
+        names.find(|name| ids::is_control_name(name)).map(guide::sid_of)
+    }
+
     /// Whether a parameter may be set. If AWS does not tell, it may.
     pub fn takes(&self, name: &str) -> bool {
         self.parameters.as_ref().is_none_or(|parameters| parameters.iter().any(|one| one.name == name))

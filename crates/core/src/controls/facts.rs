@@ -160,6 +160,8 @@ pub struct Facts {
     /// By the id of an OU: whether Control Tower governs it.
     pub registered: BTreeMap<String, bool>,
     pub attached: BTreeMap<(String, Mechanism), Attached>,
+    /// By the id of an OU and a Sid: whether a service control policy of the OU denies by such a statement.
+    pub statements: BTreeMap<(String, String), bool>,
     /// What was asked for and could not be read, with the reason. It settles only what depends on it.
     pub unread: BTreeMap<Need, String>,
     /// OUs, by id, whose enabled controls could not be read, with the reason. Nothing is decided about them.
@@ -182,6 +184,7 @@ impl Facts {
             parameters: BTreeMap::new(),
             registered: BTreeMap::new(),
             attached: BTreeMap::new(),
+            statements: BTreeMap::new(),
             unread: BTreeMap::new(),
             unread_units: BTreeMap::new(),
         }

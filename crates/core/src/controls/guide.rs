@@ -119,6 +119,12 @@ pub fn is_inherited(name: &str) -> Option<bool> {
     }
 }
 
+/// Returns the Sid that Control Tower gives to the statement of a control: `GRRESTRICTROOTUSER`, `CTS3PV5`.
+pub fn sid_of(control: &str) -> String {
+    let name = control.strip_prefix("AWS-").unwrap_or(control);
+    name.chars().filter(char::is_ascii_alphanumeric).map(|one| one.to_ascii_uppercase()).collect()
+}
+
 /// The parameter that exemptions join.
 pub const PARAMETER_OF_EXEMPTIONS: &str = "ExemptedPrincipalArns";
 

@@ -11,6 +11,8 @@
 //! | [`wish`] | what the table wants of each OU, and the faults that catalogue and tree show |
 //! | [`facts`] | what is true in Control Tower at one moment |
 //! | [`plan`] | what has to be done about each OU and control, and what keeps it from being done |
+//! | [`picture`] | everything that a decision rests on |
+//! | [`statements`] | which statements the service control policies of OUs have |
 //! | [`step`] | which writes may be sent now, and what a refused one means |
 //! | [`impact`] | what of the calls that CloudTrail recorded a control would have denied |
 //! | [`event`] | which payload means what |
@@ -25,9 +27,11 @@ pub mod guide;
 pub mod impact;
 pub mod lint;
 pub mod parameters;
+pub mod picture;
 pub mod plan;
 pub mod report;
 pub mod row;
+pub mod statements;
 pub mod step;
 pub mod tree;
 pub mod wish;

@@ -1,6 +1,8 @@
 //! The function's answer, and that of `assignctl controls`: what is true of each OU and control. Says nothing that was
 //! not seen.
 
+mod words;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,11 +10,10 @@ use serde::Serialize;
 use super::{
     Table,
     catalogue::Catalogue,
-    plan::{Item, Kind, Plan, Verdict},
+    plan::{Kind, Plan},
     tree::{Place, Tree},
-    wish::{Unresolved, Wishes},
+    wish::Wishes,
 };
-use crate::day::rfc3339;
 
 /// What is true of each OU and control.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -211,11 +212,11 @@ impl Report {
                 });
             }
             if let Some(unit) = ous.last_mut() {
-                unit.controls.push(control(&seen, item, &did));
+                unit.controls.push(words::control(&seen, item, &did));
             }
         }
         for unresolved in &seen.wishes.unresolved {
-            let controls = missing(seen.table, unresolved);
+            let controls = words::missing(seen.table, unresolved);
             match ous.iter_mut().find(|unit| unit.id.is_none() && unit.path == unresolved.unit) {
                 Some(unit) => unit.controls.extend(controls),
                 None => ous.push(UnitReport { id: None, path: unresolved.unit.clone(), controls }),
@@ -225,7 +226,7 @@ impl Report {
         for control in ous.iter().flat_map(|unit| &unit.controls) {
             counts.count(control.status);
         }
-        let mut report = Report {
+        Report {
             outcome: outcome(&counts, seen.under_way, seen.mode),
             reason: None,
             ous,
@@ -233,9 +234,13 @@ impl Report {
             notes: seen.plan.notes.clone(),
             counts,
             seconds: crate::outcome::seconds(took),
-        };
-        report.shorten(MOST_BYTES);
-        report
+        }
+    }
+
+    /// Returns the report without what does not fit into an answer of Lambda.
+    pub fn fitting(mut self) -> Report {
+        self.shorten(MOST_BYTES);
+        self
     }
 
     /// Returns the success or failure of the invocation.
@@ -334,117 +339,6 @@ fn outcome(counts: &Counts, under_way: usize, mode: Mode) -> Outcome {
     }
 }
 
-fn control(seen: &Seen<'_>, item: &Item, did: &impl Fn(&str) -> Option<Kind>) -> ControlReport {
-    let mut report = ControlReport {
-        rules: rules(seen.table, &item.rows),
-        control: NamedControl { name: item.name.clone(), arn: item.arn.clone() },
-        status: Status::Present,
-        action: None,
-        operation_id: None,
-        since: None,
-        from: None,
-        until: None,
-        reason: None,
-        remedy: None,
-    };
-    match &item.verdict {
-        Verdict::Present { operation } => {
-            let done = operation.as_deref().and_then(|id| Some((id, did(id)?)));
-            if let Some((id, kind)) = done {
-                report.status = match kind {
-                    Kind::Enable => Status::Enabled,
-                    Kind::Update => Status::Updated,
-                    Kind::Reset => Status::Reset,
-                };
-                report.action = Some(kind);
-                report.operation_id = Some(id.to_owned());
-            }
-        }
-        Verdict::Inherited { from, reason } => {
-            report.status = Status::Inherited;
-            report.from = Some(seen.tree.path(*from));
-            report.reason = reason.clone();
-        }
-        Verdict::Due(action) => {
-            let kind = action.kind();
-            report.action = Some(kind);
-            match (seen.mode, kind) {
-                (Mode::Write, _) => {
-                    report.status = Status::Pending;
-                    report.reason = Some("waits for its turn: one operation at a time on each OU".to_owned());
-                }
-                (Mode::Look, Kind::Update) => {
-                    report.status = Status::Differs;
-                    report.reason = Some("it has other parameters than the table says".to_owned());
-                }
-                (Mode::Look | Mode::Plan, _) => report.status = Status::Planned,
-            }
-        }
-        Verdict::UnderWay { operation, since, reason } => {
-            report.status = Status::Pending;
-            report.action = operation.as_deref().and_then(did);
-            report.operation_id = operation.clone();
-            report.since = since.map(rfc3339);
-            report.reason = Some((*reason).to_owned());
-        }
-        Verdict::Held { reason, action } => {
-            report.status = Status::Pending;
-            report.action = *action;
-            report.reason = Some(reason.clone());
-        }
-        Verdict::Waiting { until, reason, action } => {
-            report.status = Status::Waiting;
-            report.action = Some(*action);
-            report.until = until.map(rfc3339);
-            report.reason = Some(reason.clone());
-        }
-        Verdict::Drifted { reason, remedy } => {
-            report.status = Status::Drifted;
-            report.reason = Some(reason.clone());
-            report.remedy = Some((*remedy).to_owned());
-        }
-        Verdict::Failed { message, operation, since, remedy } => {
-            report.status = Status::Failed;
-            report.operation_id = operation.clone();
-            report.since = since.map(rfc3339);
-            report.reason = Some(message.clone());
-            report.remedy = Some((*remedy).to_owned());
-        }
-        Verdict::Blocked { reason, remedy } => {
-            report.status = Status::Blocked;
-            report.reason = Some(reason.clone());
-            report.remedy = Some(remedy.clone());
-        }
-        Verdict::Extra { reason } => {
-            report.status = Status::Extra;
-            report.reason = reason.clone();
-        }
-        // The plan was not finished. Saying so is better than saying anything else.
-        Verdict::Unknown => {
-            report.status = Status::Failed;
-            report.reason = Some("what is true of it could not be read".to_owned());
-            report.remedy = Some("try again later".to_owned());
-        }
-    }
-    report
-}
-
-fn missing(table: &Table, unresolved: &Unresolved<'_>) -> Vec<ControlReport> {
-    let report = |control: &&super::catalogue::Control| ControlReport {
-        rules: rules(table, &[unresolved.row]),
-        control: NamedControl { name: control.name().to_owned(), arn: control.arn.clone() },
-        status: Status::Unresolved,
-        action: None,
-        operation_id: None,
-        since: None,
-        from: None,
-        until: None,
-        reason: Some(format!("there is no OU {}", unresolved.unit)),
-        remedy: Some("correct the id or path, or create the OU".to_owned()),
-    };
-    unresolved.controls.iter().map(report).collect()
-}
-
 fn rules(table: &Table, rows: &[usize]) -> Vec<String> {
     rows.iter().filter_map(|row| table.rows.get(*row)).map(|row| row.id.clone()).collect()
 }
@@ -454,98 +348,4 @@ fn is_zero(count: &usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_outcome_follows_from_what_is_there() {
-        let none = Counts::default();
-        let cases = [
-            (none, 0, Mode::Write, Outcome::Ready),
-            (none, 1, Mode::Write, Outcome::Working),
-            (Counts { pending: 1, failed: 1, ..none }, 0, Mode::Write, Outcome::Working),
-            (Counts { failed: 1, ..none }, 1, Mode::Write, Outcome::Working),
-            (Counts { failed: 1, ..none }, 0, Mode::Write, Outcome::Incomplete),
-            (Counts { blocked: 1, ..none }, 0, Mode::Write, Outcome::Incomplete),
-            (Counts { unresolved: 1, ..none }, 0, Mode::Write, Outcome::Incomplete),
-            (Counts { drifted: 1, ..none }, 0, Mode::Write, Outcome::Incomplete),
-            (Counts { extra: 1, waiting: 1, inherited: 1, ..none }, 0, Mode::Write, Outcome::Ready),
-            (Counts { planned: 1, ..none }, 3, Mode::Plan, Outcome::Planned),
-            (Counts { planned: 1, blocked: 1, ..none }, 0, Mode::Plan, Outcome::Incomplete),
-        ];
-        for (counts, under_way, mode, expected) in cases {
-            assert_eq!(outcome(&counts, under_way, mode), expected, "{counts:?} {under_way} {mode:?}");
-        }
-    }
-
-    fn report(controls: usize) -> Report {
-        let control = |n: usize| ControlReport {
-            rules: vec!["row".into()],
-            control: NamedControl { name: format!("CT.{n}"), arn: "arn".into() },
-            status: match n % 3 {
-                0 => Status::Inherited,
-                1 => Status::Present,
-                _ => Status::Failed,
-            },
-            action: None,
-            operation_id: None,
-            since: None,
-            from: None,
-            until: None,
-            reason: (n % 3 == 2).then(|| "no\n{}".to_owned()),
-            remedy: None,
-        };
-        let controls: Vec<_> = (0..controls).map(control).collect();
-        let mut counts = Counts::default();
-        controls.iter().for_each(|control| counts.count(control.status));
-        let unit = UnitReport { id: None, path: "W".into(), controls };
-        Report {
-            outcome: Outcome::Incomplete,
-            reason: None,
-            ous: vec![unit],
-            controls_omitted: 0,
-            notes: Vec::new(),
-            counts,
-            seconds: 0.0,
-        }
-    }
-
-    #[test]
-    fn a_report_is_cut_only_if_it_is_too_large_and_what_is_wrong_stays() {
-        let mut small = report(9);
-        let before = small.clone();
-        small.shorten(MOST_BYTES);
-        assert_eq!(small, before);
-        let mut large = report(3_000);
-        large.shorten(MOST_BYTES);
-        assert!(large.to_json().len() <= MOST_BYTES);
-        assert_eq!(large.ous[0].controls.iter().filter(|control| control.is_bad()).count(), 1_000);
-        let mut huge = report(12_000);
-        huge.shorten(MOST_BYTES);
-        assert!(huge.to_json().len() <= MOST_BYTES);
-        let kept = huge.ous[0].controls.len();
-        assert_eq!(kept + huge.controls_omitted, 12_000);
-        assert!(huge.ous[0].controls.iter().all(ControlReport::is_bad));
-    }
-
-    #[test]
-    fn what_follows_an_error_fits_into_the_cause_of_an_execution_and_begins_with_what_is_wrong() {
-        let short = report(1_000).to_short_json();
-        let message = format!("{}\n{short}", report(1_000).sentence());
-        let cause =
-            serde_json::json!({ "errorMessage": message, "errorType": "ControlsIncomplete" }).to_string();
-        assert!(cause.len() < 32_768, "{}", cause.len());
-        let short: serde_json::Value = serde_json::from_str(&short).unwrap();
-        let controls = short["ous"][0]["controls"].as_array().unwrap();
-        assert!(controls.iter().all(|control| control["status"] == "failed") && controls.len() > 100);
-        assert_eq!(controls.len() as u64 + short["controlsOmitted"].as_u64().unwrap(), 1_000);
-    }
-
-    #[test]
-    fn the_sentence_counts_what_is_wrong_and_names_the_first() {
-        assert_eq!(
-            report(3).sentence(),
-            "1 of 3 controls are not as the table says: 1 failed; the first is CT.2 on W: no ()."
-        );
-    }
-}
+mod tests;

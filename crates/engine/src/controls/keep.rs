@@ -1,6 +1,6 @@
 //! One step: reads what is, sends what may be sent now, and answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use assigner_aws::{
     client::Tally, control_catalog::ControlCatalog, control_tower::ControlTower, organizations::Organizations,
@@ -9,12 +9,14 @@ use assigner_core::{
     cause::Cause,
     controls::{
         Table,
-        facts::{Enablement, Facts},
+        catalogue::Catalogue,
+        facts::{Enablement, Facts, Operation},
+        picture::Picture,
         plan::{self, Kind, Plan, Rules, Verdict},
         report::{Mode, Outcome, Report, Seen},
         step::{self, Next},
         tree::{Place, Tree},
-        wish::{self, Unresolved},
+        wish::{self, Unresolved, Wishes},
     },
 };
 use aws_config::SdkConfig;
@@ -102,6 +104,55 @@ impl Keeper {
         }
     }
 
+    /// Returns everything that a decision about these tables rests on, each with its location.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTable`] if catalogue and tree show faults of a table; or if nothing can be decided.
+    pub async fn picture(
+        &self,
+        tables: &[(&Table, &str)],
+        rules: Rules,
+        now: OffsetDateTime,
+        until: Instant,
+    ) -> Result<Picture, Error> {
+        let late = || Error::Late { what: "what Control Tower has", last: self.tally.last_failure() };
+        timeout_at(until, self.read(tables, rules, now)).await.map_err(|_| late())?
+    }
+
+    async fn read(
+        &self,
+        tables: &[(&Table, &str)],
+        rules: Rules,
+        now: OffsetDateTime,
+    ) -> Result<Picture, Error> {
+        let tree = self.organizations.tree().await?;
+        let facts = present::facts(&self.tower, &self.known, &tree, now).await?;
+        let partition =
+            tree.units().first().and_then(|unit| unit.arn.split(':').nth(1)).unwrap_or("aws").to_owned();
+        let mut picture = Picture { tree, catalogue: Catalogue::default(), facts, accounts: None };
+        let mut arns: Vec<String> = Vec::new();
+        for _ in 0..ROUNDS {
+            for (table, _) in tables {
+                picture.catalogue =
+                    self.known.catalogue(&self.catalog, table, &partition, &self.region, &arns).await?;
+            }
+            let asks = tables.iter().any(|(table, _)| wish::asks_for_accounts(table, &picture.catalogue));
+            if asks && picture.accounts.is_none() {
+                picture.accounts = Some(self.organizations.members().await?);
+            }
+            let mut needs = BTreeSet::new();
+            for (table, location) in tables {
+                needs.extend(decide(&picture, table, location, rules)?.1.needs);
+            }
+            if needs.is_empty() {
+                break;
+            }
+            let Picture { tree, facts, .. } = &mut picture;
+            arns = present::fill(&self.tower, &self.organizations, &self.known, tree, &needs, facts).await?;
+        }
+        Ok(picture)
+    }
+
     async fn once(
         &self,
         table: &Table,
@@ -109,81 +160,43 @@ impl Keeper {
         asked: Asked<'_>,
         began: Instant,
     ) -> Result<Report, Error> {
-        let now = asked.now;
-        let tree = self.organizations.tree().await?;
-        let mut facts = present::facts(&self.tower, &self.known, &tree, now).await?;
-        let partition =
-            tree.units().first().and_then(|unit| unit.arn.split(':').nth(1)).unwrap_or("aws").to_owned();
-        let mut arns: Vec<String> = Vec::new();
-        let rules = Rules {
-            repair: asked.limits.repair,
-            retry_now: asked.limits.retry_now,
-            quotas: asked.limits.quotas,
+        let rules = asked.limits.rules(asked.mode);
+        let picture = self.read(&[(table, location)], rules, asked.now).await?;
+        let Picture { tree, catalogue, facts, .. } = &picture;
+        let (mut wishes, mut plan) = decide(&picture, table, location, rules)?;
+        let places: Vec<Place> = asked.ous.iter().filter_map(|id| tree.place(id)).collect();
+        let selected =
+            |place: Place| asked.ous.is_empty() || places.iter().any(|above| tree.is_within(place, *above));
+        // What is under way on an OU that was not asked for takes a place, and nobody has to wait for its end.
+        let is_asked_for = |operation: &&Operation| {
+            asked.ous.is_empty() || tree.place(operation.unit()).is_some_and(selected)
         };
-        let mut rounds = 0;
-        loop {
-            let catalogue =
-                self.known.catalogue(&self.catalog, table, &partition, &self.region, &arns).await?;
-            let accounts = match wish::asks_for_accounts(table, &catalogue) {
-                true => Some(self.organizations.members().await?),
-                false => None,
-            };
-            let refused = |faults| Error::InvalidTable { table: location.to_owned(), faults };
-            let wishes = wish::wishes(table, &catalogue, &tree, accounts.as_deref(), now).map_err(refused)?;
-            let mut plan = plan::plan(&wishes, &table.rest, &catalogue, &tree, &facts, rules);
-            rounds += 1;
-            if !plan.needs.is_empty() && rounds < ROUNDS {
-                arns = present::fill(
-                    &self.tower,
-                    &self.organizations,
-                    &self.known,
-                    &tree,
-                    &plan.needs,
-                    &mut facts,
-                )
-                .await?;
-                continue;
-            }
-            let places: Vec<Place> = asked.ous.iter().filter_map(|id| tree.place(id)).collect();
-            let selected = |place: Place| {
-                asked.ous.is_empty() || places.iter().any(|above| tree.is_within(place, *above))
-            };
-            let mut under_way = facts.under_way.len();
-            if asked.mode == Mode::Write && plan.needs.is_empty() {
-                under_way += self.send(&mut plan, &tree, &facts, asked, selected).await;
-            }
-            let mut wishes = wishes;
-            let missing = asked.ous.iter().filter(|id| tree.place(id).is_none());
-            wishes.unresolved.retain(|_| asked.ous.is_empty());
-            wishes.unresolved.extend(missing.flat_map(|id| {
-                let unresolved = |row: usize| Unresolved {
-                    row,
-                    controls: table.rows[row]
-                        .controls()
-                        .iter()
-                        .filter_map(|name| catalogue.named(name))
-                        .collect(),
-                    unit: id.clone(),
-                };
-                (0..table.rows.len()).take(1).map(unresolved)
-            }));
-            let seen = Seen {
-                table,
-                catalogue: &catalogue,
-                tree: &tree,
-                wishes: &wishes,
-                plan: &plan,
-                under_way,
-                mode: asked.mode,
-            };
-            let started = self.known.lock().started.clone();
-            let report = Report::of(seen, selected, |id| started.get(id).copied(), began.elapsed());
-            // What was done is said once: the next run finds it there.
-            if report.outcome != Outcome::Working {
-                self.known.lock().started.clear();
-            }
-            return Ok(report);
+        let mut under_way = facts.under_way.iter().filter(is_asked_for).count();
+        if asked.mode == Mode::Write && plan.needs.is_empty() {
+            under_way += self.send(&mut plan, tree, facts, asked, selected).await;
         }
+        let missing = asked.ous.iter().filter(|id| tree.place(id).is_none());
+        wishes.unresolved.retain(|_| asked.ous.is_empty());
+        wishes.unresolved.extend(missing.flat_map(|id| {
+            let unresolved = |row: usize| Unresolved {
+                row,
+                controls: table.rows[row]
+                    .controls()
+                    .iter()
+                    .filter_map(|name| catalogue.named(name))
+                    .collect(),
+                unit: id.clone(),
+            };
+            (0..table.rows.len()).take(1).map(unresolved)
+        }));
+        let seen = Seen { table, catalogue, tree, wishes: &wishes, plan: &plan, under_way, mode: asked.mode };
+        let started = self.known.lock().started.clone();
+        let report = Report::of(seen, selected, |id| started.get(id).copied(), began.elapsed()).fitting();
+        // What was done is said once: the next run finds it there.
+        if report.outcome != Outcome::Working {
+            self.known.lock().started.clear();
+        }
+        Ok(report)
     }
 
     /// Sends what may be sent now, each write once, and writes into the plan what became of it. Returns how many
@@ -274,6 +287,16 @@ impl Keeper {
                 && known.catalogue.identity(&one.control) == wanted
         })
     }
+}
+
+fn decide<'p>(
+    picture: &'p Picture,
+    table: &'p Table,
+    location: &str,
+    rules: Rules,
+) -> Result<(Wishes<'p>, Plan), Error> {
+    let refused = |faults| Error::InvalidTable { table: location.to_owned(), faults };
+    picture.decide(table, rules).map_err(refused)
 }
 
 fn begun(kind: Kind) -> &'static str {

@@ -6,12 +6,17 @@
 //! | [`known`] | what is remembered between steps, because it does not change |
 //! | [`present`] | the facts of one step, by few calls |
 //! | [`keep`] | one step |
+//! | `statements` | what the policies of OUs deny |
 
 pub mod keep;
 pub mod known;
 pub mod present;
+mod statements;
 
-use assigner_core::controls::plan::Quotas;
+use assigner_core::controls::{
+    plan::{Quotas, Rules},
+    report::Mode,
+};
 
 /// The settings of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,4 +28,12 @@ pub struct Limits {
     /// What failed is tried again at once, without waiting for an hour.
     pub retry_now: bool,
     pub quotas: Quotas,
+}
+
+impl Limits {
+    /// Returns how a plan is made. Only a look at drift reads the policies of every OU.
+    pub fn rules(&self, mode: Mode) -> Rules {
+        let Limits { max_operations: _, repair, retry_now, quotas } = *self;
+        Rules { repair, retry_now, quotas, reads_policies: mode == Mode::Look }
+    }
 }

@@ -20,11 +20,14 @@ use futures_util::{StreamExt, stream};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::known::{Known, READS_AT_ONCE};
+use super::{
+    known::{Known, READS_AT_ONCE},
+    statements,
+};
 use crate::error::Error;
 
 /// The longest that one fact may take. AWS may throttle one OU for as long as it likes, and the others do not wait.
-const LONGEST_READ: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_READ: Duration = Duration::from_secs(30);
 
 /// Reads what every plan needs.
 pub async fn facts(
@@ -92,12 +95,12 @@ async fn enabled(
     Ok((all, unread))
 }
 
-fn too_long() -> String {
+pub(super) fn too_long() -> String {
     format!("AWS gave no answer within {} seconds", LONGEST_READ.as_secs())
 }
 
 /// Whether every other call would fail alike.
-fn is_about_everything(error: &CallError) -> bool {
+pub(super) fn is_about_everything(error: &CallError) -> bool {
     error.cause == Cause::Credentials
 }
 
@@ -120,10 +123,13 @@ pub async fn fill(
             assigner_core::controls::facts::Attached,
         ),
         Control(String),
+        /// With others of its kind.
+        Before,
     }
     let ask = async |need: &Need| {
         Ok::<_, CallError>(match need {
             Need::Control(arn) => Answer::Control(arn.clone()),
+            Need::Statement(..) => Answer::Before,
             Need::Parameters(arn, last) => {
                 let parameters = tower.parameters(arn).await?.unwrap_or_default();
                 Answer::Parameters((arn.clone(), last.clone()), parameters)
@@ -146,6 +152,20 @@ pub async fn fill(
             }
         })
     };
+    // Each policy is read once, so these are read together.
+    let asked: BTreeSet<_> = needs
+        .iter()
+        .filter_map(|need| match need {
+            Need::Statement(unit, sid) => Some((unit.clone(), sid.clone())),
+            _ => None,
+        })
+        .collect();
+    for (asked, has) in statements::read(organizations, &asked).await? {
+        match has {
+            Ok(has) => _ = facts.statements.insert(asked, has),
+            Err(reason) => _ = facts.unread.insert(Need::Statement(asked.0, asked.1), reason),
+        }
+    }
     let answers: Vec<_> = stream::iter(needs)
         .map(async |need| (need, timeout(LONGEST_READ, ask(need)).await))
         .buffered(READS_AT_ONCE)
@@ -168,6 +188,7 @@ pub async fn fill(
     for answer in taken {
         match answer {
             Answer::Control(arn) => arns.push(arn),
+            Answer::Before => {}
             Answer::Parameters(key, parameters) => {
                 remembered.parameters.insert(key.clone(), parameters.clone());
                 facts.parameters.insert(key, parameters);

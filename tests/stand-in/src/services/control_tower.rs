@@ -298,12 +298,13 @@ fn policies(state: &State, unit: &str, target: &str, kind: &str, more: usize) ->
     others + aws_own + if kind == "SERVICE_CONTROL_POLICY" { statements.div_ceil(5) } else { statements }
 }
 
-/// Returns the ids of the controls of a kind that an OU has.
+/// Returns the ids of the controls of a kind whose statements an OU has. A drifted one has lost its statement.
 pub(crate) fn statements(state: &State, target: &str, kind: &str) -> Vec<String> {
     let zone = &state.world.organization.landing_zone;
     let of_kind = |one: &&EnabledControl| {
         one.target == target
             && one.status != EnablementStatus::Failed
+            && !one.drifted
             && zone.control(&one.control).and_then(Control::policy_type) == Some(kind)
     };
     state.enablement.enabled().filter(of_kind).map(|one| one.control_id.clone()).collect()

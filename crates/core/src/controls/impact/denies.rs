@@ -111,7 +111,10 @@ impl Denies {
         let mut found: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
         for statement in document.statements.into_iter().filter(|one| one.effect == Effect::Deny) {
             let Some(sid) = statement.sid.clone() else { continue };
-            let of = names.iter().map(|name| name.clone().known()).find(|name| sid_of(name.as_str()) == sid);
+            let of = names
+                .iter()
+                .map(|name| name.clone().known())
+                .find(|name| guide::sid_of(name.as_str()) == sid);
             if let Some(name) = of {
                 found.entry(name.as_str().to_owned()).or_default().push(statement);
             }
@@ -152,12 +155,6 @@ impl Denies {
                 .to_owned(),
         })
     }
-}
-
-/// Returns the Sid that Control Tower gives to the statement of a control: `GRRESTRICTROOTUSER`, `CTS3PV5`.
-pub fn sid_of(control: &str) -> String {
-    let name = control.strip_prefix("AWS-").unwrap_or(control);
-    name.chars().filter(char::is_ascii_alphanumeric).map(|one| one.to_ascii_uppercase()).collect()
 }
 
 /// Returns the actions of a statement that only data events record, unless it is about all actions of all services.

@@ -3,7 +3,7 @@ use time::macros::datetime;
 
 use super::{
     Asks, Report, Tally, Unread,
-    denies::{Basis, Denies, arn_covers, sid_of},
+    denies::{Basis, Denies, arn_covers},
     record::Record,
     status::{Columns, Status},
     stream::Stream,
@@ -443,8 +443,8 @@ fn every_control_of_the_sample_can_be_judged() {
         "AWS-GR_DISALLOW_VPC_INTERNET_ACCESS" => "ec2:CreateDefaultVpc",
         _ => "s3:PutBucketLogging",
     })));
-    assert_eq!(sid_of("AWS-GR_RESTRICT_ROOT_USER"), "GRRESTRICTROOTUSER");
-    assert_eq!(sid_of("CT.S3.PV.5"), "CTS3PV5");
+    assert_eq!(guide::sid_of("AWS-GR_RESTRICT_ROOT_USER"), "GRRESTRICTROOTUSER");
+    assert_eq!(guide::sid_of("CT.S3.PV.5"), "CTS3PV5");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use time::Duration;
 
-use super::{Action, Drift, Kind, Need, Planner, Verdict};
+use super::{Action, Kind, Need, Planner, Verdict};
 use crate::controls::{
     catalogue::Mechanism,
-    facts::{Enablement, Fate},
+    facts::{Drift, Enablement, Fate},
     row::Waves,
     tree::{Place, Tree},
     wish::{self, Wish},

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     controls::{
         Table,
-        facts::{Attached, LandingZone, OperationStatus, Version},
+        facts::{Attached, Drift, Fate, LandingZone, OperationStatus, Version},
         wish,
     },
     table,
@@ -49,7 +49,8 @@ impl Case {
         }
         let quotas =
             Quotas { service_control_policies: 10, resource_control_policies: 5, declarative_policies: 10 };
-        Case { catalogue, tree, facts, rules: Rules { repair: false, retry_now: false, quotas } }
+        let rules = Rules { repair: false, retry_now: false, quotas, reads_policies: false };
+        Case { catalogue, tree, facts, rules }
     }
 
     fn unit(&self, path: &str) -> (Place, String, String) {
@@ -283,6 +284,27 @@ fn drift_is_reset_if_that_is_asked_for_and_aws_can() {
         case.enable(control, "W", Enablement::Succeeded, parameters).drift = drift;
         assert_eq!(case.verdict(row, "W"), expected, "{control} {drift:?} {repair}");
     }
+}
+
+#[test]
+fn a_service_control_policy_is_there_only_with_its_statement_if_policies_are_read() {
+    let mut case = Case::new();
+    case.enable("AWS-GR_RESTRICT_ROOT_USER", "W", Enablement::Succeeded, "{}");
+    assert_eq!(case.verdict(ROOT, "W"), "present", "nobody asked for the policies");
+    case.rules.reads_policies = true;
+    let asked = (case.unit("W").1, "GRRESTRICTROOTUSER".to_owned());
+    let need = Need::Statement(asked.0.clone(), asked.1.clone());
+    assert_eq!(case.plan(ROOT).needs, BTreeSet::from([need.clone()]));
+    case.facts.statements.insert(asked.clone(), true);
+    assert_eq!(case.verdict(ROOT, "W"), "present");
+    case.facts.statements.insert(asked.clone(), false);
+    assert_eq!(case.verdict(ROOT, "W"), "drifted");
+    case.facts.statements.remove(&asked);
+    case.facts.unread.insert(need, "access denied".into());
+    assert_eq!(case.verdict(ROOT, "W"), "failed: what is there could not be read: access denied");
+    // A resource control policy is checked by AWS.
+    case.enable("CT.S3.PV.5", "W", Enablement::Succeeded, "{}");
+    assert_eq!(case.verdict(S3, "W"), "present");
 }
 
 #[test]
