@@ -262,6 +262,7 @@ Examples:
   assignctl --table dynamodb:NAME table push assignments.json
   assignctl --table dynamodb:NAME table push assignments.json --yes
   assignctl --table dynamodb:NAME table push assignments.json --yes --expect sha256:DIGITS
+  assignctl --table dynamodb:NAME controls table push controls.json
 
 Refuses a bad file whole, an empty one without --force, and to overwrite or remove rows that somebody changed since the
 file was pulled or since the difference was shown. Where the file was neither pulled nor pushed, as in a pipeline's
@@ -283,8 +284,9 @@ Ctrl-C and SIGTERM begin nothing new and undo what was written; the next one wai
     },
     /// Makes a file the same as the DynamoDB table (--table dynamodb:NAME)
     #[command(after_help = "\
-Example:
-  assignctl --table dynamodb:NAME table pull assignments.json")]
+Examples:
+  assignctl --table dynamodb:NAME table pull assignments.json
+  assignctl --table dynamodb:NAME controls table pull controls.json")]
     Pull {
         /// Without a file the table goes to standard output.
         #[arg(value_hint = ValueHint::FilePath)]

@@ -21,8 +21,17 @@ use crate::{
     arguments,
     exit::{Exit, Failure},
     session::Session,
-    table::check::{self, Doubt},
+    table::{
+        Deployed,
+        check::{self, Doubt},
+    },
 };
+
+impl Deployed for Row {
+    const OUTPUT: &'static str = "AssignmentsTableName";
+    const PARAMETER: &'static str = "TableSource";
+    const WITHOUT_ROWS: &'static str = "no account would get any assignment";
+}
 
 /// `assignctl check`.
 pub async fn check(session: &Session, arguments: arguments::Check) -> Result<Exit, Failure> {

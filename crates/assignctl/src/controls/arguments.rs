@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use assigner_core::selector::OrganizationalUnit;
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::arguments::organizational_unit;
+use crate::arguments::{Table, organizational_unit};
 
 #[derive(Debug, Subcommand)]
 pub enum Controls {
@@ -19,6 +19,9 @@ pub enum Controls {
     Drift(Drift),
     /// Would the controls of the table have denied what is in use? From CloudTrail's files
     Impact(Impact),
+    /// Between a file and the DynamoDB table of controls
+    #[command(subcommand)]
+    Table(Table),
 }
 
 #[derive(Debug, Args)]

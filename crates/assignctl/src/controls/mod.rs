@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use assigner_core::{
     controls::{Row, Table, lint},
-    table,
+    table::require_rows,
 };
 use assigner_engine::{clock, error::Error};
 
@@ -21,7 +21,10 @@ use crate::{
     exit::{Exit, Failure},
     files::named,
     session::Session,
-    table::check::{self, Doubt},
+    table::{
+        self, Deployed,
+        check::{self, Doubt},
+    },
 };
 
 pub async fn run(session: &Session, arguments: Controls) -> Result<Exit, Failure> {
@@ -31,7 +34,14 @@ pub async fn run(session: &Session, arguments: Controls) -> Result<Exit, Failure
         Controls::Apply(arguments) => apply::run(session, arguments).await,
         Controls::Drift(arguments) => drift::run(session, arguments).await,
         Controls::Impact(arguments) => impact::run(session, &table(session).await?, arguments).await,
+        Controls::Table(arguments) => table::run::<Row>(session, arguments).await,
     }
+}
+
+impl Deployed for Row {
+    const OUTPUT: &'static str = "ControlsTableName";
+    const PARAMETER: &'static str = "ControlsTableSource";
+    const WITHOUT_ROWS: &'static str = "no OU would get any control from then on";
 }
 
 async fn check(session: &Session, arguments: arguments::Check) -> Result<Exit, Failure> {
@@ -51,6 +61,6 @@ impl From<lint::Warning> for Doubt {
 
 async fn table(session: &Session) -> Result<Table, Failure> {
     let location = &session.table;
-    let table = table::require_rows(session.table_of(location).await?, location);
+    let table = require_rows(session.table_of(location).await?, location);
     Ok(table.map_err(|faults| Error::InvalidTable { table: named(location), faults })?)
 }

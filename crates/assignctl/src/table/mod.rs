@@ -32,12 +32,20 @@ use crate::{
     terminal::clean,
 };
 
-pub async fn run<R: RowKind>(session: &Session, arguments: arguments::Table) -> Result<Exit, Failure> {
+/// A kind of table that the stack has in DynamoDB if it is asked to.
+pub trait Deployed: RowKind {
+    /// The output of the stack that names the table.
+    const OUTPUT: &'static str;
+    /// The parameter of the stack that makes the table if it is `dynamodb`.
+    const PARAMETER: &'static str;
+    /// What would follow from a table without rows.
+    const WITHOUT_ROWS: &'static str;
+}
+
+pub async fn run<R: Deployed>(session: &Session, arguments: arguments::Table) -> Result<Exit, Failure> {
     let TableLocation::DynamoDb(name) = &session.table else {
-        return Err(Failure::wrong(
-            "no DynamoDB table is named",
-            "add --table dynamodb:NAME; NAME is the stack's output AssignmentsTableName",
-        ));
+        let next = format!("add --table dynamodb:NAME; NAME is the stack's output {}", R::OUTPUT);
+        return Err(Failure::wrong("no DynamoDB table is named", next));
     };
     let sdk = session.sdk().await?;
     let dynamodb = DynamoDbTable::new(name.clone(), &sdk, Arc::default());
@@ -90,7 +98,7 @@ impl<R: RowKind> Remote<R> {
     }
 }
 
-async fn read<R: RowKind>(session: &Session, dynamodb: &DynamoDbTable) -> Result<Remote<R>, Failure> {
+async fn read<R: Deployed>(session: &Session, dynamodb: &DynamoDbTable) -> Result<Remote<R>, Failure> {
     let items = tokio::time::timeout_at(session.until, dynamodb.items()).await;
     match items.map_err(|_| Error::Late { what: "the DynamoDB table", last: None })? {
         Ok(items) => {
@@ -103,7 +111,10 @@ async fn read<R: RowKind>(session: &Session, dynamodb: &DynamoDbTable) -> Result
                 dynamodb.name(),
                 dynamodb.region().unwrap_or_default()
             ),
-            "correct the name or AWS_REGION; the stack creates the table if its parameter TableSource is dynamodb",
+            format!(
+                "correct the name or AWS_REGION; the stack creates the table if its parameter {} is dynamodb",
+                R::PARAMETER
+            ),
         )),
         Err(NoItems::NotATable(problem)) => {
             Err(NoItems::NotATable(format!("{}: {problem}", session.table)).into())

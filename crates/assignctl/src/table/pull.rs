@@ -8,14 +8,14 @@ use assigner_engine::error::Error;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use super::{Outcome, Remote, Rows, difference::Difference, document, edit, memory, read, rows};
+use super::{Deployed, Outcome, Remote, Rows, difference::Difference, document, edit, memory, read, rows};
 use crate::{
     exit::{Exit, Failure},
     session::Session,
     terminal,
 };
 
-pub async fn run<R: RowKind>(
+pub async fn run<R: Deployed>(
     session: &Session,
     dynamodb: &DynamoDbTable,
     file: Option<&Path>,

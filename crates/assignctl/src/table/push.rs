@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    Outcome, Remote, Rows, difference::Difference, digest::Digest, document, faults, list, memory, of_file,
+    Deployed, Outcome, Remote, Rows, difference::Difference, digest::Digest, document, faults, list, memory, of_file,
     read, rows,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub struct Consent {
 /// After nothing new is started, this long is waited for what is under way.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub async fn run<R: RowKind>(
+pub async fn run<R: Deployed>(
     session: &Session,
     sdk: &SdkConfig,
     dynamodb: &DynamoDbTable,
@@ -90,7 +90,7 @@ pub async fn run<R: RowKind>(
     }
     let changes = changes(&remote, &present, &wanted);
     if !force {
-        refuse_emptiness(&present, &wanted, file, name)?;
+        refuse_emptiness::<R>(&present, &wanted, file, name)?;
     }
     refuse_large_items(&changes)?;
     if yes || !session.json {
@@ -133,7 +133,8 @@ async fn write<R: RowKind>(
     let bar = session.progress(changes.len(), "{bar:30} {pos} of {len} rows written");
     let (wish, wished) = watch::channel(Wish::GoOn);
     let written = |rows: usize| bar.set_position(rows as u64);
-    let mut writing = pin!(dynamodb.write(changes, R::FIELDS, wished, &written));
+    let fields: Vec<&str> = R::FIELDS.iter().chain(R::REST).copied().collect();
+    let mut writing = pin!(dynamodb.write(changes, &fields, wished, &written));
     let mut late = false;
     let done = {
         let stopped = stop(session.until, interrupted, &wish, |why| {
@@ -196,11 +197,19 @@ fn changes<R: RowKind>(remote: &Remote<R>, present: &Rows, wanted: &Rows) -> Vec
     changes
 }
 
-/// Refuses to empty the table: with a wrong file or a wrong table, nobody would get access to the next account.
-fn refuse_emptiness(present: &Rows, wanted: &Rows, file: &Path, name: &str) -> Result<(), Failure> {
-    let message = if wanted.is_empty() {
-        format!("{} has no rows; pushed, no account would get any assignment", file.display())
-    } else if !present.is_empty() && present.keys().all(|id| !wanted.contains_key(id)) {
+/// Refuses to empty the table: with a wrong file or a wrong table, the next account or OU would get nothing.
+fn refuse_emptiness<R: Deployed>(
+    present: &Rows,
+    wanted: &Rows,
+    file: &Path,
+    name: &str,
+) -> Result<(), Failure> {
+    // What a table has besides rows gives nothing to anybody.
+    let is_row = |id: &&String| R::REST.is_empty() || *id != R::REST_ITEM;
+    let mut rows = present.keys().filter(is_row).peekable();
+    let message = if wanted.keys().filter(is_row).next().is_none() {
+        format!("{} has no rows; pushed, {}", file.display(), R::WITHOUT_ROWS)
+    } else if rows.peek().is_some() && rows.all(|id| !wanted.contains_key(id)) {
         format!("every row of the DynamoDB table {name} would be removed")
     } else {
         return Ok(());
