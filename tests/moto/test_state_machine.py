@@ -383,6 +383,7 @@ OF_ITS_TURN = 10
 OF_SEVEN_DAYS = 7_000
 TEST = other("test")
 OU = {"ou": "ou-ab12-55555555"}
+BY_ARN = {"ou": f"arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/{OU['ou']}"}
 
 
 def line(*looks, inputs=None):
@@ -424,6 +425,15 @@ def test_an_execution_begins_when_no_older_one_is_left_and_not_before():
         (OU, {}, True),
         (OU, OU, True),
         (OU, {"ou": "ou-ab12-66666666"}, False),
+        (OU, BY_ARN, True),
+        (BY_ARN, OU, True),
+        (BY_ARN, {"ou": "ou-ab12-66666666"}, False),
+        ({}, BY_ARN, False),
+        (OU, {"ou": None}, True),
+        ({}, {"ou": "r-ab12"}, True),
+        # Nothing that the function takes.
+        (OU, {"ou": 7}, False),
+        (OU, {"ou": ""}, False),
     ],
 )
 def test_one_that_waits_is_covered_by_a_newest_one_for_as_many_accounts(given, newest, covered):
