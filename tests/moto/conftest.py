@@ -323,18 +323,21 @@ def before_moto(aws):
     """`before_moto(answer)` is the URL of a server in front of moto.
 
     It calls `answer(operation)` for every request, such as `TransactWriteItems`. `None` lets the request
-    through; a status and a body answer in place of moto.
+    through; a status and a body answer in place of moto. With `query`, it calls `answer(operation, query)` with the
+    parameters of the query protocol. `elsewhere(path)` is the URL that a request goes to instead of moto, or `None`.
     """
     running = []
 
-    def start(answer):
+    def start(answer, query=False, elsewhere=lambda path: None):
+        asked = answer if query else lambda operation, _: answer(operation)
+
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 target = self.headers.get("x-amz-target", "")
-                query = urllib.parse.parse_qs(body.decode(errors="replace")) if not target else {}
-                operation = target.rpartition(".")[2] or query.get("Action", [self.path])[0]
-                status, content = answer(operation) or self.let_through(body)
+                parameters = urllib.parse.parse_qs(body.decode(errors="replace")) if not target else {}
+                operation = target.rpartition(".")[2] or parameters.get("Action", [self.path])[0]
+                status, content = asked(operation, parameters) or self.let_through(body)
                 self.send_response(status)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
@@ -344,7 +347,7 @@ def before_moto(aws):
 
             def let_through(self, body):
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                request = urllib.request.Request(aws.url + self.path, body or None, headers, method=self.command)
+                request = urllib.request.Request((elsewhere(self.path) or aws.url) + self.path, body or None, headers, method=self.command)
                 try:
                     with urllib.request.urlopen(request, timeout=30) as got:
                         return got.status, got.read()

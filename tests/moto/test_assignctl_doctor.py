@@ -50,8 +50,29 @@ TEMPLATE = {
     },
 }
 
+KEEPER = f"{STACK}-controls"
+
+
+def with_controls():
+    """The stack with Controls=enabled."""
+    rules = {
+        name: {
+            "Type": "AWS::Events::Rule",
+            "Properties": {"Name": name, "State": "ENABLED", "EventPattern": {"source": ["aws.controltower"]}},
+        }
+        for name in ["ControlsRule", "DisableControlRule", "DriftRule"]
+    }
+    machine = TEMPLATE["Resources"]["Backfill"]
+    machine = {**machine, "Properties": {**machine["Properties"], "StateMachineName": "controls"}}
+    clock = {"Name": "controls-schedule", "State": "ENABLED", "ScheduleExpression": "rate(1 day)"}
+    schedule = {"Type": "AWS::Events::Rule", "Properties": clock}
+    resources = {**TEMPLATE["Resources"], **rules, "ControlsScheduleRule": schedule, "KeepControls": machine}
+    outputs = {**TEMPLATE["Outputs"], "ControlKeeperFunctionName": {"Value": KEEPER}}
+    return {"Resources": resources, "Outputs": outputs}
+
+
 # moto does not know these, so the answer is unknown.
-NOT_IN_MOTO = {"action/sso:ListAccountAssignmentCreationStatus"}
+NOT_IN_MOTO = {"action/sso:ListAccountAssignmentCreationStatus", "keys"}
 # moto makes no alarms from a template, and its state machine has not run yet.
 DOUBTFUL = {"alarms": "warning", "executions": "warning"}
 # No execution has reported which table is compiled in.
@@ -66,13 +87,14 @@ READS = re.compile(r"\.(List|Describe|Get|Scan|Simulate)")
 def stack(aws):
     """Deploys the stack: `stack(**settings)` sets these in both functions."""
 
-    def deploy(reserved=1, timeout=300, **settings):
+    def deploy(reserved=1, timeout=300, controls=None, **settings):
         role = aws.client("iam").create_role(RoleName="assigner", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("bootstrap", "")
         functions = aws.client("lambda")
-        for name, environment in FUNCTIONS.items():
+        keeper = {} if controls is None else {KEEPER: controls}
+        for name, environment in (FUNCTIONS | keeper).items():
             functions.create_function(
                 FunctionName=name,
                 Role=role,
@@ -87,7 +109,8 @@ def stack(aws):
             if reserved is not None:
                 functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
         cloudformation = aws.client("cloudformation")
-        cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
+        template = TEMPLATE if controls is None else with_controls()
+        cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
         outputs = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
         aws.calls.clear()
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
@@ -132,14 +155,16 @@ def test_all_is_well_except_what_moto_does_not_know(aws, assignctl, stack, docto
     assert done.returncode == 0
     text = done.stdout.splitlines()
     assert f"  ok       organization: its management account is {aws.management}" in text
-    assert text[-1].endswith("5 unknown")
+    assert text[-1].endswith("6 unknown")
     assert [line for line in text if not line.startswith(" ") and line] == [
         "Identity",
         "Table",
         "Actions",
         "Deployment",
+        "Controls",
         text[-1],
     ]
+    assert "  ok       controls of OUs: not in this stack: its parameter Controls is disabled" in text
 
 
 def test_without_credentials_everything_that_needs_them_is_unknown_and_the_table_is_still_judged(doctor):

@@ -32,6 +32,7 @@ class Steps:
         controls = [{"rules": ["row"], "control": {"name": "CT.S3.PV.5", "arn": "arn:" + 70 * "c"}, "status": "present"}]
         return {
             "outcome": "working" if isinstance(step, int) else step,
+            "table": 64 * "a",
             "ous": [{"id": f"ou-ab12-{n:08}", "path": f"Unit {n}", "controls": controls * 8} for n in range(30)],
             "counts": counts,
             "seconds": 2.5,
@@ -51,7 +52,7 @@ def test_a_step_that_leaves_nothing_to_wait_for_is_all(outcome):
     execution = keep(Steps(outcome))
 
     assert (execution.status, execution.output["outcome"], execution.output["rounds"]) == ("SUCCEEDED", outcome, 0)
-    assert execution.output["counts"]["present"] == 240
+    assert (execution.output["counts"]["present"], execution.output["table"]) == (240, 64 * "a")
     assert (execution.payloads, execution.waits) == ([EVERYTHING], [])
 
 

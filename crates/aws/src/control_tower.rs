@@ -23,7 +23,8 @@ use aws_sdk_controltower::{
     Client,
     types::{
         self, ControlOperationFilter, ControlOperationStatus, ControlOperationType, DriftStatus,
-        EnabledControlParameter, EnabledControlSummary, EnablementStatus, LandingZoneStatus,
+        EnabledControlParameter, EnabledControlSummary, EnablementStatus, LandingZoneDriftStatus,
+        LandingZoneStatus,
     },
 };
 use aws_smithy_types::{DateTime, Document, Number};
@@ -54,7 +55,13 @@ pub struct ControlTower {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LandingZone {
     pub version: Version,
+    /// The newest version that AWS offers, if it says so.
+    pub latest: Option<Version>,
     pub is_processing: bool,
+    /// Whether the last change of it failed.
+    pub has_failed: bool,
+    /// Whether it is not as Control Tower set it up.
+    pub has_drifted: bool,
     /// The name of the Security OU, below the root, if the manifest has one.
     pub security_unit: Option<String>,
     /// The account that has the organization's logs, if the manifest has one.
@@ -113,7 +120,11 @@ impl ControlTower {
         let logs = member(&zone.manifest, &["centralizedLogging", "accountId"]);
         Ok(Some(LandingZone {
             version: Version::parse(&zone.version),
+            latest: zone.latest_available_version.as_deref().map(Version::parse),
             is_processing: zone.status == Some(LandingZoneStatus::Processing),
+            has_failed: zone.status == Some(LandingZoneStatus::Failed),
+            has_drifted: zone.drift_status.and_then(|drift| drift.status)
+                == Some(LandingZoneDriftStatus::Drifted),
             security_unit: security.and_then(Document::as_string).map(str::to_owned),
             log_archive: logs.and_then(Document::as_string).and_then(AccountId::parse),
         }))

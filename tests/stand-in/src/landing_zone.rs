@@ -10,6 +10,8 @@ pub struct LandingZone {
     /// Such as `3.3` or `4.0`.
     pub version: String,
     pub status: LandingZoneStatus,
+    /// Whether it is not as Control Tower set it up.
+    pub drifted: bool,
     /// Ids of the OUs that are registered; all if it is absent.
     pub registered: Option<Vec<String>>,
     /// The name of the OU that holds the log archive and audit accounts.
@@ -74,6 +76,7 @@ impl Default for LandingZone {
         LandingZone {
             version: "4.0".to_owned(),
             status: LandingZoneStatus::Active,
+            drifted: false,
             registered: None,
             security_unit: "Security".to_owned(),
             policies: BTreeMap::new(),

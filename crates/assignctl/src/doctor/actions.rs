@@ -22,6 +22,15 @@ pub struct Samples {
     pub unit: Option<String>,
 }
 
+impl Samples {
+    /// Returns the ARN of the OU.
+    pub fn unit_arn(&self) -> Option<String> {
+        // arn:aws:organizations::<management>:account/<organization>/<account>
+        let (place, _) = self.account.as_ref()?.arn.rsplit_once('/')?;
+        Some(format!("{}/{}", place.replace(":account/", ":ou/"), self.unit.as_ref()?))
+    }
+}
+
 /// A name and an id that nobody has. "Not found" then means that the call is allowed.
 const NOBODY: &str = "assignctl-doctor-looks-for-nobody";
 const NOBODYS_ID: &str = "00000000-0000-4000-8000-000000000000";

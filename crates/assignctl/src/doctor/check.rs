@@ -39,6 +39,7 @@ pub enum Group {
     Table,
     Actions,
     Deployment,
+    Controls,
 }
 
 /// What is looked at.
@@ -54,6 +55,10 @@ pub fn topic(group: Group, id: impl Into<String>, title: impl Into<String>) -> T
 }
 
 impl Topic {
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     pub fn ok(self, detail: impl Into<String>) -> Check {
         let Topic { group, id, title } = self;
         Check { id, group, title, status: Status::Ok, detail: detail.into(), remedy: None }

@@ -15,8 +15,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use super::{
     Examined,
     check::{Check, Group, MUCH_PATIENCE, Status, Topic, ask, topic, within},
-    resources,
-    settings::{self, Deployed, Expected, Read},
+    compared::Read,
+    controls::{Controls, Keeper},
+    resources::{self, Part},
+    settings::{self, Deployed, Expected},
 };
 use crate::session::Session;
 
@@ -55,8 +57,14 @@ pub fn topics(stack: &str) -> Vec<Topic> {
     }
     topics.push(of_limits());
     topics.extend(QUEUES.map(|(_, id, title)| deployed(id, title)));
-    topics.extend(resources::topics());
+    topics.extend(Part::Assignments.topics());
     topics
+}
+
+/// What lies in a queue, and which key encrypts it.
+struct Queue {
+    messages: Option<u64>,
+    key: Option<String>,
 }
 
 /// What was found of the stack.
@@ -68,8 +76,35 @@ pub struct Stack {
     resources: Vec<Check>,
     /// The tables that the functions read.
     tables: Vec<Read>,
+    /// What a queue is called, with the key that it is encrypted with.
+    pub queue_keys: Vec<(&'static str, String)>,
+    /// What it has for controls.
+    pub controls: Controls,
     /// Whether there is anything to judge.
     found: bool,
+}
+
+impl Stack {
+    /// Returns the roles of the functions that assign, as far as they are known.
+    pub fn roles(&self) -> impl Iterator<Item = &String> {
+        self.functions.iter().filter_map(|(_, _, function)| function.role.as_ref())
+    }
+
+    /// Returns the DynamoDB tables that functions read, each with the roles that do.
+    pub fn dynamodb_tables(&self) -> BTreeMap<String, Vec<String>> {
+        let keeper = match &self.controls {
+            Controls::Enabled(keeper) => keeper.table_and_role(),
+            Controls::NotKnown | Controls::Disabled => None,
+        };
+        let of_assignments = self.functions.iter().map(|(_, _, function)| (function.table(), &function.role));
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (location, role) in of_assignments.chain(keeper) {
+            if let Some(TableLocation::DynamoDb(name)) = location {
+                tables.entry(name).or_default().extend(role.clone());
+            }
+        }
+        tables
+    }
 }
 
 pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
@@ -82,6 +117,8 @@ pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
         queues: Vec::new(),
         resources: Vec::new(),
         tables: Vec::new(),
+        queue_keys: Vec::new(),
+        controls: Controls::NotKnown,
         found,
     };
     let Some(outputs) = outputs else {
@@ -119,24 +156,36 @@ pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
         (checks, functions)
     };
     let queues = async {
-        let mut checks = Vec::new();
+        let (mut checks, mut keys) = (Vec::new(), Vec::new());
         for (output, id, title) in QUEUES {
             let topic = deployed(id, title);
             checks.push(match outputs.get(output) {
                 None => lacks(topic, output),
                 Some(url) => match queue(session, &sqs, url).await {
-                    Ok(messages) => settings::queue(topic, id, url, messages),
+                    Ok(Queue { messages, key }) => {
+                        keys.extend(key.map(|key| (title, key)));
+                        settings::queue(topic, id, url, messages)
+                    }
                     Err(error) => not_looked_at(topic, &error),
                 },
             });
         }
-        checks
+        (checks, keys)
     };
-    let ((checks, functions), queues, (resources, embedded)) =
-        tokio::join!(functions, queues, resources::look(examined, stack));
+    let listed = resources::list(session, sdk, stack).await;
+    let controls = async {
+        let Some(name) = outputs.get("ControlKeeperFunctionName") else { return Controls::Disabled };
+        let (function, (resources, table)) = tokio::join!(
+            function(session, &lambda, name),
+            resources::look(examined, Part::Controls, &listed)
+        );
+        Controls::Enabled(Box::new(Keeper { function, resources, table }))
+    };
+    let ((checks, functions), (queues, queue_keys), (resources, embedded), controls) =
+        tokio::join!(functions, queues, resources::look(examined, Part::Assignments, &listed), controls);
     looked.checks.extend(checks);
     let tables = tables(examined, &functions, embedded).await;
-    Stack { functions, queues, resources, tables, ..looked }
+    Stack { functions, queues, queue_keys, resources, tables, controls, ..looked }
 }
 
 /// Reads the tables that the functions read. What is compiled in shows only in what the state machine reports.
@@ -166,7 +215,7 @@ async fn tables(
 
 /// Judges the settings, after it is known what they should agree with.
 pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
-    let Stack { mut checks, functions, queues, resources, tables, found } = stack;
+    let Stack { mut checks, functions, queues, queue_keys: _, resources, tables, controls: _, found } = stack;
     let instance = examined.center.instance_arn();
     let digest = examined.table.as_ref().map(Table::digest);
     let table = Read {
@@ -199,7 +248,7 @@ pub fn judge(examined: &Examined<'_>, stack: Stack) -> Vec<Check> {
 }
 
 /// Returns a check that could not look. If this identity may not look, that says nothing about the deployment.
-fn not_looked_at(topic: Topic, error: &CallError) -> Check {
+pub fn not_looked_at(topic: Topic, error: &CallError) -> Check {
     if error.cause == Cause::NotFound
         || error.code.as_deref().is_some_and(|code| code.contains("NonExistent"))
     {
@@ -266,6 +315,7 @@ async fn function(
         last_update_reason: found.last_update_status_reason,
         timeout: found.timeout,
         memory: found.memory_size,
+        role: found.role,
         environment: match environment.error {
             Some(error) => Err(error.message.unwrap_or_else(|| "they cannot be read".to_owned())),
             None => Ok(environment.variables.unwrap_or_default().into_iter().collect()),
@@ -276,8 +326,8 @@ async fn function(
     })
 }
 
-/// Returns how many messages are in it, including those that somebody is looking at.
-async fn queue(session: &Session, client: &aws_sdk_sqs::Client, url: &str) -> Result<Option<u64>, CallError> {
+/// Returns how many messages are in it and its key. Those that somebody is looking at count.
+async fn queue(session: &Session, client: &aws_sdk_sqs::Client, url: &str) -> Result<Queue, CallError> {
     const OPERATION: &str = "sqs:GetQueueAttributes";
     let names = [
         QueueAttributeName::ApproximateNumberOfMessages,
@@ -286,10 +336,12 @@ async fn queue(session: &Session, client: &aws_sdk_sqs::Client, url: &str) -> Re
     ];
     let call = async {
         let call = client.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
+        let call = call.attribute_names(QueueAttributeName::KmsMasterKeyId);
         call.send().await.map_err(|error| call_error(OPERATION, error))
     };
     let attributes = ask(session, OPERATION, call).await?.attributes.unwrap_or_default();
     // A number that is missing must not count as none.
     let counts = names.iter().map(|name| attributes.get(name)?.parse::<u64>().ok());
-    Ok(counts.sum())
+    let key = attributes.get(&QueueAttributeName::KmsMasterKeyId).filter(|key| !key.is_empty()).cloned();
+    Ok(Queue { messages: counts.sum(), key })
 }

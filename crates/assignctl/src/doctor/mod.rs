@@ -6,11 +6,17 @@
 mod actions;
 mod alarms;
 mod check;
+mod compared;
+mod controls;
 mod deployment;
+mod executions;
 mod identity;
+mod keeper_role;
+mod keys;
 mod names;
 mod resources;
 mod settings;
+mod signed;
 mod simulation;
 
 use std::{fmt::Write, sync::Arc};
@@ -60,6 +66,7 @@ pub async fn run(session: &Session, arguments: arguments::Doctor) -> Result<Exit
 struct Examined<'a> {
     session: &'a Session,
     sdk: SdkConfig,
+    tally: Arc<Tally>,
     organizations: Organizations,
     center: IdentityCenter,
     resolver: Resolver,
@@ -90,10 +97,11 @@ async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check>
         checks.extend(without(missing.as_deref().unwrap_or("Region"), arguments));
         return checks;
     };
-    let organizations = Organizations::new(&sdk, tally);
+    let organizations = Organizations::new(&sdk, tally.clone());
     let resolver = Resolver::default();
     let management = settings.management_account.as_ref().map(ToString::to_string);
-    let mut examined = Examined { session, sdk, organizations, center, resolver, table, caller, management };
+    let mut examined =
+        Examined { session, sdk, tally, organizations, center, resolver, table, caller, management };
     let ((whole, management), (instance, found), stack) = tokio::join!(
         identity::organization(&examined),
         identity::instance(&examined),
@@ -102,16 +110,20 @@ async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check>
     examined.management = management;
     let (administrator, is) = identity::administrator(&examined).await;
     let (called, samples) = actions::call(&examined, found).await;
-    let ((named, sets), units, simulated) = tokio::join!(
+    let ((named, sets), units, simulated, controls, keys) = tokio::join!(
         names::resolve(&examined, found),
         names::units(&examined, samples.account.as_ref()),
         simulation::simulate(&examined, arguments.role.as_deref(), &samples),
+        controls::look(&examined, &stack.controls, &samples),
+        keys::look(&examined, found, &stack),
     );
     let pinned = names::pinned(&examined, sets, is).await;
     checks.extend([whole, administrator, instance, named, units, pinned]);
     checks.extend(called);
     checks.extend(simulated);
     checks.extend(deployment::judge(&examined, stack));
+    checks.push(keys);
+    checks.extend(controls);
     checks
 }
 
@@ -122,7 +134,8 @@ fn without(missing: &str, arguments: &arguments::Doctor) -> Vec<Check> {
         .chain(names::topics())
         .chain(actions::topics())
         .chain(simulation::topics(arguments.role.as_deref()))
-        .chain(deployment::topics(&arguments.stack));
+        .chain(deployment::topics(&arguments.stack))
+        .chain([keys::topic(), controls::topic()]);
     topics.map(|topic| topic.depends_on(missing)).collect()
 }
 
@@ -165,6 +178,7 @@ impl Report {
                     Group::Table => "Table",
                     Group::Actions => "Actions",
                     Group::Deployment => "Deployment",
+                    Group::Controls => "Controls",
                 };
                 let _ = writeln!(text, "{before}{STRONG}{name}{STRONG:#}");
                 group = Some(check.group);

@@ -1,21 +1,20 @@
-//! What starts the deployed functions, and how that went: the stack's rules, its pipe, its state machines and its
+//! What starts the deployed functions, and how that went: the stack's rules, its pipes, its state machines and its
 //! alarms, whatever they are called.
 
 use assigner_aws::client::call_error;
 use assigner_core::cause::{CallError, Cause};
 use aws_config::SdkConfig;
-use aws_sdk_sfn::types::ExecutionStatus;
-use serde_json::Value;
 
 use super::{
     Examined, alarms,
     check::{Check, Group, Status, Topic, ask, topic},
+    executions,
 };
 use crate::{session::Session, terminal::plural};
 
 /// What is looked at, in the order in which it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Rules,
     Schedule,
     Pipes,
@@ -25,31 +24,86 @@ enum Kind {
 
 const KINDS: [Kind; 5] = [Kind::Rules, Kind::Schedule, Kind::Pipes, Kind::Executions, Kind::Alarms];
 
-impl Kind {
-    fn topic(self) -> Topic {
-        let (id, title) = match self {
-            Kind::Rules => ("rules", "rules that start the functions"),
-            Kind::Schedule => ("schedule", "schedule of the backfill"),
-            Kind::Pipes => ("pipe", "pipe from the DynamoDB table"),
-            Kind::Executions => ("executions", "last execution of each state machine"),
-            Kind::Alarms => ("alarms", "alarms"),
-        };
-        topic(Group::Deployment, id, title)
-    }
+/// What a resource of the stack serves. Each capability is judged by its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Assignments,
+    Controls,
 }
 
-pub fn topics() -> Vec<Topic> {
-    KINDS.map(Kind::topic).into()
+/// The resources of controls, as the template calls them. All others serve assignments.
+const OF_CONTROLS: [&str; 8] = [
+    "ControlsRule",
+    "DisableControlRule",
+    "DriftRule",
+    "ControlsScheduleRule",
+    "ControlsTableChanges",
+    "KeepControls",
+    "KeepControlsAlarm",
+    "PlannedControlsAlarm",
+];
+
+impl Part {
+    fn of(resource: &Resource) -> Part {
+        match OF_CONTROLS.contains(&resource.logical.as_str()) {
+            true => Part::Controls,
+            false => Part::Assignments,
+        }
+    }
+
+    pub fn topic(self, kind: Kind) -> Topic {
+        let (id, title) = match (self, kind) {
+            (Part::Assignments, Kind::Rules) => ("rules", "rules that start the functions"),
+            (Part::Assignments, Kind::Schedule) => ("schedule", "schedule of the backfill"),
+            (Part::Assignments, Kind::Pipes) => ("pipe", "pipe from the DynamoDB table"),
+            (Part::Assignments, Kind::Executions) => ("executions", "last execution of each state machine"),
+            (Part::Assignments, Kind::Alarms) => ("alarms", "alarms"),
+            (Part::Controls, Kind::Rules) => ("controls-rules", "rules that start control-keeper"),
+            (Part::Controls, Kind::Schedule) => ("controls-schedule", "schedule of control-keeper"),
+            (Part::Controls, Kind::Pipes) => ("controls-pipe", "pipe from the DynamoDB table of controls"),
+            (Part::Controls, Kind::Executions) => {
+                ("controls-executions", "last execution of the state machine for controls")
+            }
+            (Part::Controls, Kind::Alarms) => ("controls-alarms", "alarms on controls"),
+        };
+        let group = match self {
+            Part::Assignments => Group::Deployment,
+            Part::Controls => Group::Controls,
+        };
+        topic(group, id, title)
+    }
+
+    /// Returns the rules without which something goes unnoticed. An older stack may lack one.
+    fn rules(self) -> &'static [&'static str] {
+        match self {
+            Part::Assignments => &[],
+            Part::Controls => &["ControlsRule", "DisableControlRule", "DriftRule"],
+        }
+    }
+
+    /// Returns what follows if nothing starts it by the clock.
+    fn without_schedule(self) -> &'static str {
+        match self {
+            Part::Assignments => "there is none: an event that is lost is never made up for",
+            Part::Controls => {
+                "there is none: drift that Control Tower does not report, and an event that is lost, go unnoticed"
+            }
+        }
+    }
+
+    pub fn topics(self) -> Vec<Topic> {
+        KINDS.map(|kind| self.topic(kind)).into()
+    }
 }
 
 /// A resource of the stack.
 #[derive(Clone, Debug)]
-struct Resource {
+pub struct Resource {
     kind: String,
     /// As the template calls it.
-    logical: String,
+    pub logical: String,
     /// As its service calls it.
-    physical: String,
+    pub physical: String,
 }
 
 /// What was found of one resource.
@@ -71,7 +125,7 @@ impl Finding {
 
     /// Returns the finding after a call that did not succeed. That a resource of the stack is gone is a fault; that this
     /// identity may not look says nothing.
-    fn not_answered(name: &str, error: &CallError) -> Finding {
+    pub fn not_answered(name: &str, error: &CallError) -> Finding {
         let gone = error.cause == Cause::NotFound
             || error.code.as_deref().is_some_and(|code| code.contains("DoesNotExist"));
         match gone {
@@ -105,33 +159,40 @@ pub fn together(topic: Topic, findings: &[Finding]) -> Check {
     topic.is(worst, texts.join("\n"), remedies.join("\n"))
 }
 
-/// Looks at the resources of the stack.
+/// Looks at the resources of the stack that serve this part.
 ///
-/// Also returns the digest of the table that the last execution read, or why it is not known.
-pub async fn look(examined: &Examined<'_>, stack: &str) -> (Vec<Check>, Result<String, String>) {
+/// Also returns the digest of the table that its last execution read, or why it is not known.
+pub async fn look(
+    examined: &Examined<'_>,
+    part: Part,
+    resources: &Result<Vec<Resource>, CallError>,
+) -> (Vec<Check>, Result<String, String>) {
     let Examined { session, sdk, .. } = examined;
-    let resources = match list(session, sdk, stack).await {
+    let resources = match resources {
         Ok(resources) => resources,
         Err(error) => {
-            let unknown = topics().into_iter().map(|topic| topic.not_answered(&error, Status::Unknown));
+            let unknown = part.topics().into_iter().map(|topic| topic.not_answered(error, Status::Unknown));
             return (unknown.collect(), Err(error.to_string()));
         }
     };
-    let of = |kind: &str| -> Vec<&Resource> { resources.iter().filter(|one| one.kind == kind).collect() };
+    let of = |kind: &str| -> Vec<&Resource> {
+        resources.iter().filter(|one| one.kind == kind && Part::of(one) == part).collect()
+    };
     let (rules, pipes, machines) =
         (of("AWS::Events::Rule"), of("AWS::Pipes::Pipe"), of("AWS::StepFunctions::StateMachine"));
     let alarms: Vec<&str> =
         of("AWS::CloudWatch::Alarm").into_iter().map(|alarm| alarm.physical.as_str()).collect();
     let ((rules, schedule), pipes, (executions, table), alarms) = tokio::join!(
-        look_at_rules(session, sdk, &rules),
-        look_at_pipes(session, sdk, &pipes),
-        look_at_machines(session, sdk, &machines),
-        alarms::look(session, sdk, Kind::Alarms.topic(), &alarms),
+        look_at_rules(session, sdk, part, &rules),
+        look_at_pipes(session, sdk, part, &pipes),
+        executions::look(session, sdk, part, &machines),
+        alarms::look(session, sdk, part.topic(Kind::Alarms), &alarms),
     );
     (vec![rules, schedule, pipes, executions, alarms], table)
 }
 
-async fn list(session: &Session, sdk: &SdkConfig, stack: &str) -> Result<Vec<Resource>, CallError> {
+/// Lists the resources of the stack.
+pub async fn list(session: &Session, sdk: &SdkConfig, stack: &str) -> Result<Vec<Resource>, CallError> {
     const OPERATION: &str = "cloudformation:ListStackResources";
     let client = aws_sdk_cloudformation::Client::new(sdk);
     let (mut resources, mut token) = (Vec::new(), None);
@@ -155,7 +216,12 @@ async fn list(session: &Session, sdk: &SdkConfig, stack: &str) -> Result<Vec<Res
     }
 }
 
-async fn look_at_rules(session: &Session, sdk: &SdkConfig, rules: &[&Resource]) -> (Check, Check) {
+async fn look_at_rules(
+    session: &Session,
+    sdk: &SdkConfig,
+    part: Part,
+    rules: &[&Resource],
+) -> (Check, Check) {
     const OPERATION: &str = "events:DescribeRule";
     let client = aws_sdk_eventbridge::Client::new(sdk);
     let (mut findings, mut schedules) = (Vec::new(), Vec::new());
@@ -177,15 +243,25 @@ async fn look_at_rules(session: &Session, sdk: &SdkConfig, rules: &[&Resource]) 
             Err(error) => findings.push(Finding::not_answered(logical, &error)),
         }
     }
-    let rules = match findings.is_empty() {
-        true => Kind::Rules.topic().failed(
+    let unread = findings.iter().any(|finding| finding.status == Status::Unknown);
+    let schedule = judge_schedule(part, &schedules, unread);
+    let topic = part.topic(Kind::Rules);
+    if findings.is_empty() {
+        let rules = topic.failed(
             "the stack has no rule, so nothing starts the function",
             "deploy the stack of template.yaml, or name it by --stack",
-        ),
-        false => together(Kind::Rules.topic(), &findings),
-    };
-    let unread = findings.iter().any(|finding| finding.status == Status::Unknown);
-    (rules, judge_schedule(&schedules, unread))
+        );
+        return (rules, schedule);
+    }
+    let missing = part.rules().iter().filter(|name| rules.iter().all(|rule| rule.logical != **name));
+    findings.extend(missing.map(|name| {
+        Finding::is(
+            Status::Failed,
+            format!("the stack has no {name}: its events start nothing"),
+            "deploy the present version of template.yaml",
+        )
+    }));
+    (together(topic, &findings), schedule)
 }
 
 /// Judges a rule by its state.
@@ -206,15 +282,15 @@ fn judge_rule(logical: &str, name: &str, state: &str) -> Finding {
 }
 
 /// Judges the rules that have a schedule. `unread`: others could not be looked at, and may have one.
-fn judge_schedule(schedules: &[(String, Finding)], unread: bool) -> Check {
-    let topic = Kind::Schedule.topic();
+fn judge_schedule(part: Part, schedules: &[(String, Finding)], unread: bool) -> Check {
+    let topic = part.topic(Kind::Schedule);
     if schedules.is_empty() && unread {
-        return topic.depends_on("rules that start the functions");
+        return topic.depends_on(part.topic(Kind::Rules).title());
     }
     if schedules.is_empty() {
         return topic.is(
             Status::Warning,
-            "there is none: an event that is lost is never made up for",
+            part.without_schedule(),
             "set the parameter Schedule, and deploy the stack again",
         );
     }
@@ -225,7 +301,7 @@ fn judge_schedule(schedules: &[(String, Finding)], unread: bool) -> Check {
     together(topic, &findings)
 }
 
-async fn look_at_pipes(session: &Session, sdk: &SdkConfig, pipes: &[&Resource]) -> Check {
+async fn look_at_pipes(session: &Session, sdk: &SdkConfig, part: Part, pipes: &[&Resource]) -> Check {
     const OPERATION: &str = "pipes:DescribePipe";
     let client = aws_sdk_pipes::Client::new(sdk);
     let mut findings = Vec::new();
@@ -243,8 +319,8 @@ async fn look_at_pipes(session: &Session, sdk: &SdkConfig, pipes: &[&Resource]) 
         });
     }
     match findings.is_empty() {
-        true => Kind::Pipes.topic().ok("there is none: the stack has no DynamoDB table"),
-        false => together(Kind::Pipes.topic(), &findings),
+        true => part.topic(Kind::Pipes).ok("there is none: the stack has no such table"),
+        false => together(part.topic(Kind::Pipes), &findings),
     }
 }
 
@@ -262,119 +338,6 @@ fn judge_pipe(logical: &str, name: &str, state: &str, reason: Option<&str>) -> F
             Status::Failed,
             format!("{logical} is {state}{because}: an edit of the table starts nothing"),
             format!("`aws pipes start-pipe --name {name}`, or deploy the stack again"),
-        ),
-    }
-}
-
-async fn look_at_machines(
-    session: &Session,
-    sdk: &SdkConfig,
-    machines: &[&Resource],
-) -> (Check, Result<String, String>) {
-    let client = aws_sdk_sfn::Client::new(sdk);
-    let mut findings = Vec::new();
-    let mut table = Err("no execution of the state machine has reported it".to_owned());
-    for Resource { logical, physical, .. } in machines {
-        findings.push(match last_execution(session, &client, physical).await {
-            Ok(last) => {
-                if let Some(digest) = last.as_ref().and_then(|last| last.table.clone()) {
-                    table = Ok(digest);
-                }
-                judge_execution(logical, physical, last.as_ref())
-            }
-            Err(error) => {
-                table = Err(error.to_string());
-                Finding::not_answered(logical, &error)
-            }
-        });
-    }
-    let check = match findings.is_empty() {
-        true => Kind::Executions.topic().failed(
-            "the stack has no state machine, so nobody checks the whole organization",
-            "deploy the stack of template.yaml, or name it by --stack",
-        ),
-        false => together(Kind::Executions.topic(), &findings),
-    };
-    (check, table)
-}
-
-/// How an execution ended, if it has.
-#[derive(Clone, Debug)]
-struct Execution {
-    arn: String,
-    status: ExecutionStatus,
-    /// When it ended, or else began; seconds since 1970.
-    at: String,
-    /// Step Functions' error and its cause.
-    why: Option<String>,
-    /// The digest of the table that it read.
-    table: Option<String>,
-}
-
-async fn last_execution(
-    session: &Session,
-    client: &aws_sdk_sfn::Client,
-    machine: &str,
-) -> Result<Option<Execution>, CallError> {
-    const OPERATION: &str = "states:ListExecutions";
-    let call = async {
-        let answer = client.list_executions().state_machine_arn(machine).max_results(1).send().await;
-        answer.map_err(|error| call_error(OPERATION, error))
-    };
-    // The last one comes first.
-    let Some(last) = ask(session, OPERATION, call).await?.executions.into_iter().next() else {
-        return Ok(None);
-    };
-    let (why, table) = match last.status {
-        ExecutionStatus::Running => (None, None),
-        _ => described(session, client, &last.execution_arn).await,
-    };
-    let at = last.stop_date.unwrap_or(last.start_date).to_string();
-    Ok(Some(Execution { arn: last.execution_arn, status: last.status, at, why, table }))
-}
-
-/// Returns why an execution failed, and which table it read, if this identity may ask.
-async fn described(
-    session: &Session,
-    client: &aws_sdk_sfn::Client,
-    arn: &str,
-) -> (Option<String>, Option<String>) {
-    const OPERATION: &str = "states:DescribeExecution";
-    let call = async {
-        let answer = client.describe_execution().execution_arn(arn).send().await;
-        answer.map_err(|error| call_error(OPERATION, error))
-    };
-    let Ok(answer) = ask(session, OPERATION, call).await else { return (None, None) };
-    let why: Vec<String> = [answer.error, answer.cause].into_iter().flatten().collect();
-    let output = answer.output.and_then(|output| serde_json::from_str::<Value>(&output).ok());
-    let table = output.and_then(|output| output.get("table")?.as_str().map(str::to_owned));
-    ((!why.is_empty()).then(|| why.join(": ")), table)
-}
-
-fn judge_execution(logical: &str, machine: &str, last: Option<&Execution>) -> Finding {
-    let Some(Execution { arn, status, at, why, table: _ }) = last else {
-        return Finding::is(
-            Status::Warning,
-            format!("{logical} has never run"),
-            format!("`aws stepfunctions start-execution --state-machine-arn {machine}`"),
-        );
-    };
-    let because = why.as_ref().map_or(String::new(), |why| format!(": {why}"));
-    match status {
-        ExecutionStatus::Succeeded => Finding::ok(format!("{logical} SUCCEEDED at {at}")),
-        ExecutionStatus::Running => Finding::ok(format!("{logical} is RUNNING since {at}")),
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => Finding::is(
-            Status::Failed,
-            format!("{logical} {} at {at}{because}", status.as_str()),
-            format!(
-                "look: `aws stepfunctions describe-execution --execution-arn {arn}`; fix what it names, then start it \
-                 again: `aws stepfunctions start-execution --state-machine-arn {machine}`"
-            ),
-        ),
-        other => Finding::is(
-            Status::Unknown,
-            format!("{logical} is {} since {at}", other.as_str()),
-            "see the execution in the console",
         ),
     }
 }
@@ -439,36 +402,15 @@ mod tests {
         ] {
             assert_eq!(judge_pipe("P", "p", state, None).status, expected, "pipe {state}");
         }
-        let execution = |status| Execution {
-            arn: "e".into(),
-            status,
-            at: "now".into(),
-            why: Some("X: y".into()),
-            table: None,
-        };
-        for (status, expected) in [
-            (ExecutionStatus::Succeeded, Status::Ok),
-            (ExecutionStatus::Running, Status::Ok),
-            (ExecutionStatus::Failed, Status::Failed),
-            (ExecutionStatus::TimedOut, Status::Failed),
-            (ExecutionStatus::Aborted, Status::Failed),
-            (ExecutionStatus::PendingRedrive, Status::Unknown),
-        ] {
-            let finding = judge_execution("M", "m", Some(&execution(status.clone())));
-            assert_eq!(finding.status, expected, "execution {status:?}");
-        }
-        assert_eq!(judge_execution("M", "m", None).status, Status::Warning, "it has never run");
-        let failed = judge_execution("M", "m", Some(&execution(ExecutionStatus::Failed)));
-        assert_eq!(failed.text, "M FAILED at now: X: y");
     }
 
     #[test]
     fn a_schedule_is_as_good_as_its_rule_and_none_is_a_warning() {
         let of = |state| vec![("rate(1 day)".to_owned(), judge_rule("R", "r", state))];
-        assert_eq!(judge_schedule(&of("ENABLED"), false).status, Status::Ok);
-        assert_eq!(judge_schedule(&of("DISABLED"), false).status, Status::Failed);
-        assert_eq!(judge_schedule(&[], false).status, Status::Warning);
-        assert_eq!(judge_schedule(&[], true).status, Status::Unknown);
+        assert_eq!(judge_schedule(Part::Assignments, &of("ENABLED"), false).status, Status::Ok);
+        assert_eq!(judge_schedule(Part::Assignments, &of("DISABLED"), false).status, Status::Failed);
+        assert_eq!(judge_schedule(Part::Assignments, &[], false).status, Status::Warning);
+        assert_eq!(judge_schedule(Part::Assignments, &[], true).status, Status::Unknown);
     }
 
     #[test]
@@ -478,10 +420,10 @@ mod tests {
             Finding::is(Status::Unknown, "who knows", "look"),
             Finding::is(Status::Failed, "bad", "repair it"),
         ];
-        let check = together(Kind::Rules.topic(), &findings);
+        let check = together(Part::Assignments.topic(Kind::Rules), &findings);
         assert_eq!((check.status, check.detail.as_str()), (Status::Failed, "who knows\nbad"));
-        assert_eq!(together(Kind::Rules.topic(), &findings[..1]).status, Status::Ok);
-        assert_eq!(together(Kind::Rules.topic(), &findings[..2]).status, Status::Unknown);
+        assert_eq!(together(Part::Assignments.topic(Kind::Rules), &findings[..1]).status, Status::Ok);
+        assert_eq!(together(Part::Assignments.topic(Kind::Rules), &findings[..2]).status, Status::Unknown);
     }
 
     #[test]
@@ -500,7 +442,7 @@ mod tests {
             (&["a0"], &[], Status::Failed),
         ];
         for (asked, states, expected) in cases {
-            let check = judge_alarms(Kind::Alarms.topic(), asked, &found(states));
+            let check = judge_alarms(Part::Assignments.topic(Kind::Alarms), asked, &found(states));
             assert_eq!(check.status, expected, "{states:?}: {check:?}");
         }
     }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use assigner_core::{table::TableLocation, work::Manners};
 use assigner_engine::settings::Settings;
 
-use super::check::{Check, Status, Topic};
+use super::{
+    check::{Check, Status, Topic},
+    compared::{Read, Same, reads_the_same},
+};
 
 /// Identity Center's quotas for the whole organization.
 const REQUESTS_PER_SECOND: u64 = 20;
@@ -13,7 +16,7 @@ const OUTSTANDING: u64 = 15;
 /// A creation takes seconds, or minutes if Identity Center is busy.
 const SHORT_TIMEOUT: i32 = 60;
 
-const REDEPLOY: &str = "change the stack's parameters, and deploy it again";
+pub const REDEPLOY: &str = "change the stack's parameters, and deploy it again";
 
 /// A function as Lambda describes it.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct Deployed {
     pub timeout: Option<i32>,
     /// Megabytes.
     pub memory: Option<i32>,
+    /// The ARN of the role that it runs as.
+    pub role: Option<String>,
     /// An error says why it is not known.
     pub environment: Result<BTreeMap<String, String>, String>,
     /// `None`: nothing is reserved. An error says why it is not known.
@@ -44,14 +49,6 @@ impl Deployed {
         let environment = self.environment.as_ref().map_err(|why| vec![why.clone()])?;
         Settings::read(|name| environment.get(name).cloned())
     }
-}
-
-/// A table that was looked at: where it is, and its digest if it is sound.
-#[derive(Clone, Debug)]
-pub struct Read {
-    pub location: TableLocation,
-    /// An error says why it is not known.
-    pub digest: Result<String, String>,
 }
 
 /// What the other checks found.
@@ -130,7 +127,7 @@ pub fn state(topic: Topic, function: &Deployed) -> Check {
     match timeout {
         Some(timeout) if *timeout < SHORT_TIMEOUT => topic.is(
             Status::Warning,
-            format!("{detail}: an assignment can take longer than its timeout"),
+            format!("{detail}: what it waits for can take longer than its timeout"),
             "give it 300 seconds, as template.yaml does",
         ),
         _ => topic.ok(detail),
@@ -167,7 +164,7 @@ pub fn settings(topic: Topic, function: &Deployed, expected: &Expected<'_>) -> C
         warnings.push("DRY_RUN is true: it plans and creates nothing".to_owned());
     }
     let mut unknown = Vec::new();
-    let table = match reads_the_same(&configured.table, expected) {
+    let table = match reads_the_same(&configured.table, expected.table, expected.theirs) {
         Same::Yes(detail) => detail,
         Same::No(detail) => {
             failures.push(detail);
@@ -191,53 +188,6 @@ pub fn settings(topic: Topic, function: &Deployed, expected: &Expected<'_>) -> C
         failures.join("\n"),
         format!("push the table, or name the right one by --table; or {REDEPLOY}"),
     )
-}
-
-/// Whether a function reads the table that this run is about, in a sentence.
-enum Same {
-    Yes(String),
-    No(String),
-    NotKnown(String),
-}
-
-/// Compares by digest: the same rows in another place are the same table.
-fn reads_the_same(its: &TableLocation, expected: &Expected<'_>) -> Same {
-    let ours = expected.table;
-    if let (TableLocation::DynamoDb(_), true) = (its, *its == ours.location) {
-        return Same::Yes(format!("it reads {its}"));
-    }
-    let theirs = expected.theirs.iter().find(|read| read.location == *its);
-    let read = match theirs.map(|read| &read.digest) {
-        Some(Ok(digest)) => digest,
-        Some(Err(why)) => {
-            return Same::NotKnown(format!(
-                "it reads {its}, and whether that is {} is not known: {why}",
-                ours.location
-            ));
-        }
-        None => {
-            return Same::NotKnown(format!("it reads {its}, and which rows that had is not known"));
-        }
-    };
-    match &ours.digest {
-        Ok(digest) if digest == read => Same::Yes(format!(
-            "it reads {its}, which has the rows of {} (digest {})",
-            ours.location,
-            short(digest)
-        )),
-        Ok(digest) => Same::No(format!(
-            "it reads {its} with digest {}, and {} has digest {}: the rows are not the same",
-            short(read),
-            ours.location,
-            short(digest)
-        )),
-        Err(why) => Same::NotKnown(format!("it reads {its}; {} cannot be compared: {why}", ours.location)),
-    }
-}
-
-/// Returns as much of a digest as people compare.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// Compares what each function may take with the quotas, which hold for the organization. Functions see each other at
@@ -313,6 +263,7 @@ mod tests {
             last_update_reason: None,
             timeout: Some(300),
             memory: Some(256),
+            role: None,
             environment: Ok(pairs.collect()),
             reserved: Ok(Some(1)),
         }

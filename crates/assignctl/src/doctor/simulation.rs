@@ -10,7 +10,7 @@ use assigner_core::{
 };
 use aws_sdk_iam::{
     Client,
-    types::{EvaluationResult, PolicyEvaluationDecisionType},
+    types::{ContextEntry, EvaluationResult, PolicyEvaluationDecisionType},
 };
 
 use super::{
@@ -78,7 +78,7 @@ pub async fn simulate(examined: &Examined<'_>, role: Option<&str>, samples: &Sam
             Resources::NotNeeded => continue,
         };
         checks.push(match &who {
-            Ok(who) => decided(examined, &client, who, name, &resources, topic).await,
+            Ok(who) => decided(examined, who, name, resources, topic).await,
             Err(why) => topic.unknown(why, "give the role that does the work by --role ARN"),
         });
     }
@@ -153,13 +153,7 @@ fn resources(action: &str, examined: &Examined<'_>, samples: &Samples) -> Resour
     let member = || samples.account.as_ref().ok_or("an account of the organization");
     let account = || member().map(|member| format!("arn:{partition}:sso:::account/{}", member.id));
     let arn = || member().map(|member| member.arn.clone());
-    let unit = || {
-        // arn:aws:organizations::<management>:account/<organization>/<account>
-        let id = samples.unit.as_ref().ok_or("an account in an OU")?;
-        let arn = arn()?;
-        let place = arn.rsplit_once('/').map_or("", |(place, _)| place);
-        Ok(format!("{}/{id}", place.replace(":account/", ":ou/")))
-    };
+    let unit = || samples.unit_arn().ok_or("an account in an OU");
     let in_store = |kind: &str| {
         let store = examined.center.identity_store().ok_or("an identity store")?;
         let management = examined.management.as_deref().ok_or("a management account")?;
@@ -191,25 +185,35 @@ fn resources(action: &str, examined: &Examined<'_>, samples: &Samples) -> Resour
     found.map_or_else(Resources::Unknown, Resources::These)
 }
 
+/// Asks the simulator whether a role or user may do all of this on all of that, under these conditions.
+pub async fn ask_for(
+    examined: &Examined<'_>,
+    who: &str,
+    actions: &[&str],
+    resources: Vec<String>,
+    context: Vec<ContextEntry>,
+) -> Result<Vec<EvaluationResult>, CallError> {
+    const OPERATION: &str = "iam:SimulatePrincipalPolicy";
+    let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+    let call = Client::new(&examined.sdk).simulate_principal_policy().policy_source_arn(who);
+    let call = call.set_action_names(Some(actions)).set_resource_arns(Some(resources));
+    let call = call.set_context_entries((!context.is_empty()).then_some(context)).max_items(1000);
+    let send = async { call.send().await.map_err(|error| call_error(OPERATION, error)) };
+    Ok(ask(examined.session, OPERATION, send).await?.evaluation_results.unwrap_or_default())
+}
+
 async fn decided(
     examined: &Examined<'_>,
-    client: &Client,
     who: &str,
     action: &'static str,
-    resources: &[String],
+    resources: Vec<String>,
     topic: Topic,
 ) -> Check {
-    const OPERATION: &str = "iam:SimulatePrincipalPolicy";
-    let call = async {
-        let call = client.simulate_principal_policy().policy_source_arn(who).action_names(action);
-        let call = call.set_resource_arns(Some(resources.to_vec())).send().await;
-        call.map_err(|error| call_error(OPERATION, error))
-    };
-    match ask(examined.session, OPERATION, call).await {
-        Ok(answer) => judge(topic, who, action, answer.evaluation_results()),
-        Err(CallError { cause: Cause::Denied, message, .. }) => topic.unknown(
+    match ask_for(examined, who, &[action], resources, Vec::new()).await {
+        Ok(results) => judge(topic, who, action, &results),
+        Err(CallError { cause: Cause::Denied, message, operation, .. }) => topic.unknown(
             format!("not simulated: {message}"),
-            format!("allow this identity {OPERATION} and iam:GetRole"),
+            format!("allow this identity {operation} and iam:GetRole"),
         ),
         Err(error) if error.code.as_deref() == Some("NoSuchEntity") => {
             topic.unknown(format!("not simulated: {error}"), "correct the ARN")
@@ -218,28 +222,49 @@ async fn decided(
     }
 }
 
-/// Judges an action. It is allowed only if it is allowed on every resource that it needs.
-fn judge(topic: Topic, who: &str, action: &str, results: &[EvaluationResult]) -> Check {
-    let mut denied = Vec::new();
-    let mut missing: Vec<&str> = Vec::new();
-    for result in results {
-        let specific = result.resource_specific_results();
-        missing.extend(result.missing_context_values().iter().map(String::as_str));
-        for one in specific {
-            missing.extend(one.missing_context_values().iter().map(String::as_str));
-            if *one.eval_resource_decision() != PolicyEvaluationDecisionType::Allowed {
-                denied.push(format!(
-                    "{} on {}",
-                    one.eval_resource_decision().as_str(),
-                    one.eval_resource_name()
-                ));
+/// What the simulator has decided of one action and resource.
+#[derive(Debug)]
+pub struct Decision<'r> {
+    pub action: &'r str,
+    pub resource: &'r str,
+    pub decision: &'r PolicyEvaluationDecisionType,
+}
+
+/// What the simulator has decided.
+#[derive(Debug)]
+pub struct Decisions<'r> {
+    pub each: Vec<Decision<'r>>,
+    /// What conditions ask for and the simulator was not given.
+    pub missing: Vec<&'r str>,
+}
+
+impl<'r> Decisions<'r> {
+    /// Reads the answer: it has the resources one by one, or within the action.
+    pub fn of(results: &'r [EvaluationResult]) -> Decisions<'r> {
+        let (mut each, mut missing) = (Vec::new(), Vec::new());
+        for result in results {
+            let (action, specific) = (result.eval_action_name(), result.resource_specific_results());
+            missing.extend(result.missing_context_values().iter().map(String::as_str));
+            for one in specific {
+                missing.extend(one.missing_context_values().iter().map(String::as_str));
+                let (resource, decision) = (one.eval_resource_name(), one.eval_resource_decision());
+                each.push(Decision { action, resource, decision });
+            }
+            if specific.is_empty() {
+                let resource = result.eval_resource_name().unwrap_or("*");
+                each.push(Decision { action, resource, decision: result.eval_decision() });
             }
         }
-        if specific.is_empty() && *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
-            let resource = result.eval_resource_name().unwrap_or("*");
-            denied.push(format!("{} on {resource}", result.eval_decision().as_str()));
-        }
+        Decisions { each, missing }
     }
+}
+
+/// Judges an action. It is allowed only if it is allowed on every resource that it needs.
+fn judge(topic: Topic, who: &str, action: &str, results: &[EvaluationResult]) -> Check {
+    let Decisions { each, mut missing } = Decisions::of(results);
+    let denied = each.iter().filter(|one| *one.decision != PolicyEvaluationDecisionType::Allowed);
+    let denied: Vec<String> =
+        denied.map(|one| format!("{} on {}", one.decision.as_str(), one.resource)).collect();
     if results.is_empty() {
         return topic.unknown("the simulator answered nothing", "run it again later");
     }

@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use super::{
-    Deployed, Outcome, Remote, Rows, difference::Difference, digest::Digest, document, faults, list, memory, of_file,
-    read, rows,
+    Deployed, Outcome, Remote, Rows, difference::Difference, digest::Digest, document, faults, list, memory,
+    of_file, read, rows,
 };
 use crate::{
     caller,

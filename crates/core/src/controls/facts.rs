@@ -1,6 +1,6 @@
 //! What is true in Control Tower at one moment.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use time::{Duration, OffsetDateTime};
 
@@ -131,6 +131,15 @@ impl Version {
     /// Whether controls need registered OUs, and the Security OU takes only some.
     pub fn is_strict(self) -> bool {
         self < Version(4, 0)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Version(u32::MAX, _) => formatter.write_str("unknown"),
+            Version(major, minor) => write!(formatter, "{major}.{minor}"),
+        }
     }
 }
 

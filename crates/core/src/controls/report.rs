@@ -23,6 +23,8 @@ pub struct Report {
     /// Why nothing was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The digest of the table that was read; `None` if nothing was asked for.
+    pub table: Option<String>,
     pub ous: Vec<UnitReport>,
     /// How many controls had to be left out so that the answer fits.
     #[serde(skip_serializing_if = "is_zero")]
@@ -184,6 +186,7 @@ impl Report {
         Report {
             outcome: Outcome::Ignored,
             reason: Some(reason),
+            table: None,
             ous: Vec::new(),
             controls_omitted: 0,
             notes: Vec::new(),
@@ -229,6 +232,7 @@ impl Report {
         Report {
             outcome: outcome(&counts, seen.under_way, seen.mode),
             reason: None,
+            table: Some(seen.table.digest()),
             ous,
             controls_omitted: 0,
             notes: seen.plan.notes.clone(),

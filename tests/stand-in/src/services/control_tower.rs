@@ -511,7 +511,7 @@ fn get_landing_zone(state: &mut State, request: &Request) -> Answer {
         "version": zone.version,
         "latestAvailableVersion": "4.0",
         "status": zone.status,
-        "driftStatus": { "status": "IN_SYNC" },
+        "driftStatus": { "status": if zone.drifted { "DRIFTED" } else { "IN_SYNC" } },
         "manifest": if zone.is_old() { manifest } else { json!({ "centralizedLogging": logging, "governedRegions": [] }) },
     } }))
 }

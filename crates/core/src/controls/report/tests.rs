@@ -45,6 +45,7 @@ fn report(controls: usize) -> Report {
     Report {
         outcome: Outcome::Incomplete,
         reason: None,
+        table: None,
         ous: vec![unit],
         controls_omitted: 0,
         notes: Vec::new(),
