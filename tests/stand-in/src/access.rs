@@ -44,7 +44,7 @@ pub struct Trail {
     pub bucket_policy: Option<Value>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SetContent {
     pub description: Option<String>,
@@ -64,7 +64,7 @@ pub struct Reference {
     pub path: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Boundary {
     Managed(String),
@@ -164,9 +164,44 @@ pub(crate) struct Report {
     pub(crate) settles_at: Instant,
 }
 
+/// A provisioning of a set in an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Provisioning {
+    pub(crate) id: String,
+    pub(crate) account: String,
+    /// The ARN of the set.
+    pub(crate) set: String,
+    /// What the set held when it was asked for.
+    content: SetContent,
+    pub(crate) accepted_at: Instant,
+    /// `None` for one that stays in progress.
+    settles_at: Option<Instant>,
+    failure: Option<Option<String>>,
+    is_applied: bool,
+}
+
+impl Provisioning {
+    pub(crate) fn status(&self, now: Instant) -> &'static str {
+        match self.settles_at {
+            Some(at) if at <= now && self.failure.is_some() => "FAILED",
+            Some(at) if at <= now => "SUCCEEDED",
+            _ => "IN_PROGRESS",
+        }
+    }
+
+    pub(crate) fn failure_reason(&self, now: Instant) -> Option<&str> {
+        if self.status(now) == "FAILED" { self.failure.as_ref()?.as_deref() } else { None }
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct AccessState {
     pub(crate) document: Access,
+    /// What the sets held at first: so they are provisioned everywhere.
+    initial: BTreeMap<String, SetContent>,
+    /// What was provisioned since, by account and set.
+    provisioned: BTreeMap<(String, String), SetContent>,
+    pub(crate) provisionings: Vec<Provisioning>,
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) generations: Vec<Generation>,
     pub(crate) reports: Vec<Report>,
@@ -176,6 +211,65 @@ pub(crate) struct AccessState {
 }
 
 impl AccessState {
+    pub(crate) fn new(document: Access) -> AccessState {
+        AccessState { initial: document.sets.clone(), document, ..AccessState::default() }
+    }
+
+    /// Applies the provisionings whose time has come.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        for one in &mut self.provisionings {
+            if !one.is_applied && one.status(now) == "SUCCEEDED" {
+                one.is_applied = true;
+                self.provisioned.insert((one.account.clone(), one.set.clone()), one.content.clone());
+            }
+        }
+    }
+
+    /// Provisions a set in an account, as it is at this moment.
+    pub(crate) fn provision(
+        &mut self,
+        id: String,
+        (account, set): (&str, &str),
+        accepted_at: Instant,
+        settles_at: Option<Instant>,
+        failure: Option<Option<String>>,
+    ) -> &Provisioning {
+        let content = self.draft(set);
+        let (account, set) = (account.to_owned(), set.to_owned());
+        let one =
+            Provisioning { id, account, set, content, accepted_at, settles_at, failure, is_applied: false };
+        let last = self.provisionings.len();
+        self.provisionings.push(one);
+        &self.provisionings[last]
+    }
+
+    /// Publishes the draft of a set in an account at once, as an assignment does.
+    pub(crate) fn publish(&mut self, account: &str, set: &str) {
+        let content = self.draft(set);
+        self.provisioned.insert((account.to_owned(), set.to_owned()), content);
+    }
+
+    fn draft(&self, set: &str) -> SetContent {
+        self.document.sets.get(set).cloned().unwrap_or_default()
+    }
+
+    /// Returns what the role of a set has in an account.
+    pub(crate) fn on_role(&self, account: &str, set: &str) -> SetContent {
+        let provisioned = self.provisioned.get(&(account.to_owned(), set.to_owned()));
+        provisioned.or_else(|| self.initial.get(set)).cloned().unwrap_or_default()
+    }
+
+    /// Whether an account lags behind what the set holds now. Tags and the description are on no role.
+    pub(crate) fn lags(&self, account: &str, set: &str) -> bool {
+        let of_role = |content: SetContent| SetContent {
+            description: None,
+            relay_state: None,
+            tags: BTreeMap::new(),
+            ..content
+        };
+        of_role(self.on_role(account, set)) != of_role(self.draft(set))
+    }
+
     pub(crate) fn role(&self, account: &str, arn: &str) -> Option<&Role> {
         let roles = &self.document.accounts.get(account)?.roles;
         roles.iter().find(|role| role.arn(account) == arn)

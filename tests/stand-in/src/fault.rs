@@ -73,9 +73,10 @@ pub enum FaultKind {
 }
 
 pub(crate) const CREATE: &str = "CreateAccountAssignment";
-/// The operations on controls: each starts work that can fail later.
-const CONTROL_OPERATIONS: [&str; 4] =
-    ["EnableControl", "DisableControl", "UpdateEnabledControl", "ResetEnabledControl"];
+pub(crate) const PROVISION: &str = "ProvisionPermissionSet";
+/// The operations that start work that can fail later, besides creations.
+const LATER_OPERATIONS: [&str; 5] =
+    ["EnableControl", "DisableControl", "UpdateEnabledControl", "ResetEnabledControl", PROVISION];
 
 impl Fault {
     pub fn on(operation: &str, kind: FaultKind) -> Fault {
@@ -102,7 +103,7 @@ impl Fault {
             Err(format!("no operation is named {:?}", self.operation))
         } else if creation
             && !self.names(CREATE)
-            && !CONTROL_OPERATIONS.iter().any(|operation| self.names(operation))
+            && !LATER_OPERATIONS.iter().any(|operation| self.names(operation))
         {
             Err(format!("{:?} is a fault of {CREATE}, not of {}", self.kind, self.operation))
         } else if !(0.0..=1.0).contains(&self.probability) {
@@ -220,8 +221,8 @@ impl Faults {
 }
 
 impl Faults {
-    /// Draws what becomes of an accepted operation on a control. `described` is its control, its target and its enabled
-    /// control.
+    /// Draws what becomes of an accepted operation on a control, or of a provisioning. `described` is what it is about: the
+    /// control, its target and its enabled control, or the set and the account.
     pub(crate) fn of_operation(&mut self, operation: &str, described: &str, rng: &mut Rng) -> Fate {
         let mut fate = Fate::default();
         let later =

@@ -35,7 +35,7 @@ mod state;
 mod wire;
 mod world;
 
-pub use access::Access;
+pub use access::{Access, Reference, SetContent};
 pub use enablement::{EnabledControl, EnablementStatus, OperationType, Parameters};
 pub use fault::{Fault, FaultKind};
 pub use landing_zone::{Control, LandingZone, LandingZoneStatus};
@@ -274,7 +274,22 @@ impl StandIn {
 
     /// Replaces what is known of roles and their use, and forgets sessions and jobs.
     pub fn set_access(&self, document: Access) {
-        self.state().access = access::AccessState { document, ..Default::default() };
+        self.state().access = access::AccessState::new(document);
+    }
+
+    /// Returns what the sets and accounts are now.
+    pub fn access(&self) -> Access {
+        self.state().access.document.clone()
+    }
+
+    /// Changes it as somebody else would: what is provisioned stays as it was.
+    pub fn edit_access(&self, change: impl FnOnce(&mut Access)) {
+        change(&mut self.state().access.document);
+    }
+
+    /// Returns what the role of a set has in an account.
+    pub fn on_role(&self, account: &str, permission_set: &str) -> SetContent {
+        self.settled().access.on_role(account, permission_set)
     }
 
     /// Returns the policy of the log bucket.
@@ -315,6 +330,7 @@ impl StandIn {
         let now = Instant::now();
         state.ledger.settle(now);
         state.enablement.settle(now);
+        state.access.settle(now);
         state
     }
 }

@@ -110,6 +110,7 @@ impl State {
         let at = Instant::now();
         self.ledger.settle(at);
         self.enablement.settle(at);
+        self.access.settle(at);
         let request = body.as_ref().ok().cloned().unwrap_or_default();
 
         let mut delay = self.settings.latency;

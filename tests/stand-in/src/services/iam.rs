@@ -1,13 +1,15 @@
 //! The operations of AWS IAM that permission sets need: roles, policies and last-accessed data. Each answers for the
 //! account of the session that asks.
 
-use crate::access::{Report, Role, iso8601};
+use crate::access::{Report, Role, SetContent, iso8601};
 use crate::services::sts::query_error;
 use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members};
 use crate::state::State;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+const LARGEST_MANAGED_POLICY: usize = 6_144;
 
 pub(crate) static SERVICE: Service = Service {
     target_prefix: "IAM20100508",
@@ -16,10 +18,13 @@ pub(crate) static SERVICE: Service = Service {
     requests_per_second: |_| None,
     error: query_error,
     operations: &[
+        Operation::single("CreatePolicy", create_policy),
         Operation::single("GenerateServiceLastAccessedDetails", generate_service_last_accessed_details),
         Operation::single("GetPolicy", get_policy),
         Operation::single("GetPolicyVersion", get_policy_version),
+        Operation::single("GetRolePolicy", get_role_policy),
         Operation::single("GetServiceLastAccessedDetails", get_service_last_accessed_details),
+        Operation::single("ListAttachedRolePolicies", list_attached_role_policies),
         Operation::single("ListRoles", list_roles),
     ],
 };
@@ -81,18 +86,91 @@ fn get_policy_version(state: &mut State, request: &Request) -> Answer {
     if members.version_id != "v3" {
         return Err(request.missing(format_args!("the version {}", members.version_id)));
     }
-    // IAM's documents are URL-encoded, as RFC 3986 says.
-    let encoded: String = document
-        .to_string()
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    Ok(json!({ "PolicyVersion": { "Document": encoded, "VersionId": "v3", "IsDefaultVersion": true } }))
+    Ok(
+        json!({ "PolicyVersion": { "Document": encoded(&document), "VersionId": "v3", "IsDefaultVersion": true } }),
+    )
+}
+
+/// Returns a document as IAM answers it: URL-encoded, as RFC 3986 says.
+fn encoded(document: &Value) -> String {
+    let encoded = |byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    document.to_string().bytes().map(encoded).collect()
+}
+
+fn create_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        policy_name: String,
+        policy_document: String,
+        path: Option<String>,
+        #[serde(rename = "Description")]
+        _description: Option<String>,
+        #[serde(rename = "Tags.member.1.Key")]
+        _key: Option<String>,
+        #[serde(rename = "Tags.member.1.Value")]
+        _value: Option<String>,
+    });
+    let size = members.policy_document.bytes().filter(|byte| !byte.is_ascii_whitespace()).count();
+    if size > LARGEST_MANAGED_POLICY {
+        return Err(Refusal::new(
+            409,
+            "LimitExceeded",
+            format!("Cannot exceed quota for PolicySize: {size}"),
+        ));
+    }
+    let document: Value = serde_json::from_str(&members.policy_document)
+        .map_err(|fault| Refusal::new(400, "MalformedPolicyDocument", fault.to_string()))?;
+    let account = state.account_of_caller();
+    let name = format!("{}{}", members.path.as_deref().unwrap_or("/"), members.policy_name);
+    let policies = &mut state.access.document.accounts.entry(account.clone()).or_default().policies;
+    if policies.contains_key(&name) {
+        return Err(Refusal::new(409, "EntityAlreadyExists", format!("the policy {name} is there already")));
+    }
+    policies.insert(name.clone(), document);
+    let arn = format!("arn:aws:iam::{account}:policy{name}");
+    Ok(json!({ "Policy": { "Arn": arn, "PolicyName": members.policy_name, "DefaultVersionId": "v3" } }))
+}
+
+/// Returns what a role of Identity Center has, as it was provisioned there.
+fn on_role(state: &State, request: &Request, name: &str) -> Result<(String, SetContent), Refusal> {
+    let account = state.account_of_caller();
+    let missing = || request.missing(format_args!("the role {name}"));
+    let found = state.access.document.accounts.get(&account).ok_or_else(missing)?;
+    found.roles.iter().find(|role| role.name == name).ok_or_else(missing)?;
+    let set = name.strip_prefix("AWSReservedSSO_").and_then(|rest| rest.rsplit_once('_'));
+    let set =
+        set.and_then(|(set, _)| state.world.organization.permission_sets.iter().find(|one| one.name == set));
+    let content = set.map(|set| state.access.on_role(&account, &set.arn)).unwrap_or_default();
+    Ok((account, content))
+}
+
+fn get_role_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { role_name: String, policy_name: String });
+    let (_, content) = on_role(state, request, &members.role_name)?;
+    let policy = content.inline_policy.filter(|_| members.policy_name == "AwsSSOInlinePolicy");
+    let policy = policy.ok_or_else(|| request.missing(format_args!("the policy {}", members.policy_name)))?;
+    Ok(json!({
+        "RoleName": members.role_name,
+        "PolicyName": members.policy_name,
+        "PolicyDocument": encoded(&policy),
+    }))
+}
+
+fn list_attached_role_policies(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        role_name: String,
+        marker: Option<String>,
+        #[serde(rename = "MaxItems")]
+        _max_items: Option<String>,
+    });
+    let (account, content) = on_role(state, request, &members.role_name)?;
+    let own = content.customer_managed_policies.iter();
+    let own = own.map(|of| format!("arn:aws:iam::{account}:policy{}{}", of.path, of.name));
+    let attached = content.managed_policies.iter().cloned().chain(own);
+    let attached = attached.map(|arn| json!({ "PolicyName": arn.rsplit('/').next(), "PolicyArn": arn }));
+    Ok(page(state, "AttachedPolicies", attached.collect(), members.marker.as_deref()))
 }
 
 fn generate_service_last_accessed_details(state: &mut State, request: &Request) -> Answer {

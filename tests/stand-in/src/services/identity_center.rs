@@ -1,5 +1,5 @@
 //! The operations of IAM Identity Center (sso-admin). A creation is accepted here and settles in the
-//! ledger. Nothing is ever deleted.
+//! ledger. No assignment and no permission set is ever deleted.
 
 use crate::fault::Fate;
 use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
@@ -7,7 +7,7 @@ use crate::ledger::{AcceptedCreation, Assignment, CreationStatus, Ending};
 use crate::services::{
     Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members, usual_error,
 };
-use crate::services::{permission_set_writes, permission_sets};
+use crate::services::{permission_set_provisioning, permission_set_writes, permission_sets};
 use crate::state::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,13 +21,35 @@ pub(crate) static SERVICE: Service = Service {
     requests_per_second: |settings| Some(settings.requests_per_second),
     error: usual_error,
     operations: &[
+        Operation::single(
+            "AttachCustomerManagedPolicyReferenceToPermissionSet",
+            permission_set_writes::attach_customer_managed_policy,
+        ),
+        Operation::single("AttachManagedPolicyToPermissionSet", permission_set_writes::attach_managed_policy),
         Operation::single("CreateAccountAssignment", create_account_assignment),
         Operation::single("CreatePermissionSet", permission_set_writes::create_permission_set),
+        Operation::single("DeleteInlinePolicyFromPermissionSet", permission_set_writes::delete_inline_policy),
+        Operation::single(
+            "DeletePermissionsBoundaryFromPermissionSet",
+            permission_set_writes::delete_permissions_boundary,
+        ),
         Operation::single(
             "DescribeAccountAssignmentCreationStatus",
             describe_account_assignment_creation_status,
         ),
         Operation::single("DescribePermissionSet", permission_sets::describe_permission_set),
+        Operation::single(
+            "DescribePermissionSetProvisioningStatus",
+            permission_set_provisioning::describe_status,
+        ),
+        Operation::single(
+            "DetachCustomerManagedPolicyReferenceFromPermissionSet",
+            permission_set_writes::detach_customer_managed_policy,
+        ),
+        Operation::single(
+            "DetachManagedPolicyFromPermissionSet",
+            permission_set_writes::detach_managed_policy,
+        ),
         Operation::single("GetInlinePolicyForPermissionSet", permission_sets::get_inline_policy),
         Operation::single(
             "GetPermissionsBoundaryForPermissionSet",
@@ -44,6 +66,11 @@ pub(crate) static SERVICE: Service = Service {
         ),
         Operation::paged("ListInstances", 100, list_instances),
         Operation::paged("ListManagedPoliciesInPermissionSet", 100, permission_sets::list_managed_policies),
+        Operation::paged(
+            "ListPermissionSetProvisioningStatus",
+            100,
+            permission_set_provisioning::list_status,
+        ),
         Operation::paged("ListPermissionSets", 100, list_permission_sets),
         Operation::paged(
             "ListPermissionSetsProvisionedToAccount",
@@ -51,11 +78,15 @@ pub(crate) static SERVICE: Service = Service {
             list_permission_sets_provisioned_to_account,
         ),
         Operation::paged("ListTagsForResource", 100, permission_sets::list_tags_for_resource),
+        Operation::single("ProvisionPermissionSet", permission_set_provisioning::provision),
         Operation::single("PutInlinePolicyToPermissionSet", permission_set_writes::put_inline_policy),
         Operation::single(
             "PutPermissionsBoundaryToPermissionSet",
             permission_set_writes::put_permissions_boundary,
         ),
+        Operation::single("TagResource", permission_set_writes::tag_resource),
+        Operation::single("UntagResource", permission_set_writes::untag_resource),
+        Operation::single("UpdatePermissionSet", permission_set_writes::update_permission_set),
     ],
 };
 
@@ -76,7 +107,7 @@ impl PrincipalType {
 }
 
 #[derive(Deserialize)]
-enum TargetType {
+pub(super) enum TargetType {
     #[serde(rename = "AWS_ACCOUNT")]
     AwsAccount,
 }
@@ -134,6 +165,10 @@ fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
         ending: failure.map_or(ending, Ending::Fails),
         staleness,
     };
+    if let Ending::Succeeds = &creation.ending {
+        // Assigning provisions the set as it is, half-made or not.
+        state.access.publish(&creation.assignment.account, &creation.assignment.permission_set);
+    }
     let status = creation_status(state, &creation, request.at);
     state.ledger.accept(creation);
     Ok(json!({ "AccountAssignmentCreationStatus": status }))
@@ -291,7 +326,7 @@ fn list_permission_sets_provisioned_to_account(state: &mut State, request: &Requ
     let mut arns: Vec<&str> = state
         .ledger
         .in_account(&members.account_id, request.at, request.staleness)
-        .filter(|_| !outdated_only)
+        .filter(|one| !outdated_only || state.access.lags(&one.account, &one.permission_set))
         .map(|assignment| assignment.permission_set.as_str())
         .collect();
     arns.dedup();
@@ -325,7 +360,7 @@ pub(super) fn require_permission_set(state: &State, request: &Request, arn: &str
     require(state.world.permission_set(arn).is_some(), request, "permission set", arn)
 }
 
-fn require_account(state: &State, request: &Request, id: &str) -> Result<(), Refusal> {
+pub(super) fn require_account(state: &State, request: &Request, id: &str) -> Result<(), Refusal> {
     require(state.world.account(id).is_some(), request, "account", id)
 }
 

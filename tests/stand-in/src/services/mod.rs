@@ -13,6 +13,7 @@ mod iam;
 pub(crate) mod identity_center;
 mod identity_store;
 mod organizations;
+mod permission_set_provisioning;
 mod permission_set_writes;
 mod permission_sets;
 mod request;

@@ -1,5 +1,5 @@
-//! The operations of Identity Center that make a permission set. What a set holds is a draft until it is provisioned in
-//! an account; here it is provisioned nowhere.
+//! The operations of Identity Center that make and change a permission set. What a set holds is a draft until it is
+//! provisioned in an account; here it is provisioned nowhere.
 
 use crate::access::{Boundary, Reference, SetContent};
 use crate::identifier::{InstanceArn, PermissionSetArn};
@@ -11,6 +11,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 const LARGEST_INLINE_POLICY: usize = 10_240;
+/// Managed policies of a set, AWS's own and those of accounts together.
+const MOST_POLICIES: usize = 20;
+const MOST_TAGS: usize = 50;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Named {
+    name: String,
+    path: String,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -83,12 +93,6 @@ pub(super) fn put_permissions_boundary(state: &mut State, request: &Request) -> 
         #[serde(default)]
         customer_managed_policy_reference: Option<Named>,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-    struct Named {
-        name: String,
-        path: String,
-    }
     let members = members!(request {
         instance_arn: InstanceArn,
         permission_set_arn: PermissionSetArn,
@@ -106,6 +110,147 @@ pub(super) fn put_permissions_boundary(state: &mut State, request: &Request) -> 
     };
     content(state, request, &members.instance_arn, &members.permission_set_arn)?.boundary = Some(boundary);
     Ok(json!({}))
+}
+
+pub(super) fn delete_permissions_boundary(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { instance_arn: InstanceArn, permission_set_arn: PermissionSetArn });
+    let content = content(state, request, &members.instance_arn, &members.permission_set_arn)?;
+    content.boundary.take().map(|_| json!({})).ok_or_else(|| request.missing("a permissions boundary"))
+}
+
+pub(super) fn delete_inline_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { instance_arn: InstanceArn, permission_set_arn: PermissionSetArn });
+    let content = content(state, request, &members.instance_arn, &members.permission_set_arn)?;
+    content.inline_policy.take().map(|_| json!({})).ok_or_else(|| request.missing("an inline policy"))
+}
+
+pub(super) fn attach_managed_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        permission_set_arn: PermissionSetArn,
+        managed_policy_arn: String,
+    });
+    let arn = members.managed_policy_arn;
+    if !state.access.document.policies.contains_key(&arn) {
+        return Err(request.missing(format_args!("the policy {arn}")));
+    }
+    let content = content(state, request, &members.instance_arn, &members.permission_set_arn)?;
+    require_room(content)?;
+    if !content.managed_policies.insert(arn.clone()) {
+        return Err(request.refuse(Problem::Conflict, format!("{arn} is attached already")));
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn detach_managed_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        permission_set_arn: PermissionSetArn,
+        managed_policy_arn: String,
+    });
+    let content = content(state, request, &members.instance_arn, &members.permission_set_arn)?;
+    match content.managed_policies.remove(&members.managed_policy_arn) {
+        true => Ok(json!({})),
+        false => Err(request.missing(format_args!("the attached policy {}", members.managed_policy_arn))),
+    }
+}
+
+pub(super) fn attach_customer_managed_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        permission_set_arn: PermissionSetArn,
+        customer_managed_policy_reference: Named,
+    });
+    let Named { name, path } = members.customer_managed_policy_reference;
+    if !path.starts_with('/') || !path.ends_with('/') {
+        return Err(request.refuse(Problem::Invalid, "a path begins and ends with a slash"));
+    }
+    let content = content(state, request, &members.instance_arn, &members.permission_set_arn)?;
+    require_room(content)?;
+    let reference = Reference { name, path };
+    if content.customer_managed_policies.contains(&reference) {
+        return Err(request.refuse(Problem::Conflict, "the policy is attached already"));
+    }
+    content.customer_managed_policies.push(reference);
+    Ok(json!({}))
+}
+
+pub(super) fn detach_customer_managed_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        permission_set_arn: PermissionSetArn,
+        customer_managed_policy_reference: Named,
+    });
+    let Named { name, path } = members.customer_managed_policy_reference;
+    let reference = Reference { name, path };
+    let content = content(state, request, &members.instance_arn, &members.permission_set_arn)?;
+    let attached = &mut content.customer_managed_policies;
+    let before = attached.len();
+    attached.retain(|one| *one != reference);
+    if attached.len() < before { Ok(json!({})) } else { Err(request.missing("the attached policy")) }
+}
+
+/// A member that is left out stays as it is. AWS documents no way to take one away.
+pub(super) fn update_permission_set(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        permission_set_arn: PermissionSetArn,
+        description: Option<String>,
+        session_duration: Option<String>,
+        relay_state: Option<String>,
+    });
+    for text in [&members.description, &members.relay_state].into_iter().flatten() {
+        require_latin(request, text)?;
+        if text.is_empty() {
+            return Err(request.refuse(Problem::Invalid, "a text of at least one character"));
+        }
+    }
+    let content = content(state, request, &members.instance_arn, &members.permission_set_arn)?;
+    for (field, new) in [
+        (&mut content.description, members.description),
+        (&mut content.session_duration, members.session_duration),
+        (&mut content.relay_state, members.relay_state),
+    ] {
+        if new.is_some() {
+            *field = new;
+        }
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn tag_resource(state: &mut State, request: &Request) -> Answer {
+    let members =
+        members!(request { instance_arn: InstanceArn, resource_arn: PermissionSetArn, tags: Vec<Tag> });
+    if members.tags.is_empty() || members.tags.iter().any(|tag| tag.key.starts_with("aws:")) {
+        return Err(request.refuse(Problem::Invalid, "tags of which none is AWS's own"));
+    }
+    let content = content(state, request, &members.instance_arn, &members.resource_arn)?;
+    content.tags.extend(members.tags.into_iter().map(|Tag { key, value }| (key, value)));
+    if content.tags.len() > MOST_TAGS {
+        return Err(request.refuse(Problem::Invalid, "too many tags"));
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn untag_resource(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request {
+        instance_arn: InstanceArn,
+        resource_arn: PermissionSetArn,
+        tag_keys: Vec<String>,
+    });
+    if members.tag_keys.is_empty() || members.tag_keys.iter().any(|key| key.starts_with("aws:")) {
+        return Err(request.refuse(Problem::Invalid, "keys of which none is AWS's own"));
+    }
+    let content = content(state, request, &members.instance_arn, &members.resource_arn)?;
+    content.tags.retain(|key, _| !members.tag_keys.contains(key));
+    Ok(json!({}))
+}
+
+fn require_room(content: &SetContent) -> Result<(), Refusal> {
+    match content.managed_policies.len() + content.customer_managed_policies.len() < MOST_POLICIES {
+        true => Ok(()),
+        false => Err(Refusal::new(400, "ServiceQuotaExceededException", "too many managed policies")),
+    }
 }
 
 fn content<'s>(

@@ -85,6 +85,21 @@ pub(super) fn list_accounts(state: &mut State, request: &Request) -> Answer {
     });
     let arn = &*members.permission_set_arn;
     content(state, request, &members.instance_arn, arn)?;
+    let mut accounts = accounts_of(state, request, arn);
+    match members.provisioning_status {
+        None => {}
+        Some(ProvisioningStatus::LatestPermissionSetNotProvisioned) => {
+            accounts.retain(|account| state.access.lags(account, arn));
+        }
+        Some(ProvisioningStatus::LatestPermissionSetProvisioned) => {
+            accounts.retain(|account| !state.access.lags(account, arn));
+        }
+    }
+    request.page("AccountIds", accounts, Value::from)
+}
+
+/// Returns the accounts in which the set is provisioned.
+pub(super) fn accounts_of(state: &State, request: &Request, arn: &str) -> BTreeSet<String> {
     let name = state.world.permission_set(arn).map(|set| set.name.clone()).unwrap_or_default();
     let prefix = format!("AWSReservedSSO_{name}_");
     let with_role = state.access.document.accounts.iter().filter(|(_, account)| {
@@ -100,8 +115,5 @@ pub(super) fn list_accounts(state: &mut State, request: &Request) -> Answer {
             .of_permission_set(arn, request.at, request.staleness)
             .map(|assignment| assignment.account.clone()),
     );
-    if members.provisioning_status == Some(ProvisioningStatus::LatestPermissionSetNotProvisioned) {
-        accounts.clear();
-    }
-    request.page("AccountIds", accounts, Value::from)
+    accounts
 }

@@ -4,6 +4,7 @@
 mod controls;
 mod lambda;
 mod operations;
+mod permission_sets;
 mod provisioning;
 mod server;
 mod support;
