@@ -9,9 +9,13 @@ use std::{
     time::Duration,
 };
 
-use assigner_core::shown::{is_hidden, shown, shown_json};
+use assigner_core::{
+    shown::{is_hidden, shown, shown_json},
+    work::{Count, Wish},
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use tokio::sync::watch;
 
 pub use crate::style::{ERROR, FAINT, GOOD, STRONG, WARNING};
 use crate::{exit::Failure, session::Session};
@@ -134,6 +138,24 @@ pub async fn interrupted() {
         () = ctrl_c => {}
         () = terminated => {}
     }
+}
+
+/// Obeys signals. After the first one nothing new is started; after the second one nothing is waited for.
+pub async fn obey_signals(wish: &watch::Sender<Wish>, bar: &ProgressBar) {
+    interrupted().await;
+    wish.send_replace(Wish::StartNothing);
+    bar.suspend(|| {
+        say("Nothing new is started; what is under way is waited for. Ctrl-C again waits no longer.\n");
+    });
+    interrupted().await;
+    wish.send_replace(Wish::Stop);
+}
+
+/// Shows how far work is.
+pub fn show_progress(bar: &ProgressBar, Count { done, failed, outstanding }: Count) {
+    bar.set_position(done as u64);
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    bar.set_message(format!(", {outstanding} under way{failed}"));
 }
 
 /// What asks the command to end, from when this was made: Ctrl-C, SIGTERM, a terminal that is closed. Nothing of it ends the

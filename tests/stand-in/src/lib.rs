@@ -35,7 +35,7 @@ mod state;
 mod wire;
 mod world;
 
-pub use access::{Access, Reference, SetContent};
+pub use access::{Access, AccountAccess, Reference, SetContent};
 pub use enablement::{EnabledControl, EnablementStatus, OperationType, Parameters};
 pub use fault::{Fault, FaultKind};
 pub use landing_zone::{Control, LandingZone, LandingZoneStatus};

@@ -19,7 +19,6 @@ use assigner_engine::{
     error::Error,
     facts::Tags,
 };
-use indicatif::ProgressBar;
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -36,7 +35,7 @@ use crate::{
     exit::{Exit, Failure},
     facts::Aws,
     session::Session,
-    terminal::{STRONG, interrupted, plural, say},
+    terminal::{STRONG, obey_signals, plural, show_progress},
 };
 
 pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit, Failure> {
@@ -181,17 +180,6 @@ async fn create(
     Ok(())
 }
 
-/// Obeys signals. After the first one nothing new is started; after the second one nothing is waited for.
-async fn obey_signals(wish: &watch::Sender<Wish>, bar: &ProgressBar) {
-    interrupted().await;
-    wish.send_replace(Wish::StartNothing);
-    bar.suspend(|| {
-        say("Nothing new is started; what is under way is waited for. Ctrl-C again waits no longer.\n");
-    });
-    interrupted().await;
-    wish.send_replace(Wish::Stop);
-}
-
 /// Lines in place of a bar, if nobody sees one: in a pipeline, silence looks like a hang.
 struct Lines<'a> {
     session: &'a Session,
@@ -233,10 +221,4 @@ impl Lines<'_> {
     fn seen(&self) -> MutexGuard<'_, Count> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn show_progress(bar: &ProgressBar, Count { done, failed, outstanding }: Count) {
-    bar.set_position(done as u64);
-    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-    bar.set_message(format!(", {outstanding} under way{failed}"));
 }

@@ -1,7 +1,11 @@
 //! `assignctl permission-set apply --as NAME`: from the policy file to a set next to the old one. It assigns nobody, and
 //! leaves the old set as it is.
 
-use std::{fmt::Write, path::Path, sync::Arc};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use assigner_aws::{
     client::Tally,
@@ -10,30 +14,49 @@ use assigner_aws::{
 use assigner_core::{
     assignments::row,
     permissions::{
-        apply::PolicyFile,
-        policy::size::{INLINE, size},
+        apply::{Form, PolicyFile, bare},
+        before::{Before, file_name},
+        change::{TooLarge, Way},
+        policy::{
+            Document,
+            size::{INLINE, size},
+        },
         usage::{Boundary, PermissionSet},
     },
 };
 use assigner_engine::{
     error::Error,
     files::LARGEST_SNAPSHOT,
-    permissions::apply::{self, Made, State},
+    permissions::{
+        apply::{self, Made, State},
+        policies::Policies,
+    },
 };
 use serde::Serialize;
 use tokio::time::timeout_at;
 
-use super::arguments;
+use super::{arguments, show};
 use crate::{
     exit::{Exit, Failure},
+    files,
     session::Session,
     terminal::{FAINT, GOOD, STRONG, WARNING, clean, plural},
 };
 
 pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit, Failure> {
-    let arguments::Apply { policy, name, yes } = arguments;
-    let file = read(session, &policy)?;
-    let wanted = file.beside(&name);
+    let arguments::Apply { policy, name, customer_managed, role, yes, .. } = arguments;
+    let Some(name) = name else {
+        return Err(Failure::wrong("neither --as nor --replace is given", "give one of them"));
+    };
+    let (file, form) = read(session, &policy, customer_managed.as_deref())?;
+    let wanted = file.beside(&name, &form);
+    let way = Way::new(&bare(&wanted), &wanted).map_err(|TooLarge { bytes }| {
+        Failure::wrong(format!("the policy has {bytes} bytes inline"), "draft a smaller one")
+    })?;
+    let parts = match &form {
+        Form::Inline => &[][..],
+        Form::CustomerManaged(parts) => parts,
+    };
     let aws = session.aws().await?;
     if aws.settings.dry_run {
         return Err(Failure::wrong("DRY_RUN is true, so nothing may be created", "unset DRY_RUN"));
@@ -43,13 +66,14 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     let late = || Error::Late { what: "the permission set", last: aws.center.tally().last_failure() };
     let judging = async {
         let now = apply::require_unchanged(&aws.center, &sessions, &file).await?;
-        let state = apply::state(&aws.center, &sessions, &wanted).await?;
-        if let State::Begun { arn, left } = &state
-            && left.is_empty()
-        {
+        let state = apply::state(&aws.center, &sessions, &wanted, &way).await?;
+        if let State::Begun { arn, left: 0 } = &state {
             return Ok(Err(arn.clone()));
         }
-        let findings = apply::validate(&sessions, &file.policy).await?;
+        let mut findings = Vec::new();
+        for document in documents(&file, parts) {
+            findings.extend(apply::validate(&sessions, document).await?);
+        }
         if !findings.iter().any(|finding| finding.is_error) {
             apply::require_no_new_access(&sessions, &file, &now).await?;
         }
@@ -65,6 +89,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         }
     };
     refuse_errors(&findings, &policy)?;
+    remember(session, &policy, &file.permission_set)?;
     if !session.json {
         session.print(&difference(&file, &wanted, &state, &findings));
     }
@@ -76,7 +101,12 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     let made = timeout_at(session.until, async {
         // A person may have taken long to answer.
         apply::require_unchanged(&aws.center, &sessions, &file).await?;
-        apply::make(&aws.center, &sessions, &wanted).await
+        if !parts.is_empty() {
+            let own = sessions.own_account().await?;
+            let policies = Policies::look(&sessions, &file.accounts, own.as_ref(), &role, parts).await?;
+            policies.create().await?;
+        }
+        apply::make(&aws.center, &sessions, &wanted, &way).await
     });
     let made = made.await.map_err(|_| late())?.map_err(|error| {
         let failure = Failure::from(error);
@@ -88,13 +118,51 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     Ok(Exit::Good)
 }
 
-fn read(session: &Session, path: &Path) -> Result<PolicyFile, Failure> {
-    PolicyFile::parse(&session.read(path, LARGEST_SNAPSHOT)?).map_err(|problems| Failure {
+/// Reads the policy file, and in which form a set holds its policy.
+pub fn read(
+    session: &Session,
+    path: &Path,
+    customer_managed: Option<&str>,
+) -> Result<(PolicyFile, Form), Failure> {
+    let refused = |problems: Vec<String>| Failure {
         name: "InvalidPolicy",
         message: format!("{} is refused:{}", clean(&path.display().to_string()), list(&problems)),
         next: "correct these, or draft it again with `assignctl permission-set draft`".to_owned(),
         exit: Exit::Wrong,
-    })
+    };
+    let file = PolicyFile::parse(&session.read(path, LARGEST_SNAPSHOT)?).map_err(refused)?;
+    let form = file.form(customer_managed).map_err(refused)?;
+    Ok((file, form))
+}
+
+/// Returns the documents that AWS gets to see.
+pub fn documents<'a>(file: &'a PolicyFile, parts: &'a [(String, Document)]) -> Vec<&'a Document> {
+    match parts {
+        [] => vec![&file.policy],
+        parts => parts.iter().map(|(_, document)| document).collect(),
+    }
+}
+
+/// Writes every field of the set next to the policy file. What an earlier run wrote stays.
+pub fn remember(session: &Session, policy: &Path, set: &PermissionSet) -> Result<PathBuf, Failure> {
+    let name = policy.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let path = policy.with_file_name(file_name(&name));
+    let before = Before::new(set.clone());
+    if !path.exists() {
+        files::write_new(&path, before.to_text().as_bytes())?;
+        session.note(&format!("what the set was is written to {}", clean(&path.display().to_string())));
+        return Ok(path);
+    }
+    match Before::parse(&session.read(&path, LARGEST_SNAPSHOT)?) {
+        Ok(found) if found == before => Ok(path),
+        Ok(_) | Err(_) => Err(Failure::wrong(
+            format!(
+                "{} is there already, and has another state of the set or something else; it is not overwritten",
+                clean(&path.display().to_string())
+            ),
+            "keep it under another name, or give the policy file another name",
+        )),
+    }
 }
 
 fn list(problems: &[String]) -> String {
@@ -102,7 +170,7 @@ fn list(problems: &[String]) -> String {
 }
 
 /// Refuses a policy that AWS would refuse.
-fn refuse_errors(findings: &[Finding], path: &Path) -> Result<(), Failure> {
+pub fn refuse_errors(findings: &[Finding], path: &Path) -> Result<(), Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error);
     let errors: Vec<String> =
         errors.map(|finding| format!("{}: {}", finding.code, finding.details)).collect();
@@ -147,8 +215,13 @@ fn difference(file: &PolicyFile, wanted: &PermissionSet, state: &State, findings
     for policy in &old.customer_managed_policies {
         line("-", &format!("customer managed policy {}{}", policy.path, policy.name));
     }
-    let statements = plural(file.policy.statements.len(), "statement");
-    line("+", &format!("inline policy, {statements}, {} of {INLINE} bytes", size(&file.policy)));
+    if let Some(policy) = &wanted.inline_policy {
+        let statements = plural(policy.statements.len(), "statement");
+        line("+", &format!("inline policy, {statements}, {} of {INLINE} bytes", size(policy)));
+    }
+    for policy in &wanted.customer_managed_policies {
+        line("+", &format!("customer managed policy {}{}", policy.path, policy.name));
+    }
     match &wanted.boundary {
         None => {}
         Some(Boundary::Managed(policy)) => line("=", &format!("boundary {}", policy.arn)),
@@ -167,17 +240,7 @@ fn difference(file: &PolicyFile, wanted: &PermissionSet, state: &State, findings
     for (key, value) in &wanted.tags {
         line(if old.tags.contains_key(key) { "=" } else { "+" }, &format!("tag {key} = {value}"));
     }
-    let _ =
-        writeln!(text, "CheckNoNewAccess: {GOOD}PASS{GOOD:#}, it allows nothing that the old set does not");
-    for finding in findings {
-        let _ = writeln!(
-            text,
-            "{WARNING}ValidatePolicy{WARNING:#} {}: {}",
-            clean(&finding.code),
-            clean(&finding.details)
-        );
-    }
-    text
+    text + &show::judged(findings)
 }
 
 #[derive(Serialize)]

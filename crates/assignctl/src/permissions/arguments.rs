@@ -13,8 +13,10 @@ pub enum PermissionSet {
     Usage(Usage),
     /// Drafts the policy that allows what was used, offline
     Draft(Draft),
-    /// Makes a set of the policy file, next to the old one
+    /// Makes a set of the policy file, next to the old one or in its place
     Apply(Apply),
+    /// Gives a set back what `apply --replace` took from it
+    Restore(Restore),
     /// Lets Access Analyzer read the organization's log bucket, or no longer
     #[command(subcommand)]
     Logs(Logs),
@@ -111,22 +113,72 @@ pub struct Draft {
 #[command(after_help = "\
 Examples:
   assignctl permission-set apply poweruser.policy.json --as PowerUser-least
+  assignctl permission-set apply poweruser.policy.json --replace --canary 111122223333
 
-The old set stays as it is, and nobody is assigned. Access Analyzer's CheckNoNewAccess must prove that the new set allows
-nothing that the old one does not ($0.002 a call). Run again, it writes nothing.
+With --as the old set stays as it is, and nobody is assigned. With --replace the live set is edited, new in and old out,
+and provisioned: in one account first, where its role is looked at, then in the others. Before that, a file next to the
+policy file remembers every field of the old set, for `assignctl permission-set restore`.
 
-Exit status: 0 made, or there already, 1 refused, nothing was agreed to, or a call failed, 2 the policy file is refused,
-or nobody can be asked.")]
+Access Analyzer's CheckNoNewAccess must prove that the new set allows nothing that the old one does not ($0.002 a call).
+Run again, it goes on where it ended; with nothing left to do it writes nothing.
+
+Exit status: 0 done, or so before, 1 refused, nothing was agreed to, or a call or an account failed, 2 the policy file is
+refused, or nobody can be asked.")]
+#[command(group(clap::ArgGroup::new("how").required(true).args(["name", "replace"])))]
 pub struct Apply {
     /// What `assignctl permission-set draft` wrote.
     #[arg(value_hint = ValueHint::FilePath)]
     pub policy: PathBuf,
     /// The name of the new set.
     #[arg(long = "as", value_name = "NAME", value_parser = set_name)]
-    pub name: String,
+    pub name: Option<String>,
+    /// Edits the set itself, and provisions it.
+    #[arg(long)]
+    pub replace: bool,
+    /// The account in which it is provisioned first; without it, the first one by its id.
+    #[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "replace")]
+    pub canary: Option<AccountId>,
+    /// Keeps the policy under this name in each account, instead of inline in the set, and creates it where it is
+    /// missing.
+    #[arg(long, value_name = "NAME", value_parser = policy_name)]
+    pub customer_managed: Option<String>,
+    /// The role that is assumed in the accounts of the set.
+    #[arg(long, value_name = "NAME", default_value = "AWSControlTowerExecution")]
+    pub role: String,
     /// Does not ask.
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl permission-set restore poweruser.before.json
+
+Gives the set back every field that the file has, provisions it in its accounts, and looks at its roles there. Run again,
+it goes on where it ended; with nothing left to do it writes nothing.
+
+Exit status: 0 everything is as it was, 1 refused, nothing was agreed to, or a call or an account failed, 2 the file is
+refused, or nobody can be asked.")]
+pub struct Restore {
+    /// What `assignctl permission-set apply` wrote before it changed anything.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub before: PathBuf,
+    /// The role that is assumed in the accounts of the set.
+    #[arg(long, value_name = "NAME", default_value = "AWSControlTowerExecution")]
+    pub role: String,
+    /// Does not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+fn policy_name(text: &str) -> Result<String, &'static str> {
+    let takes = |letter: char| letter.is_ascii_alphanumeric() || "+=,.@-_".contains(letter);
+    // Room for the numbers of its parts.
+    match (1..=120).contains(&text.len()) && text.chars().all(takes) {
+        true => Ok(text.to_owned()),
+        false => Err("a name has 1 to 120 letters, digits and + = , . @ - _"),
+    }
 }
 
 fn set_name(text: &str) -> Result<String, &'static str> {

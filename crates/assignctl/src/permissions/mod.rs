@@ -3,7 +3,11 @@
 mod apply;
 pub mod arguments;
 mod draft;
+mod live;
 mod logs;
+mod replace;
+mod restore;
+mod show;
 mod usage;
 
 use assigner_core::permissions::privacy;
@@ -18,7 +22,9 @@ pub async fn run(session: &Session, arguments: PermissionSet) -> Result<Exit, Fa
     let ended = match arguments {
         PermissionSet::Usage(arguments) => usage::run(session, arguments).await,
         PermissionSet::Draft(arguments) => draft::run(session, arguments),
+        PermissionSet::Apply(arguments) if arguments.replace => replace::run(session, arguments).await,
         PermissionSet::Apply(arguments) => apply::run(session, arguments).await,
+        PermissionSet::Restore(arguments) => restore::run(session, arguments).await,
         PermissionSet::Logs(arguments) => logs::run(session, arguments).await,
     };
     // Also what AWS says of a call that other verbs make too.

@@ -207,7 +207,7 @@ fn creation(status: Option<AccountAssignmentOperationStatus>) -> Creation {
 }
 
 /// Translates a status. One that is missing or new counts as unfinished: success is never assumed.
-fn progress(status: Option<&StatusValues>, reason: Option<String>) -> Progress {
+pub(super) fn progress(status: Option<&StatusValues>, reason: Option<String>) -> Progress {
     match status {
         Some(StatusValues::Succeeded) => Progress::Succeeded,
         Some(StatusValues::Failed) => Progress::Failed(reason),

@@ -6,6 +6,8 @@ mod identity_store;
 mod permission_content;
 #[cfg(feature = "permissions")]
 mod permission_edit;
+#[cfg(feature = "permissions")]
+mod permission_provision;
 mod permission_sets;
 
 use std::{

@@ -1,6 +1,6 @@
 //! One account: its roles, policies, trails and last-accessed data.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use assigner_core::{
     cause::{CallError, Cause},
@@ -91,6 +91,36 @@ impl Member {
         Ok(quiet(roles.await)?.into_iter().map(role).collect())
     }
 
+    /// Returns the inline policy of a role by its name, or `None` if the role has none of that name.
+    pub async fn role_policy(&self, role: &str, name: &str) -> Result<Option<Document>, CallError> {
+        const OPERATION: &str = "iam:GetRolePolicy";
+        let call = self.iam.get_role_policy().role_name(role).policy_name(name);
+        match quiet(self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await) {
+            Ok(answer) => document(OPERATION, role, &answer.policy_document).map(Some),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the ARNs of the managed policies that a role has.
+    pub async fn attached_policies(&self, role: &str) -> Result<BTreeSet<String>, CallError> {
+        let call = self.iam.list_attached_role_policies().role_name(role);
+        let attached = self.calls.list(
+            "iam:ListAttachedRolePolicies",
+            Patience::OfOne,
+            |marker| call.clone().set_marker(marker).send(),
+            |page| (page.attached_policies.unwrap_or_default(), page.marker),
+        );
+        Ok(quiet(attached.await)?.into_iter().filter_map(|policy| policy.policy_arn).collect())
+    }
+
+    /// Creates a managed policy of the account, at the path `/`. It is sent once.
+    pub async fn create_policy(&self, name: &str, policy: &Document) -> Result<(), CallError> {
+        const OPERATION: &str = "iam:CreatePolicy";
+        let call = self.iam.create_policy().policy_name(name).policy_document(policy.to_text());
+        quiet(self.calls.once(OPERATION, || call.send()).await).map(drop)
+    }
+
     /// Returns the document of a managed policy in its default version, or `None` if there is no such policy.
     pub async fn policy(&self, arn: &str) -> Result<Option<Document>, CallError> {
         const OPERATION: &str = "iam:GetPolicyVersion";
@@ -106,14 +136,7 @@ impl Member {
         let call = self.iam.get_policy_version().policy_arn(arn).version_id(version);
         let answer = quiet(self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await)?;
         let text = answer.policy_version.and_then(|version| version.document);
-        let text = decoded(&text.ok_or_else(|| nothing(OPERATION, "document"))?);
-        let unread = |error: serde_json::Error| CallError {
-            operation: OPERATION,
-            cause: Cause::Invalid,
-            code: None,
-            message: format!("{arn}: {error}"),
-        };
-        serde_json::from_str(&text).map(Some).map_err(unread)
+        document(OPERATION, arn, &text.ok_or_else(|| nothing(OPERATION, "document"))?).map(Some)
     }
 
     /// Returns the trails, also those of the organization.
@@ -213,6 +236,16 @@ pub(super) fn day(moment: &DateTime) -> Option<Day> {
 
 fn is_missing(error: &CallError) -> bool {
     error.cause == Cause::NotFound || error.code.as_deref() == Some("NoSuchEntity")
+}
+
+/// Reads a document of `what` as IAM answers it.
+fn document(operation: &'static str, what: &str, text: &str) -> Result<Document, CallError> {
+    serde_json::from_str(&decoded(text)).map_err(|error| CallError {
+        operation,
+        cause: Cause::Invalid,
+        code: None,
+        message: format!("{what}: {error}"),
+    })
 }
 
 /// Returns a text that is URL-encoded as RFC 3986 says.

@@ -26,6 +26,14 @@ use crate::{
 /// The name of our sessions. It names nobody.
 const SESSION_NAME: &str = "assignctl";
 
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub account: Option<AccountId>,
+    /// It may have the name of a person.
+    pub arn: Option<String>,
+}
+
 /// Hands out the clients of accounts.
 #[derive(Debug)]
 pub struct Sessions {
@@ -52,10 +60,16 @@ impl Sessions {
 
     /// Returns the account that the caller is in.
     pub async fn own_account(&self) -> Result<Option<AccountId>, CallError> {
+        Ok(self.caller().await?.account)
+    }
+
+    /// Returns who the caller is.
+    pub async fn caller(&self) -> Result<Caller, CallError> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let answer =
             self.calls.ask(OPERATION, Patience::Needed, || self.sts.get_caller_identity().send()).await;
-        Ok(quiet(answer)?.account.as_deref().and_then(AccountId::parse))
+        let answer = quiet(answer)?;
+        Ok(Caller { account: answer.account.as_deref().and_then(AccountId::parse), arn: answer.arn })
     }
 
     /// Returns the clients of the caller's own account.

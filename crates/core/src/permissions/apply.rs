@@ -1,5 +1,4 @@
-//! What a policy file becomes: what is read from it and judged again, the set that is to be made, and what is left to do.
-//! It writes nothing.
+//! What a policy file becomes: what is read from it and judged again, and the set that is to be. It writes nothing.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +8,19 @@ use super::{
     draft,
     policy::{
         Document, Effect, Strictness,
-        size::{INLINE, size},
+        size::{INLINE, MANAGED, TooLarge, size, split},
     },
     today::Today,
-    usage::{Boundary, CustomerManaged, PermissionSet},
+    usage::{Boundary, CustomerManaged, InAccounts, PermissionSet},
 };
 use crate::{ids::AccountId, reading::Fault};
 
 /// The tag of a set that was made here: from which set, by its ARN.
 pub const MADE_FROM: &str = "assignctl:made-from";
+/// The most managed policies that a role takes without a higher quota.
+const MOST_PARTS: usize = 10;
 /// Tags that begin with it are AWS's own, and cannot be given.
-const OF_AWS: &str = "aws:";
+pub(super) const OF_AWS: &str = "aws:";
 
 /// The policy file, as `draft` wrote it or a person edited it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,13 +30,16 @@ pub struct PolicyFile {
     pub permission_set: PermissionSet,
     /// The accounts whose use is in the draft.
     pub accounts: BTreeSet<AccountId>,
+    /// The accounts that a person left out of the draft.
+    pub without: BTreeSet<AccountId>,
 }
 
-/// What is left to do, in this order: a set without its boundary must not allow anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    Boundary,
-    InlinePolicy,
+/// How a set holds the policy.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    Inline,
+    /// As policies that each account has by itself, by their names, at the path `/`.
+    CustomerManaged(Vec<(String, Document)>),
 }
 
 impl PolicyFile {
@@ -49,6 +53,8 @@ impl PolicyFile {
             policy: serde_json::Value,
             permission_set: PermissionSet,
             accounts: Vec<Covered>,
+            #[serde(default)]
+            without: Vec<Covered>,
         }
         #[derive(Deserialize)]
         struct Covered {
@@ -69,8 +75,73 @@ impl PolicyFile {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let accounts = file.accounts.into_iter().map(|covered| covered.account).collect();
-        Ok(PolicyFile { policy, permission_set: file.permission_set, accounts })
+        let ids = |all: Vec<Covered>| all.into_iter().map(|covered| covered.account).collect();
+        let (accounts, without): (BTreeSet<AccountId>, _) = (ids(file.accounts), ids(file.without));
+        if accounts.is_empty() {
+            return Err(vec!["the policy file names no account whose use is in it".to_owned()]);
+        }
+        Ok(PolicyFile { policy, permission_set: file.permission_set, accounts, without })
+    }
+
+    /// Returns the form of the policy: inline, or under this name in each account.
+    ///
+    /// # Errors
+    /// Why the policy does not fit, one sentence each.
+    pub fn form(&self, customer_managed: Option<&str>) -> Result<Form, Vec<String>> {
+        let Some(name) = customer_managed else {
+            return match size(&self.policy) {
+                bytes if bytes > INLINE => Err(vec![format!(
+                    "the policy has {bytes} bytes, and an inline policy at most {INLINE}; --customer-managed takes more"
+                )]),
+                _ => Ok(Form::Inline),
+            };
+        };
+        let parts = split(&self.policy, MANAGED).map_err(|TooLarge| {
+            vec![format!(
+                "one of the lists of the policy cannot be divided into managed policies of {MANAGED} bytes"
+            )]
+        })?;
+        if parts.len() > MOST_PARTS {
+            return Err(vec![format!(
+                "the policy would be {} managed policies, and a role takes {MOST_PARTS}",
+                parts.len()
+            )]);
+        }
+        let named = |(index, part)| match index {
+            0 => (name.to_owned(), part),
+            index => (format!("{name}-{}", index + 1), part),
+        };
+        let parts: Vec<(String, Document)> = parts.into_iter().enumerate().map(named).collect();
+        let old = &self.permission_set.customer_managed_policies;
+        let taken =
+            parts.iter().filter(|(name, _)| old.iter().any(|old| old.path == "/" && old.name == *name));
+        let taken: Vec<String> = taken
+            .map(|(name, _)| format!("the set has a policy {name} already; choose another name"))
+            .collect();
+        if taken.is_empty() { Ok(Form::CustomerManaged(parts)) } else { Err(taken) }
+    }
+
+    /// Returns the set as it is in the end if it is edited in place. Only its policies change.
+    pub fn in_place(&self, form: &Form) -> PermissionSet {
+        PermissionSet { managed_policies: Vec::new(), ..self.holding(form, self.permission_set.clone()) }
+    }
+
+    fn holding(&self, form: &Form, set: PermissionSet) -> PermissionSet {
+        let (inline_policy, parts) = match form {
+            Form::Inline => (Some(self.policy.clone()), &[][..]),
+            Form::CustomerManaged(parts) => (None, parts.as_slice()),
+        };
+        let own = |(name, document): &(String, Document)| CustomerManaged {
+            name: name.clone(),
+            path: "/".to_owned(),
+            documents: vec![InAccounts { accounts: self.accounts.clone(), document: document.clone() }],
+        };
+        PermissionSet { inline_policy, customer_managed_policies: parts.iter().map(own).collect(), ..set }
+    }
+
+    /// Returns the accounts that have the set, and of whose use nothing is known.
+    pub fn unknown<'a>(&self, accounts: &'a BTreeSet<AccountId>) -> Vec<&'a AccountId> {
+        accounts.iter().filter(|id| !self.accounts.contains(*id) && !self.without.contains(*id)).collect()
     }
 
     /// Returns one document of everything that the set allows and denies today, without its boundary.
@@ -92,35 +163,32 @@ impl PolicyFile {
     }
 
     /// Returns the set that is made next to the old one. It has its description, duration, relay state, tags and boundary.
-    pub fn beside(&self, name: &str) -> PermissionSet {
+    pub fn beside(&self, name: &str, form: &Form) -> PermissionSet {
         let old = &self.permission_set;
         let mut tags = old.tags.clone();
         tags.retain(|key, _| !key.starts_with(OF_AWS));
         tags.insert(MADE_FROM.to_owned(), old.arn.clone());
-        PermissionSet {
-            arn: String::new(),
-            name: name.to_owned(),
-            description: old.description.clone(),
-            session_duration: old.session_duration.clone(),
-            relay_state: old.relay_state.clone(),
-            tags,
-            inline_policy: Some(self.policy.clone()),
-            managed_policies: Vec::new(),
-            customer_managed_policies: Vec::new(),
-            boundary: old.boundary.clone(),
-        }
+        let bare = PermissionSet { arn: String::new(), name: name.to_owned(), tags, ..bare(old) };
+        self.holding(form, PermissionSet { boundary: old.boundary.clone(), ..bare })
     }
 }
 
-/// Returns why Identity Center would refuse the policy as an inline policy.
+/// Returns the set without anything that allows or denies.
+pub fn bare(set: &PermissionSet) -> PermissionSet {
+    PermissionSet {
+        inline_policy: None,
+        managed_policies: Vec::new(),
+        customer_managed_policies: Vec::new(),
+        boundary: None,
+        ..set.clone()
+    }
+}
+
+/// Returns why AWS would refuse the policy in any form.
 fn problems(policy: &Document) -> Vec<String> {
     let mut problems = Vec::new();
     if !policy.statements.iter().any(|statement| statement.effect == Effect::Allow) {
         problems.push("the policy allows nothing; an empty policy is not written".to_owned());
-    }
-    let bytes = size(policy);
-    if bytes > INLINE {
-        problems.push(format!("the policy has {bytes} bytes, and an inline policy at most {INLINE}"));
     }
     // Latin-1, as Identity Center takes it.
     let beyond = |letter: &char| !matches!(letter, ' '..='~' | '\u{a1}'..='\u{ff}');
@@ -175,29 +243,6 @@ pub fn differences(read: &PermissionSet, now: &PermissionSet) -> Vec<&'static st
     differ
 }
 
-/// Returns what is left to do until a set is as wanted.
-///
-/// # Errors
-/// What is otherwise than it would be on the way there; never empty.
-pub fn steps(wanted: &PermissionSet, now: &PermissionSet) -> Result<Vec<Step>, Vec<&'static str>> {
-    let missing_boundary = now.boundary.is_none() && wanted.boundary.is_some();
-    let missing_policy = now.inline_policy.is_none() && wanted.inline_policy.is_some();
-    let mut filled = now.clone();
-    if missing_boundary {
-        filled.boundary.clone_from(&wanted.boundary);
-    }
-    if missing_policy {
-        filled.inline_policy.clone_from(&wanted.inline_policy);
-    }
-    let differ = differences(wanted, &filled);
-    // A policy before its boundary is not how it is made.
-    if !differ.is_empty() || (missing_boundary && !missing_policy) {
-        return Err(if differ.is_empty() { vec!["its boundary"] } else { differ });
-    }
-    let open = [(missing_boundary, Step::Boundary), (missing_policy, Step::InlinePolicy)];
-    Ok(open.into_iter().filter(|(is_open, _)| *is_open).map(|(_, step)| step).collect())
-}
-
 fn same_boundary(one: &PermissionSet, other: &PermissionSet) -> bool {
     match (&one.boundary, &other.boundary) {
         (None, None) => true,
@@ -209,6 +254,6 @@ fn same_boundary(one: &PermissionSet, other: &PermissionSet) -> bool {
     }
 }
 
-fn reference(policy: &CustomerManaged) -> (String, String) {
+pub(super) fn reference(policy: &CustomerManaged) -> (String, String) {
     (policy.path.clone(), policy.name.clone())
 }

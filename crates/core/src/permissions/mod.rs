@@ -12,7 +12,10 @@
 //! | what the set allows today, its boundary included | [`today`] |
 //! | what is kept although nobody was seen to use it | [`keep`] |
 //! | the policy that is drafted, and the policy file | [`draft`] |
-//! | what a policy file becomes, and what is left to do | [`apply`] |
+//! | what a policy file becomes | [`apply`] |
+//! | the way from one state of a set to another, and what is left of it | [`change`] |
+//! | which sets are never edited | [`guard`] |
+//! | the file that remembers a set as it was | [`before`] |
 //! | what no source can show | [`gaps`] |
 //! | what goes away, service by service | [`services`] |
 //!
@@ -20,9 +23,12 @@
 //! the set allows.
 
 pub mod apply;
+pub mod before;
+pub mod change;
 pub mod draft;
 pub mod gaps;
 pub mod generation;
+pub mod guard;
 pub mod keep;
 pub mod logs;
 pub mod narrow;

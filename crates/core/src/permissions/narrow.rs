@@ -36,6 +36,21 @@ pub fn usage(sources: &BTreeSet<Source>) -> String {
     json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
 }
 
+/// Returns the policy of a session that looks at what is on the roles of an account.
+pub fn roles() -> String {
+    let actions = ["iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRoles"];
+    let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+/// Returns the policy of a session that reads and creates these policies of an account, by their names.
+pub fn policies<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let resources: Vec<String> = names.map(|name| format!("arn:*:iam::*:policy/{name}")).collect();
+    let actions = ["iam:CreatePolicy", "iam:GetPolicy", "iam:GetPolicyVersion"];
+    let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
 /// Returns the policy of a session that opens and closes the log bucket.
 pub fn logs(partition: &str, bucket: &str) -> String {
     let statement = json!({

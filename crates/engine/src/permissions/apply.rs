@@ -1,36 +1,33 @@
 //! Judges a policy file against the set as it is now, and makes a set of it next to the old one. It changes no set that
 //! it did not make, and provisions none.
 
-use std::time::Duration;
-
 use assigner_aws::{
-    identity_center::{BoundaryReference, IdentityCenter, NewSet, PolicyReference},
+    identity_center::{IdentityCenter, NewSet},
     permissions::{Finding, NoNewAccess, Sessions},
 };
 use assigner_core::{
-    cause::{Cause, Retry},
+    cause::Cause,
     permissions::{
-        apply::{self, MADE_FROM, PolicyFile, Step},
+        apply::{self, MADE_FROM, PolicyFile},
+        change::{Edit, Way},
         policy::Document,
-        usage::{Boundary, PermissionSet},
+        usage::PermissionSet,
     },
 };
-use tokio::time::sleep;
 
-use super::usage::{find_named, read_set};
+use super::{
+    edit,
+    usage::{find_named, read_set},
+};
 use crate::error::Error;
-
-/// How often a step is tried at most.
-const ATTEMPTS: u32 = 6;
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// How far the new set is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// There is no set of that name.
     Absent,
-    /// It was begun here: what is left to do. Nothing if it is done.
-    Begun { arn: String, left: Vec<Step> },
+    /// It was begun here: how many edits are left. None if it is done.
+    Begun { arn: String, left: usize },
 }
 
 /// What was made.
@@ -60,6 +57,30 @@ pub async fn require_unchanged(
             differ.join(", ")
         )])),
     }
+}
+
+/// Returns a set as it is now.
+///
+/// # Errors
+/// If it cannot be read, or does not exist.
+pub async fn read(center: &IdentityCenter, sessions: &Sessions, arn: &str) -> Result<PermissionSet, Error> {
+    let gone = || Error::InvalidConfig(vec![format!("there is no permission set {arn} any more")]);
+    read_set(center, sessions, arn).await?.ok_or_else(gone)
+}
+
+/// Returns how many edits of the way are left.
+///
+/// # Errors
+/// If the set is in no state of the way.
+pub fn require_on_the_way(now: &PermissionSet, way: &Way) -> Result<usize, Error> {
+    way.left(now).map(<[Edit]>::len).map_err(|differ| {
+        Error::InvalidConfig(vec![format!(
+            "the permission set {} is neither as it was when its use was read nor part way to what the policy file makes \
+             of it: {} changed; read its use again",
+            now.name,
+            differ.join(", ")
+        )])
+    })
 }
 
 /// Returns what Access Analyzer finds in the policy, without mere suggestions.
@@ -104,19 +125,9 @@ pub async fn state(
     center: &IdentityCenter,
     sessions: &Sessions,
     wanted: &PermissionSet,
+    way: &Way,
 ) -> Result<State, Error> {
-    match find_named(center, &wanted.name).await? {
-        None => Ok(State::Absent),
-        Some(arn) => look(center, sessions, wanted, arn).await,
-    }
-}
-
-async fn look(
-    center: &IdentityCenter,
-    sessions: &Sessions,
-    wanted: &PermissionSet,
-    arn: String,
-) -> Result<State, Error> {
+    let Some(arn) = find_named(center, &wanted.name).await? else { return Ok(State::Absent) };
     let Some(now) = read_set(center, sessions, &arn).await? else { return Ok(State::Absent) };
     if now.tags.get(MADE_FROM) != wanted.tags.get(MADE_FROM) {
         return Err(Error::InvalidConfig(vec![format!(
@@ -124,94 +135,50 @@ async fn look(
             now.name
         )]));
     }
-    let left = apply::steps(wanted, &now).map_err(|differ| {
+    let left = way.left(&now).map_err(|differ| {
         Error::InvalidConfig(vec![format!(
             "the permission set {} is otherwise than this policy file makes it: {} differ; choose another name",
             now.name,
             differ.join(", ")
         )])
     })?;
-    Ok(State::Begun { arn, left })
+    Ok(State::Begun { arn, left: left.len() })
 }
 
 /// Makes the set, or goes on with it. It is read before each write.
 ///
 /// # Errors
 /// What was made so far stays, and the same call goes on from there.
-#[expect(clippy::disallowed_methods, reason = "waits until a write shows")]
 pub async fn make(
     center: &IdentityCenter,
     sessions: &Sessions,
     wanted: &PermissionSet,
+    way: &Way,
 ) -> Result<Made, Error> {
-    let (mut known, mut writes, mut failures) = (None, 0, 0);
-    loop {
-        let state = match &known {
-            Some(arn) => look(center, sessions, wanted, String::clone(arn)).await?,
-            None => state(center, sessions, wanted).await?,
+    let (mut writes, mut failures) = (0, 0);
+    let arn = loop {
+        if let State::Begun { arn, .. } = state(center, sessions, wanted, way).await? {
+            break arn;
+        }
+        let new = NewSet {
+            name: &wanted.name,
+            description: wanted.description.as_deref(),
+            session_duration: wanted.session_duration.as_deref(),
+            relay_state: wanted.relay_state.as_deref(),
+            tags: wanted.tags.clone(),
         };
-        let written = match state {
-            State::Begun { arn, left } if left.is_empty() => return Ok(Made { arn, writes }),
-            State::Begun { arn, left } => {
-                let written = match left.first() {
-                    Some(Step::Boundary) => put_boundary(center, &arn, wanted).await,
-                    _ => match &wanted.inline_policy {
-                        Some(policy) => center.put_inline_policy(&arn, policy).await,
-                        None => Ok(()),
-                    },
-                };
-                known = Some(arn);
-                written
+        match center.create_permission_set(&new).await {
+            Ok(arn) => {
+                writes += 1;
+                break arn;
             }
-            // It was made, and reads do not show it yet.
-            State::Absent if known.is_some() => {
-                sleep(PAUSE).await;
+            Err(error) if failures < edit::ATTEMPTS && edit::passes(&error) => {
                 failures += 1;
-                if failures >= ATTEMPTS {
-                    return Err(Error::InvalidConfig(vec![format!(
-                        "the permission set {} was made and cannot be read yet; run it again",
-                        wanted.name
-                    )]));
-                }
-                continue;
-            }
-            State::Absent => {
-                let new = NewSet {
-                    name: &wanted.name,
-                    description: wanted.description.as_deref(),
-                    session_duration: wanted.session_duration.as_deref(),
-                    relay_state: wanted.relay_state.as_deref(),
-                    tags: wanted.tags.clone(),
-                };
-                center.create_permission_set(&new).await.map(|arn| known = Some(arn))
-            }
-        };
-        match written {
-            Ok(()) => writes += 1,
-            Err(error)
-                if failures < ATTEMPTS
-                    && (error.cause.retry() == Retry::Again || error.cause == Cause::Conflict) =>
-            {
-                failures += 1;
-                sleep(PAUSE * failures).await;
+                edit::pause(failures).await;
             }
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-async fn put_boundary(
-    center: &IdentityCenter,
-    arn: &str,
-    wanted: &PermissionSet,
-) -> Result<(), assigner_core::cause::CallError> {
-    let boundary = match &wanted.boundary {
-        None => return Ok(()),
-        Some(Boundary::Managed(policy)) => BoundaryReference::Managed(policy.arn.clone()),
-        Some(Boundary::CustomerManaged(of)) => BoundaryReference::CustomerManaged(PolicyReference {
-            path: of.path.clone(),
-            name: of.name.clone(),
-        }),
     };
-    center.put_boundary(arn, &boundary).await
+    writes += edit::follow(center, sessions, &arn, way).await?;
+    Ok(Made { arn, writes })
 }
