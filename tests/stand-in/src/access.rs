@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The document of `PUT /stand-in/access`. Days are days ago.
@@ -83,6 +84,8 @@ pub struct AccountAccess {
     pub job_error: Option<JobError>,
     /// Whether the account has used up its policy generations of the day.
     pub quota_used_up: bool,
+    /// How long a job of this account stays IN_PROGRESS, if not as long as the others.
+    pub job_millis: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -268,6 +271,12 @@ impl AccessState {
             ..content
         };
         of_role(self.on_role(account, set)) != of_role(self.draft(set))
+    }
+
+    /// Returns how long a job of an account takes.
+    pub(crate) fn job_time(&self, account: &str) -> Duration {
+        let own = self.document.accounts.get(account).and_then(|found| found.job_millis);
+        Duration::from_millis(own.unwrap_or(self.document.job_millis))
     }
 
     pub(crate) fn role(&self, account: &str, arn: &str) -> Option<&Role> {

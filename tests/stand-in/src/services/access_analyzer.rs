@@ -8,7 +8,6 @@ use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, Sig
 use crate::state::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 pub(crate) static SERVICE: Service = Service {
     target_prefix: "AccessAnalyzer",
@@ -130,6 +129,7 @@ fn start_policy_generation(state: &mut State, request: &Request) -> Answer {
                 unless_regions: None,
             })
         });
+    let job_time = state.access.job_time(&account);
     let job = Generation {
         id: state.uuid(),
         account,
@@ -140,7 +140,7 @@ fn start_policy_generation(state: &mut State, request: &Request) -> Answer {
         start_time,
         end_time,
         started_at: request.at,
-        settles_at: request.at + Duration::from_millis(state.access.document.job_millis),
+        settles_at: request.at + job_time,
         cancelled: false,
         error,
     };

@@ -7,7 +7,6 @@ use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, Sig
 use crate::state::State;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 const LARGEST_MANAGED_POLICY: usize = 6_144;
 
@@ -179,6 +178,7 @@ fn generate_service_last_accessed_details(state: &mut State, request: &Request) 
     if state.access.role(&account, &members.arn).is_none() {
         return Err(request.missing(format_args!("{}", members.arn)));
     }
+    let job_time = state.access.job_time(&account);
     let report = Report {
         id: state.uuid(),
         caller: state.access.caller.clone(),
@@ -186,7 +186,7 @@ fn generate_service_last_accessed_details(state: &mut State, request: &Request) 
         role: members.arn,
         by_action: members.granularity.as_deref() == Some("ACTION_LEVEL"),
         asked_at: request.at,
-        settles_at: request.at + Duration::from_millis(state.access.document.job_millis),
+        settles_at: request.at + job_time,
     };
     let id = report.id.clone();
     state.access.reports.push(report);
