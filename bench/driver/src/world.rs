@@ -102,6 +102,7 @@ impl Shape {
             arn: format!("arn:aws:sso:::permissionSet/ssoins-7223f7eef79824e1/ps-{n:016x}"),
         });
         let groups = (0..self.groups).map(|n| Group {
+            members: Vec::new(),
             name: format!("team-{n}"),
             id: format!("1234567890-{n:08x}-0000-4000-8000-000000000000"),
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::AccountId;
+use crate::{ids::AccountId, selector::same};
 
 /// An account as Organizations describes it now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,91 @@ impl Needs {
         Needs {
             organizational_unit_names: self.organizational_unit_names || other.organizational_unit_names,
             tags: self.tags || other.tags,
+        }
+    }
+}
+
+/// An account as a person names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedAccount {
+    Id(AccountId),
+    Name(String),
+}
+
+/// Why it is not clear which account is meant by a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnclearAccount {
+    /// No account has the name. `near` is the name that is most like it.
+    Nobody { near: Option<String> },
+    /// Names of accounts need not be unique.
+    Several(Vec<AccountId>),
+}
+
+impl NamedAccount {
+    /// Twelve digits are an id. Any other text is a name.
+    pub fn parse(text: &str) -> NamedAccount {
+        AccountId::parse(text).map_or_else(|| NamedAccount::Name(text.to_owned()), NamedAccount::Id)
+    }
+
+    /// Returns the id. A name is looked for among `accounts`; an id need not be among them.
+    pub fn find<'a>(
+        &self,
+        accounts: impl Iterator<Item = (&'a AccountId, &'a str)> + Clone,
+    ) -> Result<AccountId, UnclearAccount> {
+        let name = match self {
+            NamedAccount::Id(id) => return Ok(id.clone()),
+            NamedAccount::Name(name) => name,
+        };
+        let named = accounts.clone().filter(|(_, other)| same(name, other));
+        let mut named: Vec<AccountId> = named.map(|(id, _)| id.clone()).collect();
+        match (named.pop(), named.is_empty()) {
+            (Some(id), true) => Ok(id),
+            (Some(last), false) => {
+                named.push(last);
+                Err(UnclearAccount::Several(named))
+            }
+            (None, _) => {
+                let near = likest(name, accounts.map(|(_, other)| other)).map(str::to_owned);
+                Err(UnclearAccount::Nobody { near })
+            }
+        }
+    }
+}
+
+/// Returns the known name that is most like another, if it is like enough to be meant.
+pub fn likest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let lower = name.to_lowercase();
+    let likeness = |known: &str| strsim::jaro_winkler(&lower, &known.to_lowercase());
+    let near = known.filter(|known| *known != name).map(|known| (likeness(known), known));
+    let near = near.filter(|(likeness, _)| *likeness > 0.88);
+    near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_meant_by_its_id_or_by_a_name_that_only_one_has() {
+        let id = |n: u8| AccountId::parse(&format!("{n}").repeat(12)).unwrap();
+        let accounts =
+            [(id(1), "class-7"), (id(2), "twin"), (id(3), "twin"), (id(4), "Pr\u{fc}fung"), (id(5), "2024")];
+        let find = |text: &str| NamedAccount::parse(text).find(accounts.iter().map(|(id, name)| (id, *name)));
+        let nobody = |near: Option<&str>| Err(UnclearAccount::Nobody { near: near.map(str::to_owned) });
+        let cases = [
+            ("111111111111", Ok(id(1))),
+            ("999999999999", Ok(id(9))),
+            ("class-7", Ok(id(1))),
+            ("2024", Ok(id(5))),
+            ("Pru\u{308}fung", Ok(id(4))),
+            ("twin", Err(UnclearAccount::Several(vec![id(2), id(3)]))),
+            ("Class-7", nobody(Some("class-7"))),
+            ("clas-7", nobody(Some("class-7"))),
+            ("payments", nobody(None)),
+            ("", nobody(None)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(find(text), expected, "{text}");
         }
     }
 }

@@ -107,9 +107,10 @@ struct Units {
 }
 
 /// Names, and what could not be read of them.
-struct Known {
-    names: Names,
-    by_id: NamesById,
+pub struct Known {
+    /// What the names of the tables mean.
+    pub names: Names,
+    pub by_id: NamesById,
     notes: Vec<String>,
 }
 
@@ -150,6 +151,42 @@ impl Reader<'_> {
         let units = self.read_units(&accounts, tags, &mut known.notes).await;
         let (read, method) = self.read_every_assignment(&accounts, &units.tree, &mut known).await?;
         Ok(self.facts(known, accounts, units, read, method))
+    }
+
+    /// Finds the instance, and reads every name.
+    ///
+    /// # Errors
+    /// If there is no instance, or if permission sets cannot be read.
+    pub async fn every_name(&self) -> Result<Known, Error> {
+        (self.watch)(Step::Names);
+        self.center.find_instance().await?;
+        self.read_every_name().await
+    }
+
+    /// Reads what these principals themselves have in every account, after [`Self::every_name`]; everybody's assignments
+    /// where AWS does not answer by principal. Returns also what could not be read, a sentence each.
+    ///
+    /// # Errors
+    /// If something cannot be read without which nothing can be said.
+    pub async fn of_principals(
+        &self,
+        mut known: Known,
+        principals: &BTreeSet<PrincipalId>,
+    ) -> Result<(Facts, Vec<String>), Error> {
+        let needs = Needs { organizational_unit_names: true, tags: true };
+        let accounts = self.read_accounts(needs, Tags::ThatDecide).await?;
+        let units = self.read_units(&accounts, Tags::ThatDecide, &mut known.notes).await;
+        let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
+        let all = principals.len();
+        let watch = |read| (self.watch)(Step::Assignments { read, all });
+        let (read, method) = match present::by_principal(self.center, &ids, principals, &watch).await? {
+            Some(read) => (read, Method::Principals),
+            None => self.read_every_assignment(&accounts, &units.tree, &mut known).await?,
+        };
+        let before = known.notes.len();
+        let facts = self.facts(known, accounts, units, read, method);
+        let unread = facts.notes[before..].to_vec();
+        Ok((facts, unread))
     }
 
     /// Reads what a survey reads, but no assignments; and every group and user, or why they cannot be listed.

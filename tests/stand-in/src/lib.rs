@@ -5,7 +5,7 @@
 //!
 //! It is stricter than AWS if AWS is unclear: identifiers must match their documented patterns, unknown
 //! members are refused, quotas hold to the request, and nothing is assigned at once. It never verifies a
-//! signature, checks an IAM permission, deletes an assignment, or knows the members of a group. It depends on
+//! signature, checks an IAM permission, or deletes an assignment. It depends on
 //! no crate of this project, so that it cannot share a mistake with what it tests.
 //!
 //! ```text

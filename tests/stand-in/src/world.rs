@@ -63,6 +63,9 @@ pub struct PermissionSet {
 pub struct Group {
     pub name: String,
     pub id: String,
+    /// Ids of users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -177,6 +180,12 @@ impl Organization {
         let world = World::new(self.clone());
         let units = organizational_units.iter().map(|unit| (&unit.id, &unit.parent));
         let placed = units.chain(accounts.iter().map(|account| (&account.id, &account.parent)));
+        for group in groups {
+            let strangers = group.members.iter().filter(|id| !world.has_principal("USER", id));
+            faults.extend(
+                strangers.map(|id| format!("group {:?} has a member {id} who is no user", group.name)),
+            );
+        }
         let astray = placed.filter(|(_, parent)| world.path(parent).is_none());
         faults.extend(
             astray.map(|(id, parent)| format!("{id}: its parent {parent:?} does not lead to the root")),

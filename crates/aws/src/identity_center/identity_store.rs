@@ -1,12 +1,12 @@
 //! Groups and users of the identity store behind the instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assigner_core::{
     assignments::{PrincipalId, PrincipalKind},
     cause::{CallError, Cause},
 };
-use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
+use aws_sdk_identitystore::types::{AlternateIdentifier, GroupMembership, MemberId, UniqueAttribute};
 use aws_smithy_types::Document;
 
 use super::{IdentityCenter, known};
@@ -89,6 +89,45 @@ impl IdentityCenter {
         Ok(users.await?.into_iter().map(|user| (user.user_id, user.user_name.unwrap_or_default())).collect())
     }
 
+    /// Returns the ids of the users that are members of the group.
+    ///
+    /// # Errors
+    /// Also if a member is of a kind that is not known here: what is left of the list would look complete.
+    pub async fn members_of(&self, group: &str) -> Result<BTreeSet<String>, CallError> {
+        const OPERATION: &str = "identitystore:ListGroupMemberships";
+        let instance = self.found(OPERATION)?;
+        let call = self.store.list_group_memberships().identity_store_id(&instance.identity_store);
+        let call = call.group_id(group).max_results(100);
+        let page = |token| call.clone().set_next_token(token).send();
+        let memberships = self
+            .store_calls
+            .list(OPERATION, Patience::OfOne, page, |page| (page.group_memberships, page.next_token));
+        let user = |membership: GroupMembership| match membership.member_id {
+            Some(MemberId::UserId(id)) => Ok(id),
+            _ => Err(unknown_kind(OPERATION, "a member")),
+        };
+        memberships.await?.into_iter().map(user).collect()
+    }
+
+    /// Returns the ids of the groups that have the user as a member.
+    ///
+    /// # Errors
+    /// Also if a membership does not name its group.
+    pub async fn groups_of(&self, user: &str) -> Result<BTreeSet<String>, CallError> {
+        const OPERATION: &str = "identitystore:ListGroupMembershipsForMember";
+        let instance = self.found(OPERATION)?;
+        let call = self.store.list_group_memberships_for_member().identity_store_id(&instance.identity_store);
+        let call = call.member_id(MemberId::UserId(user.to_owned())).max_results(100);
+        let page = |token| call.clone().set_next_token(token).send();
+        let memberships = self
+            .store_calls
+            .list(OPERATION, Patience::OfOne, page, |page| (page.group_memberships, page.next_token));
+        let group = |membership: GroupMembership| {
+            membership.group_id.ok_or_else(|| unknown_kind(OPERATION, "the group of a membership"))
+        };
+        memberships.await?.into_iter().map(group).collect()
+    }
+
     /// Asks for one group of the identity store, to see whether this identity may list them.
     pub async fn may_list_groups(&self) -> Result<(), CallError> {
         const OPERATION: &str = "identitystore:ListGroups";
@@ -120,4 +159,10 @@ fn unique(operation: &'static str, attribute: &str, value: &str) -> Result<Alter
             code: None,
             message: error.to_string(),
         })
+}
+
+/// Returns the error of an answer that has more than is known here.
+fn unknown_kind(operation: &'static str, what: &str) -> CallError {
+    let message = format!("{what} is of a kind that is not known here, so the list cannot be read whole");
+    CallError { operation, cause: Cause::Invalid, code: None, message: message.into() }
 }

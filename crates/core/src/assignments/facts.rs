@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{PrincipalId, PrincipalKind, Table, compare::Assigned, names::Names, plan};
+pub use crate::organization::likest;
 use crate::{
     day::Day,
     ids::AccountId,
@@ -168,15 +169,6 @@ pub fn account_like<'a>(accounts: &'a [Account], id: &AccountId) -> Option<&'a A
     let near = |account: &&Account| strsim::osa_distance(account.id.as_str(), id.as_str()) <= 2;
     let mut near = accounts.iter().filter(near);
     near.next().filter(|_| near.next().is_none())
-}
-
-/// Returns the known name that is most like another, if it is like enough to be meant.
-pub fn likest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let lower = name.to_lowercase();
-    let likeness = |known: &str| strsim::jaro_winkler(&lower, &known.to_lowercase());
-    let near = known.filter(|known| *known != name).map(|known| (likeness(known), known));
-    let near = near.filter(|(likeness, _)| *likeness > 0.88);
-    near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
 }
 
 /// Returns the principals of the rows whose names all exist, and why other names have no id. Names of rows that have

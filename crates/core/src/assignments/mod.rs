@@ -8,6 +8,8 @@
 //! | [`compare`] | what the table wants of an account next to what AWS has |
 //! | [`facts`], [`snapshot`] | what is true in AWS at one moment, in memory and as a file |
 //! | [`access`] | what account access manager has, the second way into an account |
+//! | [`members`] | who is a member of which group |
+//! | [`reach`] | who reaches which account, and why |
 //! | [`survey`] | facts of the whole organization, summed up |
 //! | [`unexplained`] | what everybody has and no row explains, counted in parts |
 //! | [`lint`] | rows that are sound and yet doubtful |
@@ -17,8 +19,10 @@ pub mod access;
 pub mod compare;
 pub mod facts;
 pub mod lint;
+pub mod members;
 pub mod names;
 pub mod plan;
+pub mod reach;
 pub mod report;
 pub mod row;
 pub mod snapshot;

@@ -12,6 +12,7 @@ use super::{
     access::AccountAccess,
     compare::{Assigned, Held},
     facts::{Facts, Method, NamesById, Unlisted},
+    members::Memberships,
     names::Names,
     plan::Obstacle,
 };
@@ -57,6 +58,9 @@ pub struct Snapshot {
     /// What account access manager has. Absent: it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account_access: Option<AccountAccess>,
+    /// The members of every group. Absent: they were not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    members: Option<Memberships>,
     /// What could not be read and is not needed for a plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -114,9 +118,24 @@ impl Snapshot {
         Snapshot { account_access: Some(access), ..self }
     }
 
+    /// Adds the members of groups.
+    pub fn with_members(self, members: Memberships) -> Snapshot {
+        Snapshot { members: Some(members), ..self }
+    }
+
+    /// Returns the members of groups; `None` if they were not asked for.
+    pub fn members(&self) -> Option<&Memberships> {
+        self.members.as_ref()
+    }
+
     /// Returns what account access manager had; `None` if it was not asked.
     pub fn account_access(&self) -> Option<&AccountAccess> {
         self.account_access.as_ref()
+    }
+
+    /// Returns the id and the name of every account that was read.
+    pub fn account_names(&self) -> Vec<(AccountId, String)> {
+        self.accounts.iter().map(|account| (account.id.clone(), account.name.clone())).collect()
     }
 
     fn selection(&self) -> Result<Selection, String> {
@@ -152,6 +171,7 @@ impl Snapshot {
             organizational_units: units,
             assignments,
             account_access: _,
+            members: _,
             notes,
         } = self;
         let names_by_id = NamesById { permission_sets, groups, users, unlisted };
@@ -211,6 +231,7 @@ impl From<&Facts> for Snapshot {
             unlisted,
             organizational_units: units.clone(),
             account_access: None,
+            members: None,
             notes: notes.clone(),
         }
     }

@@ -14,6 +14,54 @@ pub struct Unmet {
     pub actual: String,
 }
 
+/// A condition of a row, and whether an account meets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Such as `names` or `tags.course`; `except` for what takes accounts out.
+    pub selector: String,
+    /// What is asked for.
+    pub wanted: String,
+    /// What the account has.
+    pub actual: String,
+    /// `None` if it depends on what was not read.
+    pub met: Option<bool>,
+}
+
+/// Returns every condition, in the order in which they are judged. None at all means every account.
+pub fn conditions(accounts: &Accounts, account: &Account) -> Vec<Condition> {
+    let mismatches: Vec<Mismatch<'_>> = accounts.mismatches(account).collect();
+    let met = |is_not: &dyn Fn(&Mismatch<'_>) -> bool, is_not_read: &dyn Fn(&Mismatch<'_>) -> bool| {
+        if mismatches.iter().any(is_not) {
+            Some(false)
+        } else {
+            (!mismatches.iter().any(is_not_read)).then_some(true)
+        }
+    };
+    let only = given(&accounts.only).map(|kind| Condition {
+        selector: kind.selector(),
+        wanted: format!("wants an account whose {}", wanted(&accounts.only, kind)),
+        actual: actual(account, kind),
+        met: met(
+            &|mismatch| match (mismatch, kind) {
+                (Mismatch::Ids, Kind::Ids)
+                | (Mismatch::Names, Kind::Names)
+                | (Mismatch::OrganizationalUnits, Kind::Ous) => true,
+                (Mismatch::Tag(key), Kind::Tag(other)) => *key == other,
+                _ => false,
+            },
+            &|mismatch| {
+                matches!((mismatch, kind), (Mismatch::TagNotRead(key), Kind::Tag(other)) if *key == other)
+            },
+        ),
+    });
+    let except = accounts.except.iter().map(|_| {
+        let Unmet { selector, wanted, actual } = taken_out(accounts.except.as_ref(), account);
+        let met = met(&|one| *one == Mismatch::Except, &|one| *one == Mismatch::ExceptNotRead);
+        Condition { selector, wanted, actual, met }
+    });
+    only.chain(except).collect()
+}
+
 /// Returns every condition that the account does not meet.
 pub fn unmet(accounts: &Accounts, account: &Account) -> Vec<Unmet> {
     accounts.mismatches(account).map(|mismatch| of(accounts, account, &mismatch)).collect()
@@ -28,12 +76,7 @@ fn of(accounts: &Accounts, account: &Account, mismatch: &Mismatch<'_>) -> Unmet 
         Mismatch::Except | Mismatch::ExceptNotRead => return taken_out(accounts.except.as_ref(), account),
     };
     Unmet {
-        selector: match kind {
-            Kind::Ids => "ids".to_owned(),
-            Kind::Names => "names".to_owned(),
-            Kind::Ous => "ous".to_owned(),
-            Kind::Tag(key) => format!("tags.{key}"),
-        },
+        selector: kind.selector(),
         wanted: format!("wants an account whose {}", wanted(&accounts.only, kind)),
         actual: actual(account, kind),
     }
@@ -58,6 +101,17 @@ enum Kind<'k> {
     Names,
     Ous,
     Tag(&'k str),
+}
+
+impl Kind<'_> {
+    fn selector(self) -> String {
+        match self {
+            Kind::Ids => "ids".to_owned(),
+            Kind::Names => "names".to_owned(),
+            Kind::Ous => "ous".to_owned(),
+            Kind::Tag(key) => format!("tags.{key}"),
+        }
+    }
 }
 
 /// Returns the kinds that a selector has.

@@ -2,6 +2,7 @@
 
 pub mod create;
 pub mod ensure;
+pub mod members;
 pub mod present;
 pub mod resolve;
 pub mod unexplained;

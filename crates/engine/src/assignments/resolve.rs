@@ -258,7 +258,10 @@ impl Resolver {
 }
 
 /// Returns the principal. One that was deleted is an obstacle, even if AWS still lists what it had.
-async fn principal_id(center: &IdentityCenter, principal: &Principal) -> Result<PrincipalId, Obstacle> {
+pub(crate) async fn principal_id(
+    center: &IdentityCenter,
+    principal: &Principal,
+) -> Result<PrincipalId, Obstacle> {
     let Principal { kind, named } = principal;
     match named {
         Named::Id(id) => {

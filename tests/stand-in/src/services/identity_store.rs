@@ -7,7 +7,7 @@ use crate::services::{
 use crate::state::State;
 use crate::world::{Group, User};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) static SERVICE: Service = Service {
     target_prefix: "AWSIdentityStore",
@@ -20,6 +20,8 @@ pub(crate) static SERVICE: Service = Service {
         Operation::single("DescribeUser", describe_user),
         Operation::single("GetGroupId", get_group_id),
         Operation::single("GetUserId", get_user_id),
+        Operation::paged("ListGroupMemberships", 100, list_group_memberships),
+        Operation::paged("ListGroupMembershipsForMember", 100, list_group_memberships_for_member),
         Operation::paged("ListGroups", 100, list_groups),
         Operation::paged("ListUsers", 100, list_users),
     ],
@@ -90,6 +92,46 @@ fn list_groups(state: &mut State, request: &Request) -> Answer {
     let show =
         |group: &Group| json!({ "GroupId": group.id, "DisplayName": group.name, "IdentityStoreId": store });
     request.page("Groups", &state.world.organization.groups, show)
+}
+
+fn list_group_memberships(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { identity_store_id: IdentityStoreId, group_id: PrincipalId });
+    require_store(state, request, &members.identity_store_id)?;
+    let id = &*members.group_id;
+    let group = state.world.organization.groups.iter().find(|group| group.id == id);
+    let group = group.ok_or_else(|| request.missing(format_args!("a group with the id {id}")))?;
+    let store = &state.world.organization.identity_store_id;
+    request.page("GroupMemberships", &group.members, |user| membership(store, &group.id, user))
+}
+
+fn list_group_memberships_for_member(state: &mut State, request: &Request) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Member {
+        user_id: PrincipalId,
+    }
+    let members = members!(request { identity_store_id: IdentityStoreId, member_id: Member });
+    require_store(state, request, &members.identity_store_id)?;
+    let id = &*members.member_id.user_id;
+    if !state.world.organization.users.iter().any(|user| user.id == id) {
+        return Err(request.missing(format_args!("a user with the id {id}")));
+    }
+    let store = &state.world.organization.identity_store_id;
+    let has = |group: &&Group| group.members.iter().any(|member| member == id);
+    let groups = state.world.organization.groups.iter().filter(has);
+    request.page("GroupMemberships", groups, |group| membership(store, &group.id, id))
+}
+
+fn membership(store: &str, group: &str, user: &str) -> Value {
+    // An id is 36 letters at its end, with or without what is before it.
+    let tail = |id: &str| id.chars().skip(id.chars().count().saturating_sub(18)).collect::<String>();
+    json!({
+        "IdentityStoreId": store,
+        "MembershipId": format!("{}{}", tail(group), tail(user)),
+        "MembershipArn": format!("arn:aws:identitystore:::membership/{}{}", tail(group), tail(user)),
+        "GroupId": group,
+        "MemberId": { "UserId": user },
+    })
 }
 
 fn list_users(state: &mut State, request: &Request) -> Answer {
