@@ -3,8 +3,7 @@
 use std::{io::ErrorKind, path::PathBuf};
 
 use assigner_core::{
-    ids::{self, AccountId},
-    selector::{self, OrganizationalUnit},
+    assignments::reach::find::Asked, ids, organization::NamedAccount, selector::OrganizationalUnit,
     table::TableLocation,
 };
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -84,6 +83,8 @@ Examples:
   assignctl plan --account 111122223333              what the account would get, and why
   assignctl plan --explain 111122223333              row by row, why it matches or does not
   assignctl plan --ou Workloads/Prod                 an OU and every OU below it
+  assignctl who payments                             every group and user with access, and which row gives it
+  assignctl why user:ann@example.com payments        the chain of access, or what would have to be different
   assignctl snapshot > org.json                      what `plan --snapshot org.json` reads, offline
   assignctl plan --snapshot org.json --against main.json --table assignments.json
   assignctl apply --all                              asks before it creates anything
@@ -100,6 +101,12 @@ pub enum Verb {
     Plan(Plan),
     /// Creates what is missing, after a confirmation
     Apply(Apply),
+    /// Who reaches an account: every group and user, by which permission set and row
+    Who(Who),
+    /// What a group or user reaches: every account, through which group and row
+    What(What),
+    /// Why a group or user reaches an account; or what would have to be different
+    Why(Why),
     /// Writes what is true in AWS now, for `--snapshot`
     Snapshot(Snapshot),
     /// Between a file and the DynamoDB table
@@ -127,9 +134,9 @@ pub enum Verb {
 /// Which accounts.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Selection {
-    /// An account; may be repeated.
-    #[arg(long = "account", value_name = "ID", value_parser = account)]
-    pub accounts: Vec<AccountId>,
+    /// An account by id or by name; may be repeated.
+    #[arg(long = "account", value_name = "ID|NAME", value_parser = account)]
+    pub accounts: Vec<NamedAccount>,
     /// An OU by id or by its path of names from the root, with every OU below it; may be repeated.
     #[arg(long = "ou", value_name = "PATH|ID", value_parser = organizational_unit)]
     pub ous: Vec<OrganizationalUnit>,
@@ -180,8 +187,8 @@ pub struct Plan {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub snapshot: Option<PathBuf>,
     /// Explains row by row why it matches this account or does not. Shows no other account.
-    #[arg(long, value_name = "ACCOUNT", value_parser = account, conflicts_with_all = ["against", "which"])]
-    pub explain: Option<AccountId>,
+    #[arg(long, value_name = "ID|NAME", value_parser = account, conflicts_with_all = ["against", "which"])]
+    pub explain: Option<NamedAccount>,
     /// Prints the difference in grants from this other table to --table, as Markdown.
     #[arg(long, value_name = "FILE|dynamodb:NAME", value_parser = table)]
     pub against: Option<TableLocation>,
@@ -241,14 +248,81 @@ pub struct Apply {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  assignctl who payments
+  assignctl who 444455556666 --members               also the people behind the groups
+  assignctl who payments --snapshot org.json         offline
+
+What the table wants and AWS does not have yet is shown as such. With --members and --snapshot, the snapshot must be one of
+`assignctl snapshot --members`.
+
+Exit status: 0 everything was read, 1 something could not be, which is said.")]
+pub struct Who {
+    /// The account's id or name.
+    #[arg(value_name = "ACCOUNT", value_parser = account)]
+    pub account: NamedAccount,
+    /// Shows the members of the groups, each with every way into the account.
+    #[arg(long)]
+    pub members: bool,
+    /// Works offline, from what `assignctl snapshot` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl what user:ann@example.com
+  assignctl what group:students
+  assignctl what ann@example.com --snapshot org.json offline, from `assignctl snapshot --members`
+
+A bare name will do if only a group or only a user has it. What a user has through groups is included.
+
+Exit status: 0 everything was read, 1 something could not be, which is said.")]
+pub struct What {
+    /// user:NAME, group:NAME, an id, or a bare name.
+    #[arg(value_name = "PRINCIPAL", value_parser = principal)]
+    pub principal: Asked,
+    /// Works offline, from what `assignctl snapshot` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl why user:ann@example.com payments
+  assignctl why ann@example.com 444455556666 --table changed.json     before a change of the table
+  assignctl why group:students payments --snapshot org.json           offline
+
+Exit status: 0 there is access in AWS now, 1 there is none; also if the table wants it and AWS does not have it yet, and if
+something could not be read. The text says which, and so does `outcome` of --json: access, planned, none, unknown.")]
+pub struct Why {
+    /// user:NAME, group:NAME, an id, or a bare name.
+    #[arg(value_name = "PRINCIPAL", value_parser = principal)]
+    pub principal: Asked,
+    /// The account's id or name.
+    #[arg(value_name = "ACCOUNT", value_parser = account)]
+    pub account: NamedAccount,
+    /// Works offline, from what `assignctl snapshot` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
   assignctl snapshot > org.json
   assignctl snapshot --ou Education --output education.json
+  assignctl snapshot --members --output org.json     for `what` and `why` offline
 
 The file holds the accounts with their OUs and tags, the names of permission sets, groups and users, and every
-assignment. Store it as you store data of this kind.")]
+assignment; with --members also who is in which group. Store it as you store data of this kind.")]
 pub struct Snapshot {
     #[command(flatten)]
     pub selection: Selection,
+    /// Keeps the members of every group, for `what`, `why` and `who --members` offline. Takes a call for each group.
+    #[arg(long)]
+    pub members: bool,
     /// Writes to this file instead of standard output.
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -349,18 +423,19 @@ pub struct Report {
     pub snapshot: Option<PathBuf>,
 }
 
-impl From<Selection> for selector::Selection {
-    fn from(Selection { accounts, ous, all }: Selection) -> selector::Selection {
-        if all { selector::Selection::default() } else { selector::Selection { accounts, ous } }
-    }
-}
-
 pub fn organizational_unit(text: &str) -> Result<OrganizationalUnit, String> {
     OrganizationalUnit::parse(text).map_err(|(problem, right)| format!("it {problem}; {right}"))
 }
 
-pub fn account(text: &str) -> Result<AccountId, &'static str> {
-    AccountId::parse(text).ok_or("an account id has 12 digits")
+pub fn account(text: &str) -> Result<NamedAccount, &'static str> {
+    match text.trim() {
+        "" => Err("give the account's id or its name"),
+        _ => Ok(NamedAccount::parse(text)),
+    }
+}
+
+fn principal(text: &str) -> Result<Asked, &'static str> {
+    Asked::parse(text)
 }
 
 fn table(text: &str) -> Result<TableLocation, String> {

@@ -13,6 +13,7 @@ use assigner_core::{
         Table,
         access::AccountAccess,
         facts::{self, Facts},
+        members::Memberships,
     },
     organization::Needs,
     selector::{OrganizationalUnit, Selection, tree::Look},
@@ -49,6 +50,15 @@ pub struct Aws {
     pub sdk: SdkConfig,
 }
 
+/// What a snapshot has.
+pub struct Kept {
+    pub facts: Facts,
+    /// `None`: account access manager was not asked.
+    pub access: Option<AccountAccess>,
+    /// `None`: the members of groups were not asked for.
+    pub members: Option<Memberships>,
+}
+
 impl Session {
     pub async fn aws(&self) -> Result<Aws, Failure> {
         let settings = Settings::from_environment().map_err(Failure::settings)?;
@@ -71,8 +81,19 @@ impl Session {
         selection: &Selection,
         tables: &[&Table],
     ) -> Result<(Facts, Option<AccountAccess>), Failure> {
+        let Kept { facts, access, members: _ } = self.kept_in_snapshot(path, selection, tables)?;
+        Ok((facts, access))
+    }
+
+    /// Does the same, and returns the members of groups if the snapshot has them.
+    pub fn kept_in_snapshot(
+        &self,
+        path: &Path,
+        selection: &Selection,
+        tables: &[&Table],
+    ) -> Result<Kept, Failure> {
         let snapshot = self.snapshot(path)?;
-        let access = snapshot.account_access().cloned();
+        let (access, members) = (snapshot.account_access().cloned(), snapshot.members().cloned());
         let mut facts = snapshot.facts(tables, clock::day(SystemTime::now()));
         let name = clean(&path.display().to_string());
         let beyond = selection.beyond(&facts.selection, &facts.accounts);
@@ -107,7 +128,7 @@ impl Session {
             facts.notes.push(only);
         }
         facts.notes.iter().for_each(|note| self.note(&format!("note: {}", clean(note))));
-        Ok((facts, access))
+        Ok(Kept { facts, access, members })
     }
 
     /// Says how old a snapshot is. A plan of yesterday may be wrong today.
@@ -270,7 +291,7 @@ fn ago(age: Duration) -> String {
     format!("{count} {what}{} ago", if count == 1 { "" } else { "s" })
 }
 
-fn watch(bar: &ProgressBar, step: Step) {
+pub fn watch(bar: &ProgressBar, step: Step) {
     let counted = |read: usize, all: usize, what: &str| {
         if bar.length() != Some(all as u64) {
             bar.set_style(terminal::bar_style("{spinner} {msg} {bar:30} {pos} of {len}, {eta} left"));

@@ -6,17 +6,19 @@
 //! | room | what |
 //! |---|---|
 //! | `arguments` | what is typed |
-//! | `assignments` | a file for each verb: plan, apply, snapshot, report; what they show |
+//! | `assignments` | a file for each verb: plan, apply, who, what, why, snapshot, report; what they show |
 //! | `controls` | a file for each verb of `controls` |
 //! | `permissions` | a file for each verb of `permission-set` |
 //! | `table` | check, push and pull, for any kind of row |
 //! | `doctor` | can this identity do the job? |
 //! | `session`, `facts`, `files`, `terminal` | what the verbs share: the table, the facts, files, the person |
+//! | `accounts` | accounts by id or by name |
 //! | `caller` | who asks, and of which organization |
 //! | `entitlements` | what account access manager has, which no table decides about |
 //! | `exit`, `words` | how a verb ends, and what it says to do |
 //! | `calls` | `-v`: each call to AWS |
 
+mod accounts;
 mod arguments;
 mod assignments;
 mod caller;
@@ -74,6 +76,9 @@ async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Check(arguments) => assignments::check(session, arguments).await,
         Verb::Plan(arguments) => assignments::plan::run(session, arguments).await,
         Verb::Apply(arguments) => assignments::apply::run(session, arguments).await,
+        Verb::Who(arguments) => assignments::who::run(session, arguments).await,
+        Verb::What(arguments) => assignments::what::run(session, arguments).await,
+        Verb::Why(arguments) => assignments::why::run(session, arguments).await,
         Verb::Snapshot(arguments) => assignments::snapshot::run(session, arguments).await,
         Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,

@@ -95,8 +95,12 @@ impl Served {
     }
 
     pub fn snapshot(&self) -> NamedTempFile {
+        self.snapshot_with(&[])
+    }
+
+    pub fn snapshot_with(&self, more: &[&str]) -> NamedTempFile {
         let file = NamedTempFile::new().unwrap();
-        self.run(&["snapshot", "--output"]).arg(file.path()).assert().success();
+        self.run(&["snapshot", "--output"]).arg(file.path()).args(more).assert().success();
         file
     }
 

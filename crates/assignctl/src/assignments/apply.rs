@@ -46,7 +46,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
             saved.require_table(session)?;
             saved.selection()?
         }
-        None => Selection::from(selection),
+        None => session.selection(selection, None).await?,
     };
     let table = session.table(&session.table).await?;
     let mut aws = session.aws().await?;

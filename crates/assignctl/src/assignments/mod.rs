@@ -4,10 +4,14 @@ pub mod apply;
 mod characters;
 mod overview;
 pub mod plan;
+mod reach;
 pub mod report;
 mod saved;
 mod show;
 pub mod snapshot;
+pub mod what;
+pub mod who;
+pub mod why;
 
 use std::{path::Path, time::SystemTime};
 

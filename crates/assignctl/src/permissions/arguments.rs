@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use assigner_core::ids::AccountId;
+use assigner_core::organization::NamedAccount;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::arguments::account;
@@ -104,9 +104,9 @@ pub struct Draft {
     /// Fails, and writes nothing, if there are gaps.
     #[arg(long)]
     pub strict: bool,
-    /// Drafts without the use of this account; may be repeated.
-    #[arg(long, value_name = "ACCOUNT", value_parser = account)]
-    pub without: Vec<AccountId>,
+    /// Drafts without the use of this account, by id or by name; may be repeated.
+    #[arg(long, value_name = "ID|NAME", value_parser = account)]
+    pub without: Vec<NamedAccount>,
 }
 
 #[derive(Debug, Args)]
@@ -135,9 +135,9 @@ pub struct Apply {
     /// Edits the set itself, and provisions it.
     #[arg(long)]
     pub replace: bool,
-    /// The account in which it is provisioned first; without it, the first one by its id.
-    #[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "replace")]
-    pub canary: Option<AccountId>,
+    /// The account in which it is provisioned first, by id or by name; without it, the first one by its id.
+    #[arg(long, value_name = "ID|NAME", value_parser = account, requires = "replace")]
+    pub canary: Option<NamedAccount>,
     /// Keeps the policy under this name in each account, instead of inline in the set, and creates it where it is
     /// missing.
     #[arg(long, value_name = "NAME", value_parser = policy_name)]

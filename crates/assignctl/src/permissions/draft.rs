@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write, path::Path, time::SystemTime};
 
 use assigner_core::{
+    organization::NamedAccount,
     permissions::{
         draft::{Draft, Refusal, Sizes, draft},
         gaps::Gap,
@@ -16,6 +17,7 @@ use assigner_engine::{clock, files::LARGEST_SNAPSHOT};
 
 use super::arguments;
 use crate::{
+    accounts,
     exit::{Exit, Failure},
     session::Session,
     terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural},
@@ -36,7 +38,11 @@ pub fn run(session: &Session, arguments: arguments::Draft) -> Result<Exit, Failu
         )
     })?;
     let keep = keep_path.as_deref().map(|path| session.read(path, keep::MAX_BYTES)).transpose()?;
-    let without: BTreeSet<_> = without.into_iter().collect();
+    let named = usage.accounts.iter().map(|account| (&account.id, account.name.as_str()));
+    let id = |account: &NamedAccount| {
+        account.find(named.clone()).map_err(|unclear| accounts::refused(account, &unclear))
+    };
+    let without = without.iter().map(id).collect::<Result<BTreeSet<_>, _>>()?;
     let drafted = draft(&usage, keep.as_deref(), &without, clock::day(SystemTime::now()))
         .map_err(|refusal| refused(refusal, &path, keep_path.as_deref()))?;
 

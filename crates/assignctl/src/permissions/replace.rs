@@ -48,6 +48,10 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
              {bytes} bytes is more than {INLINE}; make a new set with --as"
         )])
     })?;
+    let canary = match &canary {
+        Some(canary) => Some(session.account_id(canary, None).await?),
+        None => None,
+    };
     let live = Live::new(session).await?;
     let late = || Error::Late { what: "the permission set", last: live.aws.center.tally().last_failure() };
     let judging = judge(&live, &file, &way, canary.as_ref());

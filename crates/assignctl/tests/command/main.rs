@@ -26,13 +26,14 @@ mod permission_set_usage;
 mod pictures;
 mod pipeline;
 mod plan;
+mod reach;
 mod report;
 mod saved;
 mod streams;
 mod unresolved;
 
 use snapbox::{assert_data_eq, cmd::Command, str};
-use world::Served;
+use world::{Served, path};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_assignctl");
 
@@ -49,7 +50,7 @@ fn help_names_every_verb_with_examples_and_exit_codes() {
     {
         assert!(text.contains(word), "{word} is not in {text}");
     }
-    for verb in ["check", "plan", "apply", "snapshot", "doctor", "report"] {
+    for verb in ["check", "plan", "apply", "who", "what", "why", "snapshot", "doctor", "report"] {
         let help = assignctl(&[verb, "--help"]).assert().success();
         let text = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
         assert!(text.contains(&format!("assignctl {verb}")), "{verb} has no example: {text}");
@@ -114,6 +115,50 @@ fn wrong_use_is_reported_with_what_to_do_and_exit_code_2() {
         assert!(error.contains("next: ") || error.contains("--help"), "{arguments:?}: {error}");
     }
     assert_eq!(world.creates(), 0);
+}
+
+#[test]
+fn an_account_is_meant_by_its_name_wherever_its_id_is_taken() {
+    let world = Served::with_drift(PROGRAM);
+    world.stand_in.edit(|organization| {
+        for account in &mut organization.accounts {
+            if account.id == "222233334444" || account.id == "333344445555" {
+                account.name = "twin".to_owned();
+            }
+        }
+    });
+    fn joined<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+        [arguments, more].concat()
+    }
+    let snapshot = world.snapshot();
+    let offline = ["--snapshot", path(&snapshot)];
+    let by_id = world.json(&["plan", "--account", "111122223333"], 1);
+    for more in [&[][..], &offline] {
+        let by_name = world.json(&joined(&["plan", "--account", "class-7"], more), 1);
+        assert_eq!(by_name["accounts"], by_id["accounts"]);
+        let explained = world.stdout(&joined(&["plan", "--explain", "class-7"], more), 1);
+        assert!(explained.contains("111122223333"), "{explained}");
+        let report = world.json(&joined(&["report", "--account", "class-7"], more), 0);
+        assert_eq!(report["counts"]["accounts"], 1);
+        let cases = [
+            ("clas-7", r#"no account is named "clas-7""#, "did you mean class-7? "),
+            ("1234", r#"no account is named "1234""#, "its id of 12 digits"),
+            ("twin", r#"2 accounts are named "twin": 222233334444, 333344445555"#, "give the id"),
+        ];
+        for (name, problem, next) in cases {
+            for verb in [&["plan", "--account", name][..], &["plan", "--explain", name]] {
+                let failed = world.run(&joined(verb, more)).assert().code(2);
+                let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+                assert!(error.contains(problem) && error.contains(next), "{verb:?}: {error}");
+            }
+        }
+    }
+    let some = world.json(&["snapshot", "--account", "class-7"], 0);
+    assert_eq!(some["selection"]["accounts"], serde_json::json!(["111122223333"]));
+    world.run(&["apply", "--account", "clas-7", "--yes"]).assert().code(2);
+    assert_eq!(world.creates(), 0);
+    world.run(&["apply", "--account", "class-7", "--yes"]).assert().success();
+    assert_eq!(world.assignments().iter().filter(|one| one.starts_with("111122223333")).count(), 4);
 }
 
 #[test]

@@ -57,6 +57,20 @@ fn plan() {
 }
 
 #[test]
+fn who_what_and_why() {
+    let world = Served::with_drift(PROGRAM);
+    let picture = |line: &str, expected: Data| {
+        let arguments: Vec<&str> = line.split(' ').skip(1).collect();
+        is(terminal(line, world.run(&arguments)), expected);
+    };
+    picture("assignctl who class-7 --members", file!["../../../../docs/who.svg"]);
+    picture("assignctl what user:oncall@example.com", file!["../../../../docs/what.svg"]);
+    picture("assignctl why oncall@example.com vault", file!["../../../../docs/why-not.svg"]);
+    world.run(&["apply", "--account", "payments", "--yes"]).assert().success();
+    picture("assignctl why oncall@example.com payments", file!["../../../../docs/why.svg"]);
+}
+
+#[test]
 fn apply() {
     let world = Served::with_drift(PROGRAM);
     let command = world.run(&["apply", "--ou", "Workloads", "--yes"]);

@@ -35,13 +35,17 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
         return Err(Failure::wrong("standard input cannot be both tables", "name a file for one of them"));
     }
     let table = session.table(&session.table).await?;
+    let explain = match explain {
+        Some(account) => Some(session.account_id(&account, snapshot.as_deref()).await?),
+        None => None,
+    };
     let selection = match (event, &explain) {
         (Some(path), _) => match selected(session, &path)? {
             Selected::These(selection) => selection,
             Selected::Nothing(reason) => return Ok(ignored(session, &reason)),
         },
         (None, Some(account)) => Selection { accounts: vec![account.clone()], ous: Vec::new() },
-        (None, None) => selection.into(),
+        (None, None) => session.selection(selection, snapshot.as_deref()).await?,
     };
     if let Some(location) = against {
         let before = session.table(&location).await?;

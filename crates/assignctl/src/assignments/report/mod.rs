@@ -31,8 +31,8 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     if html.is_none() && csv.is_none() && !session.json {
         return Err(Failure::wrong("no file to write", "add --html FILE or --csv FILE, or --json"));
     }
-    let selection = Selection::from(selection);
     let table = session.table(&session.table).await?;
+    let selection = session.selection(selection, snapshot.as_deref()).await?;
     let (facts, origin) = session.facts(snapshot.as_deref(), &selection, &[&table], Tags::ThatDecide).await?;
     let overview = Overview::new(&facts, &table, &session.table, origin)?;
     let matrix = Matrix::new(&overview);
