@@ -132,9 +132,65 @@ def test_everything_is_there_at_once_and_filters_by_keyboard(page):
     expect(page.locator("#none")).to_be_hidden()
 
 
+def test_a_word_after_an_equals_sign_is_the_whole_name(page):
+    page.keyboard.press("/")
+    page.keyboard.type("who:team-1")
+    # team-1 and team-10 to team-19.
+    alike = page.locator("#count").inner_text()
+    page.keyboard.press("Escape")
+    page.keyboard.type("who:=team-1")
+    expect(page.locator("#count")).not_to_have_text(alike)
+    names = set(page.locator("#matrix tr:not([hidden]) li:not([hidden]) > span").all_text_contents())
+    assert names == {"team-1"}
+    page.keyboard.press("Escape")
+    page.keyboard.type('account:="education-0000"')
+    count(page, 1)
+    page.keyboard.press("Escape")
+    page.keyboard.type("account:=education")
+    count(page, 0)
+
+
+def test_accounts_are_sorted_within_their_part(page):
+    names = "[...document.querySelectorAll('#matrix tbody:first-of-type tr:not(.group) th b')].map((b) => b.textContent)"
+    before = page.evaluate(names)
+    page.select_option("#sort", "name")
+    assert page.evaluate(names) == sorted(before) != before
+    page.select_option("#sort", "drift")
+    assert page.locator("#matrix tbody").first.locator("tr").first.locator("li.missing, li.unexplained").count() == 1
+    page.select_option("#sort", "")
+    assert page.evaluate(names) == before
+
+
+def test_the_same_is_there_by_group_and_user(page):
+    expect(page.locator("#people")).to_be_hidden()
+    page.select_option("#view", "who")
+    expect(page.locator("#matrix")).to_be_hidden()
+    expect(page.locator("#people")).to_be_visible()
+    rows = page.locator("#people tbody tr:not([hidden])")
+    everything = rows.count()
+    page.keyboard.press("/")
+    page.keyboard.type("who:=contractors")
+    expect(page.locator("#count")).to_contain_text("1 of ")
+    assert rows.count() == 1
+    text = rows.first.inner_text()
+    assert "unexplained" in text and str(len(UNEXPLAINED)) in text, text
+    page.keyboard.press("Escape")
+    page.locator("#drift").check()
+    expect(page.locator("#count")).to_contain_text(f", 3 of {everything} entries")
+    page.locator("#drift").uncheck()
+    # By the number of accounts, least first and most first.
+    head = page.locator("#people thead th", has_text="Accounts").locator("button")
+    numbers = "[...document.querySelectorAll('#people tbody td.number')].map((cell) => Number(cell.textContent))"
+    head.click()
+    assert page.evaluate(numbers) == sorted(page.evaluate(numbers))
+    head.click()
+    assert page.evaluate(numbers) == sorted(page.evaluate(numbers), reverse=True)
+    assert "view=who" in page.url
+
+
 def test_only_drift_shows_each_difference_by_sign_and_word(page):
     page.keyboard.press("/")
-    for _ in range(2):
+    for _ in range(4):
         page.keyboard.press("Tab")
     assert focused(page) == "drift"
     page.keyboard.press("Space")
@@ -235,7 +291,13 @@ def test_how_it_looks_and_how_long_it_takes(page, report):
         )
         figures.append(f"{text!r} filtered in {took:.0f} ms")
     print(*figures, f"pictures in {pictures}", sep="\n")
-    for name, scheme, address in [("dark", "dark", "#drift=1"), ("marks", "light", "#marks=1")]:
+    views = [
+        ("dark", "dark", "#drift=1"),
+        ("marks", "light", "#marks=1"),
+        ("people", "light", "#view=who"),
+        ("people-dark", "dark", "#view=who"),
+    ]
+    for name, scheme, address in views:
         page.emulate_media(color_scheme=scheme)
         page.goto("about:blank")
         page.goto(report.as_uri() + address)

@@ -405,6 +405,7 @@ it begins with = + - @ (also full-width, or after blanks) or a hidden character,
 Examples:
   assignctl report --html access.html
   assignctl report --snapshot org.json --html access.html --csv access.csv
+  assignctl report --members --html access.html      also what people have through groups
   assignctl report --ou Workloads/Prod --html prod.html
 
 Exit status: 0 the report is written, whatever it says of differences between AWS and the table; `assignctl plan` exits
@@ -412,6 +413,9 @@ with 1 if something is missing.")]
 pub struct Report {
     #[command(flatten)]
     pub selection: Selection,
+    /// Shows in the page what users have through groups. With --snapshot, it must be one of `assignctl snapshot --members`.
+    #[arg(long, requires = "html")]
+    pub members: bool,
     /// A self-contained page: filters in a browser, prints as a list.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,

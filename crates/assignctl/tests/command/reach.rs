@@ -302,3 +302,43 @@ fn an_entitlement_is_a_way_in() {
     let why = world.json(&["why", "group:teachers", "payments"], 1);
     assert_eq!(why["outcome"], "unknown", "{why}");
 }
+
+#[test]
+fn the_report_has_each_group_and_user_with_the_same_words() {
+    let world = world();
+    let (_file, sources) = sources(&world);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("access.html");
+    let report = |more: &[&str]| {
+        let arguments = [&["report", "--html", file.to_str().unwrap()][..], more].concat();
+        world.run(&arguments).assert().success();
+        std::fs::read_to_string(&file).unwrap()
+    };
+    let auditors =
+        r#"<tr class="missing"><th scope="row"><i>group</i> <b>auditors</b></th><td>ReadOnlyAccess</td>"#;
+    let ann = r#"<tr class="present"><th scope="row"><i>user</i> <b>ann@example.com</b> <small>through group auditors</small></th>"#;
+    let page = report(&[]);
+    assert!(page.contains(auditors) && !page.contains(ann), "{page}");
+    assert!(page.contains("With --members the report also has what they have through groups"), "{page}");
+    for more in &sources {
+        let page = report(&with(&["--members"], more));
+        assert!(page.contains(auditors) && page.contains(ann), "{page}");
+    }
+    let without = world.snapshot();
+    let arguments = ["report", "--members", "--html", file.to_str().unwrap(), "--snapshot", path(&without)];
+    assert!(error_of(&world, &arguments, 2).contains("snapshot --members"));
+    let students = world
+        .stand_in
+        .organization()
+        .groups
+        .iter()
+        .find(|group| group.name == "students")
+        .unwrap()
+        .id
+        .clone();
+    world
+        .stand_in
+        .set_faults(vec![Fault::on("ListGroupMemberships", FaultKind::AccessDenied).about(&students)]);
+    let page = report(&["--members"]);
+    assert!(page.contains("the members of group students are not known"), "{page}");
+}

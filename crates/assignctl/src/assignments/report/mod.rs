@@ -3,22 +3,23 @@
 
 mod matrix;
 mod page;
+mod people;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use assigner_core::{
-    assignments::report::PrincipalReport,
+    assignments::{members::Memberships, report::PrincipalReport},
     selector::{OrganizationalUnit, Selection},
     shown::{is_hidden, shown},
 };
 
-use assigner_engine::facts::Tags;
+use assigner_engine::{error::Error, facts::Tags};
 
 use self::{
     matrix::{Column, Entry, Line, Matrix},
     page::Page,
 };
-use super::{overview::Overview, show};
+use super::{overview::Overview, reach::Source, show};
 use crate::{
     arguments,
     entitlements::Entitlement,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit, Failure> {
-    let arguments::Report { selection, html, csv, snapshot } = arguments;
+    let arguments::Report { selection, members, html, csv, snapshot } = arguments;
     if html.is_none() && csv.is_none() && !session.json {
         return Err(Failure::wrong("no file to write", "add --html FILE or --csv FILE, or --json"));
     }
@@ -35,10 +36,14 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     let selection = session.selection(selection, snapshot.as_deref()).await?;
     let (facts, origin) = session.facts(snapshot.as_deref(), &selection, &[&table], Tags::ThatDecide).await?;
     let overview = Overview::new(&facts, &table, &session.table, origin)?;
+    let members = match members {
+        true => Some(memberships(session, &overview, snapshot.as_deref()).await?),
+        false => None,
+    };
     let matrix = Matrix::new(&overview);
     // Both are made before either is written.
     let page = html.map(|path| {
-        let page = Page::new(&overview, &matrix, &table, &facts, asked_for(&selection));
+        let page = Page::new(&overview, &matrix, &table, &facts, members.as_ref(), asked_for(&selection));
         Ok::<_, Failure>((path, page.render().map_err(unwritten)?))
     });
     let lines = csv.map(|path| Ok::<_, Failure>((path, to_csv(&matrix, &overview).map_err(unwritten)?)));
@@ -52,6 +57,23 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
         session.note(show::summary(&overview.counts).trim_end());
     }
     Ok(Exit::Good)
+}
+
+/// Returns the members of the groups of the overview.
+async fn memberships(
+    session: &Session,
+    overview: &Overview,
+    snapshot: Option<&Path>,
+) -> Result<Memberships, Failure> {
+    let source = match snapshot {
+        Some(path) => Source::File(session.snapshot(path)?.members().cloned()),
+        None => {
+            let aws = session.aws().await?;
+            aws.center.find_instance().await.map_err(Error::from)?;
+            Source::Aws(Arc::new(aws))
+        }
+    };
+    session.members_from(&source, &people::groups(overview)).await
 }
 
 fn unwritten(error: impl std::fmt::Display) -> Failure {

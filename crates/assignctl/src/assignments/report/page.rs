@@ -11,13 +11,16 @@ use askama::{
     filters::{Escaper, Html},
 };
 use assigner_core::{
-    assignments::{PrincipalKind, Row, Table, facts::Facts, report::PrincipalReport},
+    assignments::{PrincipalKind, Row, Table, facts::Facts, members::Memberships},
     shown::shown,
 };
 use aws_smithy_types::base64;
 use sha2::{Digest, Sha256};
 
-use super::matrix::{Column, Entry, Mark, Matrix};
+use super::{
+    matrix::{Column, Entry, Mark, Matrix},
+    people::{self, Holding},
+};
 use crate::assignments::{overview::Overview, show};
 
 const STYLE: &str = include_str!("page.css");
@@ -34,7 +37,12 @@ pub struct Page<'o> {
     method: String,
     /// What could not be read.
     notes: &'o [String],
+    /// Why members of groups are not known.
+    unread: Vec<String>,
     legend: Vec<(Mark, usize)>,
+    /// Whether what users have through groups is there.
+    has_members: bool,
+    holdings: Vec<Holding<'o>>,
     drifting: usize,
     permission_sets: Vec<Usage<'o>>,
     rows: Vec<Wanting<'o>>,
@@ -64,6 +72,7 @@ impl<'o> Page<'o> {
         matrix: &'o Matrix<'o>,
         table: &'o Table,
         facts: &'o Facts,
+        members: Option<&Memberships>,
         asked_for: Option<String>,
     ) -> Page<'o> {
         // The text at the foot of every sheet of paper.
@@ -73,7 +82,13 @@ impl<'o> Page<'o> {
             matrix.columns.len(),
             quoted(&footer)
         );
+        let groups = if members.is_some() { people::groups(overview) } else { Vec::new() };
+        let unread =
+            |group: &String| members.and_then(|members| members.unread_of(group, &facts.names_by_id));
         Page {
+            unread: groups.iter().filter_map(unread).collect(),
+            has_members: members.is_some(),
+            holdings: people::holdings(matrix, members, &facts.names_by_id),
             overview,
             matrix,
             asked_for,
@@ -139,10 +154,8 @@ impl Entry<'_> {
         self.principal.kind == PrincipalKind::User
     }
 
-    /// Returns the name, or the id if there is no name, as for a group that was deleted.
     fn who(&self) -> &str {
-        let PrincipalReport { name, id, .. } = self.principal;
-        name.as_deref().or(id.as_deref()).unwrap_or_default()
+        people::who(self.principal)
     }
 }
 
