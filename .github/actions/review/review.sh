@@ -39,6 +39,18 @@ compare() {
   printf 'difference=%s\n' "$difference" >> "${GITHUB_OUTPUT:?}"
 }
 
+# Prints the id of the first comment of an author that begins with a heading. The pages follow each other as lists.
+FIRST='
+import json, sys
+heading, author = sys.argv[1:]
+text, pages = sys.stdin.read().strip(), []
+while text:
+    page, end = json.JSONDecoder().raw_decode(text)
+    pages, text = pages + page, text[end:].strip()
+ours = [one["id"] for one in pages if one["user"]["login"] == author and one["body"].startswith(heading)]
+print(*ours[:1])
+'
+
 comment() {
   local id heading
   [[ $NUMBER =~ ^[0-9]+$ ]] || fail "there is no pull request to comment on"
@@ -46,9 +58,7 @@ comment() {
   # The first line names the table: each table has a comment of its own.
   IFS= read -r heading < "$DIFFERENCE"
   # Only a comment of the same author can be changed, and anybody can write one that begins like ours.
-  id=$(gh api --paginate "$comments/$NUMBER/comments" \
-    | jq -rn --arg heading "$heading" --arg author "$AUTHOR" \
-      '[inputs[] | select(.user.login == $author and (.body | startswith($heading))) | .id][0] // empty')
+  id=$(gh api --paginate "$comments/$NUMBER/comments" | python3 -c "$FIRST" "$heading" "$AUTHOR")
   if [[ -n $id ]]; then
     gh api --silent --method PATCH "$comments/comments/$id" --field "body=@$DIFFERENCE"
   else
