@@ -148,6 +148,30 @@ pub fn likest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'
 }
 
 #[cfg(test)]
+impl Account {
+    /// Returns class-7, in the OU Rust, in the OU Education, in the root.
+    pub fn class_7() -> Account {
+        let parent = |id: &str, name: Option<&str>| Parent { id: id.into(), name: name.map(str::to_owned) };
+        Account {
+            id: AccountId::parse("111122223333").unwrap(),
+            name: "class-7".into(),
+            state: State::Active,
+            is_management: false,
+            parents: vec![
+                parent("r-ab12", None),
+                parent("ou-ab12-55555555", Some("Education")),
+                parent("ou-ab12-66666666", Some("Rust")),
+            ],
+            tags: AccountTags::Read(BTreeMap::from([
+                ("course".into(), "rust".into()),
+                ("empty".into(), String::new()),
+            ])),
+            unread: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -172,30 +196,6 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(find(text), expected, "{text}");
-        }
-    }
-}
-
-#[cfg(test)]
-impl Account {
-    /// Returns class-7, in the OU Rust, in the OU Education, in the root.
-    pub fn class_7() -> Account {
-        let parent = |id: &str, name: Option<&str>| Parent { id: id.into(), name: name.map(str::to_owned) };
-        Account {
-            id: AccountId::parse("111122223333").unwrap(),
-            name: "class-7".into(),
-            state: State::Active,
-            is_management: false,
-            parents: vec![
-                parent("r-ab12", None),
-                parent("ou-ab12-55555555", Some("Education")),
-                parent("ou-ab12-66666666", Some("Rust")),
-            ],
-            tags: AccountTags::Read(BTreeMap::from([
-                ("course".into(), "rust".into()),
-                ("empty".into(), String::new()),
-            ])),
-            unread: None,
         }
     }
 }

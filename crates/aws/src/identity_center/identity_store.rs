@@ -164,5 +164,5 @@ fn unique(operation: &'static str, attribute: &str, value: &str) -> Result<Alter
 /// Returns the error of an answer that has more than is known here.
 fn unknown_kind(operation: &'static str, what: &str) -> CallError {
     let message = format!("{what} is of a kind that is not known here, so the list cannot be read whole");
-    CallError { operation, cause: Cause::Invalid, code: None, message: message.into() }
+    CallError { operation, cause: Cause::Invalid, code: None, message }
 }
