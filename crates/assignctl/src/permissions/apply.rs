@@ -94,6 +94,12 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         session.print(&difference(&file, &wanted, &state, &findings));
     }
     session.written()?;
+    if !parts.is_empty() {
+        session.note(
+            "the accounts of which the use is known get the policies that the set names; another account must have them \
+             before somebody is assigned there, or the assignment fails",
+        );
+    }
     if !yes && !session.confirm(&format!("{STRONG}Make the permission set {}?{STRONG:#}", clean(&name)))? {
         session.note("nothing was written");
         return Ok(Exit::Missing);

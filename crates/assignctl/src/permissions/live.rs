@@ -96,7 +96,7 @@ impl Live {
         if edited {
             return Ok((of.accounts.clone(), BTreeMap::new()));
         }
-        let lagging = self.aws.center.accounts_that_lag(of.arn).await?;
+        let lagging = self.aws.center.accounts_that_lag(&of.set.arn).await?;
         let mut behind: BTreeSet<AccountId> = lagging.into_iter().collect();
         let mut ends = BTreeMap::new();
         for (account, proof) in of.look().await {

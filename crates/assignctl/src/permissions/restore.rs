@@ -47,7 +47,6 @@ pub async fn run(session: &Session, arguments: arguments::Restore) -> Result<Exi
         center: &live.aws.center,
         sessions: &live.sessions,
         set: &wanted,
-        arn: &wanted.arn,
         accounts: &accounts,
         own: live.own(),
         role: &role,

@@ -80,5 +80,13 @@ mod tests {
             assert!(Document::parse(text.as_bytes(), Strictness::Written).is_ok(), "{text}");
             assert!(text.contains(has) && !text.contains(lacks) && text.len() <= MOST, "{text}");
         }
+        let names: Vec<String> = (0..10).map(|number| format!("{}-{number}", "n".repeat(120))).collect();
+        for (text, has, lacks) in [
+            (roles(), "iam:GetRolePolicy", "Create"),
+            (policies(names.iter().map(String::as_str)), "iam:CreatePolicy", "Role"),
+        ] {
+            assert!(Document::parse(text.as_bytes(), Strictness::Written).is_ok(), "{text}");
+            assert!(text.contains(has) && !text.contains(lacks) && text.len() <= MOST, "{text}");
+        }
     }
 }

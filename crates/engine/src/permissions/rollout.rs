@@ -41,7 +41,6 @@ pub struct Rollout<'a> {
     pub sessions: &'a Sessions,
     /// As it shall be on the roles.
     pub set: &'a PermissionSet,
-    pub arn: &'a str,
     pub accounts: &'a BTreeSet<AccountId>,
     /// The account that the caller is in.
     pub own: Option<&'a AccountId>,
@@ -133,7 +132,7 @@ impl Rollout<'_> {
             if let Some(part) = work.share_of_requests() {
                 self.center.share_requests(part);
             }
-            call(self.center, self.arn, &accounts, ask)
+            call(self.center, &self.set.arn, &accounts, ask)
         };
         let observer = Observer { wish: watch.wish, progress: watch.progress };
         let settled = drive::drive(work, began, call, Some(observer)).await;
@@ -163,15 +162,14 @@ impl Rollout<'_> {
         accounts: &BTreeSet<AccountId>,
         within: Duration,
     ) -> BTreeMap<AccountId, Result<(), Doubt>> {
-        let until = self.until.min(Instant::now() + within.max(LONGEST_LOOK));
+        let until = self.until.min(Instant::now() + within);
         stream::iter(accounts)
             .map(async |account| {
                 let late = Doubt::Unread {
                     reason: "the time ran out while its role was read".to_owned(),
                     remedy: "run the same command again".to_owned(),
                 };
-                let until = if within.is_zero() { self.until } else { until };
-                let proof = timeout_at(self.until, self.prove_in(account, until, within.is_zero())).await;
+                let proof = timeout_at(self.until, self.prove_in(account, until)).await;
                 (account.clone(), proof.unwrap_or(Err(late)))
             })
             .buffer_unordered(ACCOUNTS_AT_ONCE)
@@ -180,7 +178,7 @@ impl Rollout<'_> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "waits until a role shows what was provisioned")]
-    async fn prove_in(&self, account: &AccountId, until: Instant, once: bool) -> Result<(), Doubt> {
+    async fn prove_in(&self, account: &AccountId, until: Instant) -> Result<(), Doubt> {
         let member = match self.own == Some(account) {
             true => self.sessions.own(),
             false => self.sessions.assume(account, self.role, &narrow::roles()).await.map_err(|error| {
@@ -200,7 +198,7 @@ impl Rollout<'_> {
                 Ok(Some(what)) => Doubt::Differs(what),
                 Err(error) => return Err(unread(&error)),
             };
-            if once || Instant::now() + pause > until {
+            if Instant::now() + pause > until {
                 return Err(doubt);
             }
             sleep(pause).await;
