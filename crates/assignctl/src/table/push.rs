@@ -207,7 +207,7 @@ fn refuse_emptiness<R: Deployed>(
     // What a table has besides rows gives nothing to anybody.
     let is_row = |id: &&String| R::REST.is_empty() || *id != R::REST_ITEM;
     let mut rows = present.keys().filter(is_row).peekable();
-    let message = if wanted.keys().filter(is_row).next().is_none() {
+    let message = if !wanted.keys().any(|id| is_row(&id)) {
         format!("{} has no rows; pushed, {}", file.display(), R::WITHOUT_ROWS)
     } else if rows.peek().is_some() && rows.all(|id| !wanted.contains_key(id)) {
         format!("every row of the DynamoDB table {name} would be removed")
