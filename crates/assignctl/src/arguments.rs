@@ -88,6 +88,7 @@ Examples:
   assignctl snapshot > org.json                      what `plan --snapshot org.json` reads, offline
   assignctl plan --snapshot org.json --against main.json --table assignments.json
   assignctl apply --all                              asks before it creates anything
+  assignctl import > assignments.json                rows for what was assigned by hand
   assignctl --table dynamodb:NAME table push assignments.json
   assignctl report --html access.html
 
@@ -109,6 +110,8 @@ pub enum Verb {
     Why(Why),
     /// Writes what is true in AWS now, for `--snapshot`
     Snapshot(Snapshot),
+    /// The table that says what AWS has: rows for assignments that were made by hand
+    Import(Import),
     /// Between a file and the DynamoDB table
     #[command(subcommand)]
     Table(Table),
@@ -324,6 +327,28 @@ pub struct Snapshot {
     #[arg(long)]
     pub members: bool,
     /// Writes to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl import > assignments.json
+  assignctl import --ou Education --output education.json
+  assignctl import --snapshot org.json
+
+Each permission set of a group or user is described by everywhere, by OUs, or by ids, with exceptions, whichever is the
+shortest. The table is compared with AWS before it is written: nothing missing, nothing unexplained. It leaves out, and
+says so: the management account, accounts that are not active, the groups of Control Tower, and groups and users that
+were deleted.")]
+pub struct Import {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Works offline, from what `assignctl snapshot` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
+    /// Writes to this file, which must not exist yet, instead of standard output.
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ use assigner_core::{
 };
 use assigner_engine::files::{self, LARGEST_SNAPSHOT, Unread};
 
-use crate::{exit::Failure, session::Session};
+use crate::{exit::Failure, session::Session, terminal::clean};
 
 impl Session {
     /// Returns the bytes of a file of at most `most` bytes.
@@ -69,6 +69,25 @@ impl Session {
         };
         written.map_err(|error| Failure::file("write", path, error))
     }
+
+    /// Refuses a file that is there, also one that only a link leads to.
+    pub fn require_new(&self, path: &Path) -> Result<(), Failure> {
+        match std::fs::symlink_metadata(path) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(Failure::wrong(
+                format!("{} is there already", clean(&path.display().to_string())),
+                "name a file that does not exist yet",
+            )),
+        }
+    }
+
+    /// Writes a file that is not there yet, whole or not at all.
+    pub fn write_new(&self, path: &Path, content: &[u8]) -> Result<(), Failure> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let written = written(directory, None, content)
+            .and_then(|file| file.persist_noclobber(path).map(drop).map_err(|error| error.error));
+        written.map_err(|error| Failure::file("write", path, error))
+    }
 }
 
 /// Writes a new file whole or not at all. What is there is never replaced.
@@ -106,6 +125,15 @@ fn unread(path: &Path, error: &Unread) -> Failure {
 
 fn replace(path: &Path, content: &[u8], permissions: Option<std::fs::Permissions>) -> std::io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    written(directory, permissions, content)?.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Returns a file without a name that has this content, to be put where it belongs.
+fn written(
+    directory: Option<&Path>,
+    permissions: Option<std::fs::Permissions>,
+    content: &[u8],
+) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     let new = std::os::unix::fs::PermissionsExt::from_mode(0o666);
@@ -115,5 +143,5 @@ fn replace(path: &Path, content: &[u8], permissions: Option<std::fs::Permissions
     file.write_all(content)?;
     // Some file systems report a full disk only now. What is there must not be replaced by less.
     file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    Ok(file)
 }

@@ -6,7 +6,7 @@
 //! | room | what |
 //! |---|---|
 //! | `arguments` | what is typed |
-//! | `assignments` | a file for each verb: plan, apply, who, what, why, snapshot, report; what they show |
+//! | `assignments` | a file for each verb: plan, apply, who, what, why, import, snapshot, report; what they show |
 //! | `controls` | a file for each verb of `controls` |
 //! | `permissions` | a file for each verb of `permission-set` |
 //! | `table` | check, push and pull, for any kind of row |
@@ -79,6 +79,7 @@ async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Who(arguments) => assignments::who::run(session, arguments).await,
         Verb::What(arguments) => assignments::what::run(session, arguments).await,
         Verb::Why(arguments) => assignments::why::run(session, arguments).await,
+        Verb::Import(arguments) => assignments::import::run(session, arguments).await,
         Verb::Snapshot(arguments) => assignments::snapshot::run(session, arguments).await,
         Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,

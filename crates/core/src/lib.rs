@@ -24,6 +24,7 @@
 //! | how a table is read, its faults, its limits | [`reading`], [`table`], and the rows in [`assignments::row`] |
 //! | what an account gets | [`assignments::plan`] |
 //! | what the table wants next to what AWS has | [`assignments::compare`], summed up in [`assignments::survey`] |
+//! | which table says what AWS has | [`assignments::import`] |
 //! | which rows are doubtful | [`assignments::lint`] |
 //! | what a failed call means and what has to be done | [`cause`]; its words in `words.rs` of each shell |
 //! | which controls an OU shall have, and every fault of the table | [`controls::row`], [`controls::apart`], [`controls::wish`] |

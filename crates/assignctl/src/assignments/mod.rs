@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod characters;
+pub mod import;
 mod overview;
 pub mod plan;
 mod reach;

@@ -14,6 +14,7 @@ mod characters;
 mod check;
 mod controls;
 mod controls_impact;
+mod import;
 #[cfg(target_os = "linux")]
 mod memory;
 mod partial;
@@ -45,12 +46,21 @@ fn assignctl(arguments: &[&str]) -> Command {
 fn help_names_every_verb_with_examples_and_exit_codes() {
     let help = assignctl(&["--help"]).assert().success();
     let text = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
-    for word in
-        ["check", "plan", "apply", "snapshot", "table", "doctor", "report", "Examples:", "Exit status"]
-    {
+    for word in [
+        "check",
+        "plan",
+        "apply",
+        "import",
+        "snapshot",
+        "table",
+        "doctor",
+        "report",
+        "Examples:",
+        "Exit status",
+    ] {
         assert!(text.contains(word), "{word} is not in {text}");
     }
-    for verb in ["check", "plan", "apply", "who", "what", "why", "snapshot", "doctor", "report"] {
+    for verb in ["check", "plan", "apply", "who", "what", "why", "import", "snapshot", "doctor", "report"] {
         let help = assignctl(&[verb, "--help"]).assert().success();
         let text = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
         assert!(text.contains(&format!("assignctl {verb}")), "{verb} has no example: {text}");

@@ -12,12 +12,14 @@
 //! | [`reach`] | who reaches which account, and why |
 //! | [`survey`] | facts of the whole organization, summed up |
 //! | [`unexplained`] | what everybody has and no row explains, counted in parts |
+//! | [`import`] | a table from what AWS has |
 //! | [`lint`] | rows that are sound and yet doubtful |
 //! | [`report`] | the function's answer |
 
 pub mod access;
 pub mod compare;
 pub mod facts;
+pub mod import;
 pub mod lint;
 pub mod members;
 pub mod names;
