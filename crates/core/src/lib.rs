@@ -25,6 +25,7 @@
 //! | what an account gets | [`assignments::plan`] |
 //! | what the table wants next to what AWS has | [`assignments::compare`], summed up in [`assignments::survey`] |
 //! | which table says what AWS has | [`assignments::import`] |
+//! | what may be taken away, and what was | [`assignments::revoke`]; by `engine::assignments::delete` |
 //! | which rows are doubtful | [`assignments::lint`] |
 //! | what a failed call means and what has to be done | [`cause`]; its words in `words.rs` of each shell |
 //! | which controls an OU shall have, and every fault of the table | [`controls::row`], [`controls::apart`], [`controls::wish`] |
@@ -57,7 +58,7 @@
 //!
 //! # What the house never does
 //!
-//! Delete an assignment, disable a control, touch the management account, take an account's place or name from an event, say `ready`
+//! Delete an assignment (only `assignctl revoke` does, after it asked and wrote a record), disable a control, touch the management account, take an account's place or name from an event, say `ready`
 //! while something is missing, or run past its deadline.
 
 #![forbid(unsafe_code)]

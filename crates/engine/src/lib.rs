@@ -1,7 +1,8 @@
 //! What account-assigner does: reads facts, drives work to its end before a deadline, and compares.
 //!
 //! Every decision is made in `assigner_core`; each call to AWS is a function of `assigner_aws`. Nothing is spawned, so
-//! nothing outlives its caller. It creates only what it was given and deletes nothing.
+//! nothing outlives its caller. It creates only what it was given. With the feature `revoke` it also deletes what it was
+//! given.
 //!
 //! | room | what |
 //! |---|---|

@@ -52,11 +52,11 @@ pub enum FaultKind {
         status: u16,
         message: String,
     },
-    /// An accepted creation ends FAILED.
+    /// An accepted creation or deletion ends FAILED.
     FailedStatus {
         reason: Option<String>,
     },
-    /// An accepted creation stays IN_PROGRESS forever.
+    /// An accepted creation or deletion stays IN_PROGRESS forever.
     Stuck,
     /// A new assignment is missing from the lists for this long after it succeeded. A new request id is
     /// missing from the status operations for this long after it was accepted. If the fault names `*` or
@@ -73,10 +73,11 @@ pub enum FaultKind {
 }
 
 pub(crate) const CREATE: &str = "CreateAccountAssignment";
+pub(crate) const DELETE: &str = "DeleteAccountAssignment";
 pub(crate) const PROVISION: &str = "ProvisionPermissionSet";
 /// The operations that start work that can fail later, besides creations.
-const LATER_OPERATIONS: [&str; 5] =
-    ["EnableControl", "DisableControl", "UpdateEnabledControl", "ResetEnabledControl", PROVISION];
+const LATER_OPERATIONS: [&str; 6] =
+    ["EnableControl", "DisableControl", "UpdateEnabledControl", "ResetEnabledControl", DELETE, PROVISION];
 
 impl Fault {
     pub fn on(operation: &str, kind: FaultKind) -> Fault {
@@ -221,8 +222,8 @@ impl Faults {
 }
 
 impl Faults {
-    /// Draws what becomes of an accepted operation on a control, or of a provisioning. `described` is what it is about: the
-    /// control, its target and its enabled control, or the set and the account.
+    /// Draws what becomes of an accepted operation on a control, of a deletion, or of a provisioning. `described` is what
+    /// it is about: the control, its target and its enabled control, the assignment, or the set and the account.
     pub(crate) fn of_operation(&mut self, operation: &str, described: &str, rng: &mut Rng) -> Fate {
         let mut fate = Fate::default();
         let later =

@@ -1,6 +1,7 @@
-//! The assignments of an instance and the creations that lead to them. No task waits for a creation: it
-//! settles at the first look after its time has come.
+//! The assignments of an instance, and the creations and deletions that lead to them. No task waits for one: it settles
+//! at the first look after its time has come.
 
+use crate::state::State;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub enum CreationStatus {
     Failed,
 }
 
-/// An accepted CreateAccountAssignment.
+/// An accepted CreateAccountAssignment or DeleteAccountAssignment.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Creation {
@@ -57,6 +58,16 @@ pub(crate) struct AcceptedCreation {
 }
 
 impl AcceptedCreation {
+    pub(crate) fn seen(&self, state: &State, now: Instant) -> Creation {
+        Creation {
+            request_id: self.request_id.clone(),
+            assignment: self.assignment.clone(),
+            status: self.status(now),
+            failure_reason: self.failure_reason(now).map(str::to_owned),
+            accepted_at: state.since_start(self.accepted_at),
+        }
+    }
+
     pub(crate) fn status(&self, now: Instant) -> CreationStatus {
         match &self.ending {
             _ if !self.is_settled(now) => CreationStatus::InProgress,
@@ -98,11 +109,20 @@ pub(crate) struct Ledger {
     by_request_id: HashMap<String, usize>,
     in_progress: Vec<usize>,
     peak_outstanding: usize,
+    /// Accepted deletions, in the order of their acceptance.
+    deletions: Vec<AcceptedCreation>,
+    deletions_in_progress: Vec<usize>,
 }
 
 impl Ledger {
-    /// Settles the creations whose time has come.
+    /// Settles the creations and deletions whose time has come.
     pub(crate) fn settle(&mut self, now: Instant) {
+        let Ledger { deletions_in_progress, deletions, .. } = self;
+        let settled = deletions_in_progress.extract_if(.., |position| deletions[*position].is_settled(now));
+        let settled: Vec<AcceptedCreation> = settled.map(|position| deletions[position].clone()).collect();
+        for deletion in settled.iter().filter(|deletion| matches!(deletion.ending, Ending::Succeeds)) {
+            self.remove(&deletion.assignment);
+        }
         let Ledger { in_progress, creations, .. } = self;
         let settled = in_progress.extract_if(.., |position| creations[*position].is_settled(now));
         let settled: Vec<AcceptedCreation> = settled.map(|position| creations[position].clone()).collect();
@@ -207,6 +227,24 @@ impl Ledger {
         self.peak_outstanding = self.peak_outstanding.max(self.outstanding());
     }
 
+    pub(crate) fn accept_deletion(&mut self, deletion: AcceptedCreation) {
+        self.deletions_in_progress.push(self.deletions.len());
+        self.deletions.push(deletion);
+    }
+
+    pub(crate) fn deletions_outstanding(&self) -> usize {
+        self.deletions_in_progress.len()
+    }
+
+    /// Returns them in the order of their acceptance.
+    pub(crate) fn deletions(&self) -> impl DoubleEndedIterator<Item = &AcceptedCreation> {
+        self.deletions.iter()
+    }
+
+    pub(crate) fn has(&self, assignment: &Assignment) -> bool {
+        self.provisioned.contains_key(assignment)
+    }
+
     pub(crate) fn outstanding(&self) -> usize {
         self.in_progress.len()
     }
@@ -219,13 +257,20 @@ impl Ledger {
         self.peak_outstanding = self.outstanding();
     }
 
-    pub(crate) fn is_in_progress(&self, assignment: &Assignment) -> bool {
-        self.in_progress.iter().any(|&position| self.creations[position].assignment == *assignment)
+    /// Returns what is being created or deleted.
+    fn under_way(&self) -> impl Iterator<Item = &Assignment> {
+        let creations = self.in_progress.iter().map(|&position| &self.creations[position].assignment);
+        creations
+            .chain(self.deletions_in_progress.iter().map(|&position| &self.deletions[position].assignment))
     }
 
-    /// Returns whether anything is being created in the account.
+    pub(crate) fn is_in_progress(&self, assignment: &Assignment) -> bool {
+        self.under_way().any(|one| one == assignment)
+    }
+
+    /// Returns whether anything is being created or deleted in the account.
     pub(crate) fn is_busy(&self, account: &str) -> bool {
-        self.in_progress.iter().any(|&position| self.creations[position].assignment.account == account)
+        self.under_way().any(|one| one.account == account)
     }
 
     pub(crate) fn creation(&self, request_id: &str) -> Option<&AcceptedCreation> {

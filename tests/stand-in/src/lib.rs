@@ -5,7 +5,7 @@
 //!
 //! It is stricter than AWS if AWS is unclear: identifiers must match their documented patterns, unknown
 //! members are refused, quotas hold to the request, and nothing is assigned at once. It never verifies a
-//! signature, checks an IAM permission, or deletes an assignment. It depends on
+//! signature or checks an IAM permission. It depends on
 //! no crate of this project, so that it cannot share a mistake with what it tests.
 //!
 //! ```text
@@ -193,16 +193,13 @@ impl StandIn {
     /// Returns every accepted creation, in the order of acceptance, with its status now.
     pub fn creations(&self) -> Vec<Creation> {
         let (state, now) = (self.settled(), Instant::now());
-        let creations = state.ledger.creations();
-        creations
-            .map(|creation| Creation {
-                request_id: creation.request_id.clone(),
-                assignment: creation.assignment.clone(),
-                status: creation.status(now),
-                failure_reason: creation.failure_reason(now).map(str::to_owned),
-                accepted_at: state.since_start(creation.accepted_at),
-            })
-            .collect()
+        state.ledger.creations().map(|creation| creation.seen(&state, now)).collect()
+    }
+
+    /// Does the same for deletions.
+    pub fn deletions(&self) -> Vec<Creation> {
+        let (state, now) = (self.settled(), Instant::now());
+        state.ledger.deletions().map(|deletion| deletion.seen(&state, now)).collect()
     }
 
     /// Returns the controls that are listed as enabled, ordered by ARN.

@@ -18,7 +18,7 @@ use crate::{calls::Patience, client::call_error};
 
 const LIST_CREATIONS: &str = "sso:ListAccountAssignmentCreationStatus";
 /// More pages of what is in progress are not read: few creations may be under way.
-const MOST_PAGES: usize = 5;
+pub(super) const MOST_PAGES: usize = 5;
 
 /// A creation that was asked for, by us or by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl IdentityCenter {
     }
 }
 
-fn principal_type(principal: &PrincipalId) -> PrincipalType {
+pub(super) fn principal_type(principal: &PrincipalId) -> PrincipalType {
     match principal.kind {
         PrincipalKind::Group => PrincipalType::Group,
         PrincipalKind::User => PrincipalType::User,
@@ -188,7 +188,7 @@ fn principal(kind: Option<&PrincipalType>, id: Option<String>) -> Option<Princip
     }
 }
 
-fn creation(status: Option<AccountAssignmentOperationStatus>) -> Creation {
+pub(super) fn creation(status: Option<AccountAssignmentOperationStatus>) -> Creation {
     let Some(status) = status else {
         return Creation { request_id: None, progress: Progress::InProgress, assignment: None };
     };

@@ -1,6 +1,8 @@
 //! IAM Identity Center and the identity store behind it.
 
 mod assignments;
+#[cfg(feature = "revoke")]
+mod deletions;
 mod identity_store;
 #[cfg(feature = "permissions")]
 mod permission_content;
@@ -24,6 +26,8 @@ use aws_sdk_ssoadmin::types::InstanceStatus;
 use tokio::time::Instant;
 
 pub use self::assignments::Creation;
+#[cfg(feature = "revoke")]
+pub use self::deletions::Deletion;
 #[cfg(feature = "permissions")]
 pub use self::{
     permission_content::{BoundaryReference, PermissionSetContent, PolicyReference},

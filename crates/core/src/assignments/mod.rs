@@ -13,6 +13,7 @@
 //! | [`survey`] | facts of the whole organization, summed up |
 //! | [`unexplained`] | what everybody has and no row explains, counted in parts |
 //! | [`import`] | a table from what AWS has |
+//! | [`revoke`] | what of that which no row explains may be taken away, and what was |
 //! | [`lint`] | rows that are sound and yet doubtful |
 //! | [`report`] | the function's answer |
 
@@ -26,6 +27,7 @@ pub mod names;
 pub mod plan;
 pub mod reach;
 pub mod report;
+pub mod revoke;
 pub mod row;
 pub mod snapshot;
 pub mod survey;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::End;
+use super::{Deed, End};
 use crate::{
     cause::Remedy,
     outcome::{Settled, Status},
@@ -23,7 +23,7 @@ pub(super) struct Item {
     pub failures: u32,
     /// A request may have had an effect that its answer did not report.
     pub may_have_effect: bool,
-    /// How its last creation ended, if that is worth another try.
+    /// How its last request ended, if that is worth another try.
     pub ended: Option<Settled>,
     /// The last answer that was not the wanted one, for the report.
     last: Option<String>,
@@ -106,7 +106,7 @@ impl Item {
     }
 
     /// `signed_out`: the answer that there are no credentials any more.
-    pub fn settled(self, end: End, signed_out: Option<&str>) -> Settled {
+    pub fn settled(self, deed: Deed, end: End, signed_out: Option<&str>) -> Settled {
         let end = match (end, signed_out) {
             (End::Late, _) => "the time ran out".to_owned(),
             (End::Stopped, _) => "it was stopped".to_owned(),
@@ -115,7 +115,7 @@ impl Item {
         let (mut reason, request_id) = match self.stage {
             Stage::Done(settled) => return settled,
             Stage::Outstanding { request_id, .. } => {
-                (format!("its creation was IN_PROGRESS when {end}"), Some(request_id))
+                (format!("its {} was IN_PROGRESS when {end}", deed.noun()), Some(request_id))
             }
             Stage::Calling => (format!("no answer had come when {end}"), None),
             Stage::Waiting { .. } => match (signed_out, self.ended) {
@@ -123,12 +123,12 @@ impl Item {
                     (format!("it is not known whether it was accepted before {end}"), None)
                 }
                 (Some(error), _) => {
-                    let reason = format!("it was not created: {error}");
+                    let reason = format!("it was not {}: {error}", deed.participle());
                     return Status::Failed { reason, remedy: Remedy::SignIn }.into();
                 }
                 // AWS said how it ended, and what has to be done is known.
                 (None, Some(ended)) => return ended,
-                (None, None) => (format!("it was not created when {end}"), None),
+                (None, None) => (format!("it was not {} when {end}", deed.participle()), None),
             },
         };
         if let Some(last) = self.last {

@@ -30,7 +30,7 @@ use self::{
 };
 pub use self::{
     share::{Manners, while_reading},
-    talk::{Answer, Ask, Bounds, Count, End, Evidence, Listed, Next, Progress, Scope, Started, Wish},
+    talk::{Answer, Ask, Bounds, Count, Deed, End, Evidence, Listed, Next, Progress, Scope, Started, Wish},
 };
 use crate::{
     cause::{CallError, Cause, FailureReason, Retry},
@@ -52,6 +52,7 @@ const LAST_START: Duration = Duration::from_secs(1);
 /// Items, and how far each is.
 #[derive(Debug)]
 pub struct Work {
+    deed: Deed,
     bounds: Bounds,
     items: Vec<Item>,
     /// Of each group, how many of its items may be under way at once.
@@ -87,6 +88,7 @@ impl Work {
         let items = groups.iter().map(|group| Item::new(*group)).collect();
         let places = vec![Places { free: bounds.max_outstanding, good: 0 }; count];
         Work {
+            deed: Deed::default(),
             bounds,
             items,
             places,
@@ -98,6 +100,11 @@ impl Work {
             random,
             signed_out: None,
         }
+    }
+
+    /// Does something else than create.
+    pub fn doing(self, deed: Deed) -> Work {
+        Work { deed, ..self }
     }
 
     /// Shares the places with others. `in_progress` are the request ids that were under way before this work began;
@@ -228,7 +235,8 @@ impl Work {
     /// Returns what became of each item, in their order.
     pub fn settle(self, end: End) -> Vec<Settled> {
         let signed_out = self.signed_out.map(|error| error.to_string());
-        self.items.into_iter().map(|item| item.settled(end, signed_out.as_deref())).collect()
+        let deed = self.deed;
+        self.items.into_iter().map(|item| item.settled(deed, end, signed_out.as_deref())).collect()
     }
 
     fn start_waiting(&mut self, now: Duration, asks: &mut Vec<Ask>) {
@@ -337,7 +345,8 @@ impl Work {
         match answer {
             Ok(Started { progress: Progress::InProgress, request_id: None }) => {
                 item.may_have_effect = true;
-                item.wait(now, random, "the answer to its creation had no request id".into(), true);
+                let last = format!("the answer to its {} had no request id", self.deed.noun());
+                item.wait(now, random, last, true);
             }
             Ok(Started { progress: Progress::InProgress, request_id: Some(request_id) }) => {
                 self.outstanding_from(now, index, request_id);
@@ -367,20 +376,23 @@ impl Work {
 
     fn looked(&mut self, now: Duration, index: usize, answer: Result<Evidence, CallError>) {
         let random = self.random;
+        let done = self.deed.done();
         let Some(item) = self.items.get_mut(index) else { return };
-        // Under way for long, and looked at by other means: only that it is there says anything.
+        // Under way for long, and looked at by other means: only that it is done says anything.
         if let Stage::Outstanding { request_id, .. } = &item.stage {
-            if matches!(answer, Ok(Evidence::Present)) {
+            if answer == Ok(done) {
                 let request_id = Some(request_id.clone());
                 self.finished(now, index, Progress::Succeeded, request_id);
             }
             return;
         }
         match answer {
-            Ok(Evidence::Present) if item.may_have_effect => item.done(Status::Created.into()),
-            Ok(Evidence::Present) => item.done(Status::Present.into()),
+            Ok(evidence) if evidence == done && item.may_have_effect => item.done(Status::Created.into()),
+            Ok(evidence) if evidence == done => item.done(Status::Present.into()),
             Ok(Evidence::InProgress(request_id)) => self.outstanding_from(now, index, request_id),
-            Ok(Evidence::Absent) => item.stage = Stage::Waiting { from: now, look_first: false },
+            Ok(Evidence::Absent | Evidence::Present) => {
+                item.stage = Stage::Waiting { from: now, look_first: false };
+            }
             Err(error) if error.cause.retry() == Retry::Again => {
                 item.wait(now, random, error.to_string(), true);
             }
@@ -533,7 +545,7 @@ impl Work {
 
     /// Handles the end of what was started.
     fn finished(&mut self, now: Duration, index: usize, progress: Progress, request_id: Option<String>) {
-        let random = self.random;
+        let (random, noun) = (self.random, self.deed.noun());
         let Some(item) = self.items.get_mut(index) else { return };
         match item.stage {
             Stage::Outstanding { since, in_progress_at, .. } => {
@@ -554,8 +566,8 @@ impl Work {
         item.failures += 1;
         let meaning = FailureReason::of(reason.as_deref());
         let said = match reason {
-            Some(reason) => format!("its creation ended FAILED: {reason}"),
-            None => "its creation ended FAILED, without a reason".to_owned(),
+            Some(reason) => format!("its {noun} ended FAILED: {reason}"),
+            None => format!("its {noun} ended FAILED, without a reason"),
         };
         let again = match meaning {
             FailureReason::Passing => item.failures < MOST_FAILURES,

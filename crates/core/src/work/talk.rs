@@ -4,6 +4,40 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::cause::CallError;
 
+/// What the work is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deed {
+    #[default]
+    Creation,
+    /// Then an item is done if it is not there any more. [`Status::Created`](crate::outcome::Status) means that it was
+    /// taken away, and `Present` that it was gone before.
+    Deletion,
+}
+
+impl Deed {
+    /// Returns what shows that an item is done.
+    pub(super) fn done(self) -> Evidence {
+        match self {
+            Deed::Creation => Evidence::Present,
+            Deed::Deletion => Evidence::Absent,
+        }
+    }
+
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Deed::Creation => "creation",
+            Deed::Deletion => "deletion",
+        }
+    }
+
+    pub(super) fn participle(self) -> &'static str {
+        match self {
+            Deed::Creation => "created",
+            Deed::Deletion => "deleted",
+        }
+    }
+}
+
 /// A call to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {

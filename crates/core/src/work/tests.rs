@@ -46,6 +46,41 @@ fn statuses(work: Work, end: End) -> Vec<Status> {
 }
 
 #[test]
+fn a_deletion_is_done_when_it_is_not_there_any_more() {
+    let looked = |evidence| Answer::Looked { item: 0, answer: Ok(evidence) };
+    let cut = || Answer::Started { item: 0, answer: Err(refused(Cause::Unavailable)) };
+    let deletion = || {
+        let mut work = work(1).doing(Deed::Deletion);
+        assert_eq!(asks(&mut work, at(0)), [start(0)]);
+        work
+    };
+    // AWS said that it does not know what was to be deleted.
+    let mut gone = deletion();
+    gone.take(looked(Evidence::Absent), at(10));
+    assert_eq!(statuses(gone, End::Late), [Status::Present]);
+    // An answer was lost, and what was asked for had an effect.
+    let mut lost = deletion();
+    lost.take(cut(), at(10));
+    assert_eq!(asks(&mut lost, at(1_000)), [Ask::Look { item: 0 }]);
+    lost.take(looked(Evidence::Absent), at(1_010));
+    assert_eq!(statuses(lost, End::Late), [Status::Created]);
+    // It had none: what is there is deleted once more.
+    let mut there = deletion();
+    there.take(cut(), at(10));
+    assert_eq!(asks(&mut there, at(1_000)), [Ask::Look { item: 0 }]);
+    there.take(looked(Evidence::Present), at(1_010));
+    assert_eq!(asks(&mut there, at(1_020)), [Ask::Start { item: 0, again: true }]);
+    there.take(under_way(0, "a"), at(1_030));
+    let words = |work: Work| match statuses(work, End::Stopped).remove(0) {
+        Status::Pending { reason } => reason,
+        other => panic!("{other:?}"),
+    };
+    assert!(words(there).starts_with("its deletion was IN_PROGRESS"));
+    let waiting = work(1).doing(Deed::Deletion);
+    assert!(words(waiting).starts_with("it was not deleted when"));
+}
+
+#[test]
 fn as_many_are_started_as_may_be_outstanding_and_one_list_polls_for_all() {
     let mut work = work(3);
     assert_eq!(asks(&mut work, at(0)), [start(0), start(1)]);

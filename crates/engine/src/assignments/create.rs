@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A creation of others that cannot be described costs no more than this, before anything of ours is created.
-const LONGEST_DESCRIPTION: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_DESCRIPTION: Duration = Duration::from_secs(10);
 
 /// What was read of others less than this ago still holds.
 const CURRENT_FOR: Duration = Duration::from_millis(1_500);
@@ -136,7 +136,7 @@ impl Others {
 }
 
 /// The same number for assignments of the same account: AWS may refuse to create two at once in one.
-fn by_account(assignments: &[Assignment]) -> Vec<usize> {
+pub(super) fn by_account(assignments: &[Assignment]) -> Vec<usize> {
     let mut numbers: HashMap<&AccountId, usize> = HashMap::new();
     assignments
         .iter()

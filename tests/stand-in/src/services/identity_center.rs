@@ -1,5 +1,5 @@
 //! The operations of IAM Identity Center (sso-admin). A creation is accepted here and settles in the
-//! ledger. No assignment and no permission set is ever deleted.
+//! ledger, and so is a deletion, next door. No permission set is ever deleted.
 
 use crate::fault::Fate;
 use crate::identifier::{AccountId, InstanceArn, PermissionSetArn, PrincipalId, RequestId};
@@ -7,7 +7,7 @@ use crate::ledger::{AcceptedCreation, Assignment, CreationStatus, Ending};
 use crate::services::{
     Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members, usual_error,
 };
-use crate::services::{permission_set_provisioning, permission_set_writes, permission_sets};
+use crate::services::{deletions, permission_set_provisioning, permission_set_writes, permission_sets};
 use crate::state::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ pub(crate) static SERVICE: Service = Service {
         Operation::single("AttachManagedPolicyToPermissionSet", permission_set_writes::attach_managed_policy),
         Operation::single("CreateAccountAssignment", create_account_assignment),
         Operation::single("CreatePermissionSet", permission_set_writes::create_permission_set),
+        Operation::single("DeleteAccountAssignment", deletions::delete_account_assignment),
         Operation::single("DeleteInlinePolicyFromPermissionSet", permission_set_writes::delete_inline_policy),
         Operation::single(
             "DeletePermissionsBoundaryFromPermissionSet",
@@ -36,6 +37,10 @@ pub(crate) static SERVICE: Service = Service {
         Operation::single(
             "DescribeAccountAssignmentCreationStatus",
             describe_account_assignment_creation_status,
+        ),
+        Operation::single(
+            "DescribeAccountAssignmentDeletionStatus",
+            deletions::describe_account_assignment_deletion_status,
         ),
         Operation::single("DescribePermissionSet", permission_sets::describe_permission_set),
         Operation::single(
@@ -56,6 +61,11 @@ pub(crate) static SERVICE: Service = Service {
             permission_sets::get_permissions_boundary,
         ),
         Operation::paged("ListAccountAssignmentCreationStatus", 100, list_account_assignment_creation_status),
+        Operation::paged(
+            "ListAccountAssignmentDeletionStatus",
+            100,
+            deletions::list_account_assignment_deletion_status,
+        ),
         Operation::paged("ListAccountAssignments", 100, list_account_assignments),
         Operation::paged("ListAccountAssignmentsForPrincipal", 100, list_account_assignments_for_principal),
         Operation::paged("ListAccountsForProvisionedPermissionSet", 100, permission_sets::list_accounts),
@@ -92,13 +102,13 @@ pub(crate) static SERVICE: Service = Service {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum PrincipalType {
+pub(super) enum PrincipalType {
     Group,
     User,
 }
 
 impl PrincipalType {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             PrincipalType::Group => "GROUP",
             PrincipalType::User => "USER",
@@ -203,7 +213,7 @@ fn describe_account_assignment_creation_status(state: &mut State, request: &Requ
     Ok(json!({ "AccountAssignmentCreationStatus": creation_status(state, creation, request.at) }))
 }
 
-fn creation_status(state: &State, creation: &AcceptedCreation, now: Instant) -> Value {
+pub(super) fn creation_status(state: &State, creation: &AcceptedCreation, now: Instant) -> Value {
     let Assignment { account, permission_set, principal_type, principal_id } = &creation.assignment;
     let mut status = json!({
         "Status": creation.status(now),

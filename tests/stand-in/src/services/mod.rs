@@ -9,6 +9,7 @@ mod account_access;
 mod cloudtrail;
 pub(crate) mod control_catalog;
 pub(crate) mod control_tower;
+mod deletions;
 mod iam;
 pub(crate) mod identity_center;
 mod identity_store;

@@ -5,6 +5,7 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 use stand_in::{Assignment, Organization, Settings, StandIn};
+use std::time::Duration;
 
 /// Returns a sound request of each operation, and the member of its answer to look at.
 fn sound_requests(stand_in: &StandIn) -> Vec<(&'static str, Value, &'static str)> {
@@ -120,6 +121,30 @@ async fn every_operation_answers_a_sound_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deletion_is_accepted_and_takes_away_when_it_settles() {
+    let stand_in = stand_in_at_work().await;
+    let of = create("333344445555");
+    let (status, answer) = call(&stand_in, "DeleteAccountAssignment", &of).await;
+    assert_eq!((status, &answer["AccountAssignmentDeletionStatus"]["Status"]), (200, &json!("IN_PROGRESS")));
+    let request_id = &answer["AccountAssignmentDeletionStatus"]["RequestId"];
+    let (status, answer) = call(&stand_in, "DeleteAccountAssignment", &of).await;
+    assert_eq!((status, &answer["__type"]), (409, &json!("ConflictException")));
+    let of_accounts =
+        || stand_in.assignments().into_iter().map(|one| one.account).filter(|one| one == "333344445555");
+    assert_eq!(of_accounts().count(), 1);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let describe = json!({ "InstanceArn": INSTANCE, "AccountAssignmentDeletionRequestId": request_id });
+    let (_, answer) = call(&stand_in, "DescribeAccountAssignmentDeletionStatus", &describe).await;
+    assert_eq!(answer["AccountAssignmentDeletionStatus"]["Status"], "SUCCEEDED");
+    let list = json!({ "InstanceArn": INSTANCE, "Filter": { "Status": "SUCCEEDED" } });
+    let (_, answer) = call(&stand_in, "ListAccountAssignmentDeletionStatus", &list).await;
+    assert_eq!(&answer["AccountAssignmentsDeletionStatus"][0]["RequestId"], request_id);
+    assert_eq!(of_accounts().count(), 0);
+    let (status, answer) = call(&stand_in, "DeleteAccountAssignment", &of).await;
+    assert_eq!((status, &answer["__type"]), (404, &json!("ResourceNotFoundException")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_permission_set_is_listed_once_for_all_its_principals() {
     let stand_in = stand_in_at_work().await;
     let teachers = stand_in.organization().groups[3].id.clone();
@@ -212,7 +237,7 @@ async fn what_does_not_exist_is_refused_by_name() {
             400,
             "OrganizationalUnitNotFoundException",
         ),
-        ("DeleteAccountAssignment", json!({}), 404, "UnknownOperationException"),
+        ("DeletePermissionSet", json!({}), 404, "UnknownOperationException"),
     ];
     for (operation, body, status, code) in cases {
         let (actual, answer) = call(&stand_in, operation, &body).await;
