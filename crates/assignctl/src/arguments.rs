@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use crate::table::digest::Digest;
 
 use crate::{
-    controls,
+    assignments, controls,
     exit::{Exit, Failure},
     permissions, terminal,
 };
@@ -19,7 +19,7 @@ use crate::{
 /// Who gets which access to which AWS account, and why.
 ///
 /// Reads the table that the function account-assigner reads, and the organization as it is: checks, plans,
-/// explains, applies, reports. It never deletes an assignment and never touches the management account.
+/// explains, applies, reports. Only `revoke` takes an assignment away, and nothing touches the management account.
 ///
 /// Credentials and Region come from where the AWS SDKs look for them: environment, profile, `aws sso login`.
 #[derive(Debug, Parser)]
@@ -111,7 +111,9 @@ pub enum Verb {
     /// Writes what is true in AWS now, for `--snapshot`
     Snapshot(Snapshot),
     /// The table that says what AWS has: rows for assignments that were made by hand
-    Import(Import),
+    Import(assignments::arguments::Import),
+    /// Takes away what no row explains, after a confirmation, and records it
+    Revoke(assignments::arguments::Revoke),
     /// Between a file and the DynamoDB table
     #[command(subcommand)]
     Table(Table),
@@ -219,12 +221,13 @@ pub enum FailOn {
 
 #[derive(Debug, Args)]
 #[command(
-    group(ArgGroup::new("which").args(["accounts", "ous", "all", "plan"]).required(true).multiple(true)),
+    group(ArgGroup::new("which").args(["accounts", "ous", "all", "plan", "restore"]).required(true).multiple(true)),
     after_help = "\
 Examples:
   assignctl apply --account 111122223333
   assignctl apply --ou Education --yes
   assignctl apply plan.json                          what `assignctl plan --out plan.json` showed
+  assignctl apply --restore taken.json               gives back what `assignctl revoke --record taken.json` took
 
 With a plan it refuses if the account of the credentials, the table, the instance, or anything of the accounts is not as
 it was when the plan was made. After the question it looks again, and refuses if anything is not as it was shown.
@@ -240,6 +243,9 @@ pub struct Apply {
     /// A plan that `assignctl plan --out FILE` made.
     #[arg(value_name = "FILE", conflicts_with_all = ["accounts", "ous", "all"], value_hint = ValueHint::FilePath)]
     pub plan: Option<PathBuf>,
+    /// Gives back what this record of `assignctl revoke` says was taken, whatever the table says.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "ous", "all", "plan"], value_hint = ValueHint::FilePath)]
+    pub restore: Option<PathBuf>,
     /// Asks nothing.
     #[arg(long, short)]
     pub yes: bool,
@@ -327,28 +333,6 @@ pub struct Snapshot {
     #[arg(long)]
     pub members: bool,
     /// Writes to this file instead of standard output.
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  assignctl import > assignments.json
-  assignctl import --ou Education --output education.json
-  assignctl import --snapshot org.json
-
-Each permission set of a group or user is described by everywhere, by OUs, or by ids, with exceptions, whichever is the
-shortest. The table is compared with AWS before it is written: nothing missing, nothing unexplained. It leaves out, and
-says so: the management account, accounts that are not active, the groups of Control Tower, and groups and users that
-were deleted.")]
-pub struct Import {
-    #[command(flatten)]
-    pub selection: Selection,
-    /// Works offline, from what `assignctl snapshot` wrote.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub snapshot: Option<PathBuf>,
-    /// Writes to this file, which must not exist yet, instead of standard output.
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }

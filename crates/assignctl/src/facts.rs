@@ -50,6 +50,19 @@ pub struct Aws {
     pub sdk: SdkConfig,
 }
 
+impl Aws {
+    /// Refuses if nothing may be written. `what` would have been done, such as "created".
+    pub fn require_writes(&self, what: &str) -> Result<(), Failure> {
+        match self.settings.dry_run {
+            false => Ok(()),
+            true => Err(Failure::wrong(
+                format!("DRY_RUN is true, so nothing may be {what}"),
+                "unset DRY_RUN, or use `plan`",
+            )),
+        }
+    }
+}
+
 /// What a snapshot has.
 pub struct Kept {
     pub facts: Facts,

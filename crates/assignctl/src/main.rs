@@ -1,12 +1,12 @@
 //! `assignctl`, the operator's command: a terminal in front of the engine.
 //!
 //! Every verb reads through the engine, decides nothing that the core decides, and ends with 0 (good), 1 (something is
-//! missing or failed) or 2 (wrong use or bad input). It never deletes an assignment.
+//! missing or failed) or 2 (wrong use or bad input). Only `revoke` deletes an assignment.
 //!
 //! | room | what |
 //! |---|---|
 //! | `arguments` | what is typed |
-//! | `assignments` | a file for each verb: plan, apply, who, what, why, import, snapshot, report; what they show |
+//! | `assignments` | a file for each verb: plan, apply, who, what, why, import, revoke, snapshot, report; what they show |
 //! | `controls` | a file for each verb of `controls` |
 //! | `permissions` | a file for each verb of `permission-set` |
 //! | `table` | check, push and pull, for any kind of row |
@@ -80,6 +80,7 @@ async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::What(arguments) => assignments::what::run(session, arguments).await,
         Verb::Why(arguments) => assignments::why::run(session, arguments).await,
         Verb::Import(arguments) => assignments::import::run(session, arguments).await,
+        Verb::Revoke(arguments) => assignments::revoke::run(session, arguments).await,
         Verb::Snapshot(arguments) => assignments::snapshot::run(session, arguments).await,
         Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,

@@ -77,7 +77,7 @@ impl Session {
 
     /// Asks before something is done.
     pub fn confirm(&self, question: &str) -> Result<bool, Failure> {
-        if self.json || !std::io::stdin().is_terminal() {
+        if !self.can_ask() {
             return Err(Failure::wrong(
                 "cannot ask: standard input is not a terminal, or --json was given",
                 "look at the plan first, then add --yes",
@@ -89,6 +89,21 @@ impl Session {
             .read_line(&mut answer)
             .map_err(|error| Failure::wrong(format!("no answer: {error}"), "run it again"))?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// Whether there is somebody to ask.
+    pub fn can_ask(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal()
+    }
+
+    /// Asks for a number to be typed. A habit of answering yes is not enough to take something away.
+    pub fn confirm_by_number(&self, question: &str, number: usize) -> Result<bool, Failure> {
+        say(&format!("{question} "));
+        let mut answer = String::new();
+        std::io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Failure::wrong(format!("no answer: {error}"), "run it again"))?;
+        Ok(answer.trim() == number.to_string())
     }
 
     /// Shows that work is going on, until it is cleared.

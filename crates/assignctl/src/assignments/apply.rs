@@ -1,45 +1,37 @@
 //! `assignctl apply`: the plan, a confirmation, the creations with a progress bar, a summary. Deletes nothing, and
 //! creates only what the plan showed: it looks again after the question, and refuses if anything is not as it was.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    io::IsTerminal,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashSet};
 
-use assigner_core::{
-    assignments::plan::Assignment,
-    selector::Selection,
-    work::{Count, Wish},
-};
+use assigner_core::{assignments::plan::Assignment, selector::Selection};
 use assigner_engine::{
     assignments::create::{self, Limits},
-    drive::Observer,
     error::Error,
     facts::Tags,
 };
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::time::Instant;
 
 use super::{
     overview::Overview,
     plan::exit,
+    restore,
     saved::{self, SavedPlan},
     show::{self, Shown},
+    watched::watched,
 };
 use crate::{
     arguments,
     exit::{Exit, Failure},
     facts::Aws,
     session::Session,
-    terminal::{STRONG, obey_signals, plural, show_progress},
+    terminal::{STRONG, plural},
 };
 
 pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit, Failure> {
-    let arguments::Apply { selection, plan, yes, max_outstanding } = arguments;
+    let arguments::Apply { selection, plan, restore, yes, max_outstanding } = arguments;
+    if let Some(record) = restore {
+        return restore::run(session, &record, yes, max_outstanding).await;
+    }
     let saved = plan.map(|path| SavedPlan::read(session, &path)).transpose()?;
     let selection = match &saved {
         Some(saved) => {
@@ -50,12 +42,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     };
     let table = session.table(&session.table).await?;
     let mut aws = session.aws().await?;
-    if aws.settings.dry_run {
-        return Err(Failure::wrong(
-            "DRY_RUN is true, so nothing may be created",
-            "unset DRY_RUN, or use `plan`",
-        ));
-    }
+    aws.require_writes("created")?;
     aws.center.find_instance().await.map_err(Error::from)?;
     // This comes before the search for what is missing: what an interrupted run has asked for is waited for, not asked
     // for again.
@@ -158,67 +145,11 @@ async fn create(
         });
     }
     let all = missing.len();
-    let bar = session.progress(all, "{bar:30} {pos} of {len} assignments, {per_sec}, {eta} left{msg}");
-    let (wish, wished) = watch::channel(Wish::GoOn);
-    let lines = Lines { session, all, seen: Mutex::default() };
-    let progress = |count: Count| {
-        show_progress(&bar, count);
-        lines.progress(count);
-    };
-    let observer = Observer { wish: wished, progress: &progress };
-    let created = {
+    let created = watched(session, all, async |observer| {
         let others = create::describe(&aws.center, &in_progress, limits.until).await;
-        let creations = create::create(&aws.center, missing, &others, limits, Some(observer));
-        tokio::pin!(creations);
-        tokio::select! {
-            created = &mut creations => created,
-            ((), ()) = async { tokio::join!(obey_signals(&wish, &bar), lines.at_intervals()) } => creations.await,
-        }
-    };
-    bar.finish_and_clear();
+        create::create(&aws.center, missing, &others, limits, Some(observer)).await
+    });
+    let created = created.await;
     overview.settle(created);
     Ok(())
-}
-
-/// Lines in place of a bar, if nobody sees one: in a pipeline, silence looks like a hang.
-struct Lines<'a> {
-    session: &'a Session,
-    all: usize,
-    seen: Mutex<Count>,
-}
-
-const INTERVAL: Duration = Duration::from_secs(30);
-
-impl Lines<'_> {
-    /// Writes a line whenever another tenth is done.
-    fn progress(&self, count: Count) {
-        let tenths = |count: Count| count.done * 10 / self.all.max(1);
-        let before = std::mem::replace(&mut *self.seen(), count);
-        if tenths(count) > tenths(before) {
-            self.say();
-        }
-    }
-
-    /// Writes a line now and then, whatever is done. Never ends.
-    async fn at_intervals(&self) {
-        loop {
-            // The time is all that can end this.
-            let _ = timeout(INTERVAL, std::future::pending::<()>()).await;
-            self.say();
-        }
-    }
-
-    fn say(&self) {
-        if std::io::stderr().is_terminal() {
-            return;
-        }
-        let Count { done, failed, outstanding } = *self.seen();
-        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-        self.session
-            .note(&format!("{done} of {} assignments done, {outstanding} under way{failed}", self.all));
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Count> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

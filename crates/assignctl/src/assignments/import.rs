@@ -4,7 +4,7 @@ use assigner_core::assignments::import::{self, Imported};
 use assigner_engine::facts::Tags;
 
 use crate::{
-    arguments,
+    assignments::arguments,
     exit::{Exit, Failure},
     session::Session,
     terminal::{self, clean, plural},

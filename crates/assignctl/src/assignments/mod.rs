@@ -1,15 +1,19 @@
 //! The verbs of the capability *assignments*, and what they show.
 
 pub mod apply;
+pub mod arguments;
 mod characters;
 pub mod import;
 mod overview;
 pub mod plan;
 mod reach;
 pub mod report;
+mod restore;
+pub mod revoke;
 mod saved;
 mod show;
 pub mod snapshot;
+mod watched;
 pub mod what;
 pub mod who;
 pub mod why;
@@ -23,7 +27,6 @@ use assigner_core::{
 use assigner_engine::clock;
 
 use crate::{
-    arguments,
     exit::{Exit, Failure},
     session::Session,
     table::{
@@ -39,8 +42,8 @@ impl Deployed for Row {
 }
 
 /// `assignctl check`.
-pub async fn check(session: &Session, arguments: arguments::Check) -> Result<Exit, Failure> {
-    let arguments::Check { snapshot, strict } = arguments;
+pub async fn check(session: &Session, arguments: crate::arguments::Check) -> Result<Exit, Failure> {
+    let crate::arguments::Check { snapshot, strict } = arguments;
     check::run::<Row>(session, strict, |table| {
         let facts = |path: &Path| session.facts_from_snapshot(path, &Selection::default(), &[table]);
         let facts = snapshot.as_deref().map(facts).transpose()?.map(|(facts, _)| facts);

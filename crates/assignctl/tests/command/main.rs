@@ -29,6 +29,7 @@ mod pipeline;
 mod plan;
 mod reach;
 mod report;
+mod revoke;
 mod saved;
 mod streams;
 mod unresolved;
@@ -51,6 +52,7 @@ fn help_names_every_verb_with_examples_and_exit_codes() {
         "plan",
         "apply",
         "import",
+        "revoke",
         "snapshot",
         "table",
         "doctor",
@@ -60,7 +62,9 @@ fn help_names_every_verb_with_examples_and_exit_codes() {
     ] {
         assert!(text.contains(word), "{word} is not in {text}");
     }
-    for verb in ["check", "plan", "apply", "who", "what", "why", "import", "snapshot", "doctor", "report"] {
+    for verb in
+        ["check", "plan", "apply", "who", "what", "why", "import", "revoke", "snapshot", "doctor", "report"]
+    {
         let help = assignctl(&[verb, "--help"]).assert().success();
         let text = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
         assert!(text.contains(&format!("assignctl {verb}")), "{verb} has no example: {text}");
@@ -108,6 +112,7 @@ fn wrong_use_is_reported_with_what_to_do_and_exit_code_2() {
         &["plan", "--snapshot", "assignments.json"],
         &["plan", "--explain", "111122223333", "--against", "assignments.json"],
         &["apply"],
+        &["revoke", "--unexplained", "--all"],
         &["apply", "--all"],
         &["apply", "--all", "--yes", "--max-outstanding", "16"],
         &["check", "--table", "no-such-file.json"],
