@@ -6,13 +6,12 @@ No test depends on speed; how long things took is printed (`pytest -s`).
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import organization
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 REPOSITORY = Path(__file__).parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
@@ -22,16 +21,6 @@ PERMISSION_SETS = 30
 # Of different OUs, so that both kinds of drift are in sight together.
 MISSING = [3, 100, 197]
 UNEXPLAINED = [0, 111, 222, 333]
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -46,30 +35,11 @@ def report(tmp_path_factory):
     return directory / "access.html"
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    # Each run has a profile of its own, which `launch` makes and removes.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(chromium, report):
-    """The report, opened. Whatever the page complains of or asks a network for fails the test."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    complaints, requests = [], []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(report.as_uri())
-    yield page
-    assert complaints == []
-    assert {url.partition("#")[0] for url in requests} == {report.as_uri()}
-    context.close()
+def page(opened, report):
+    """The report, opened."""
+    with opened(report) as page:
+        yield page
 
 
 def count(page, accounts, entries=None):

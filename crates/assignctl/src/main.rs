@@ -15,6 +15,7 @@
 //! | `accounts` | accounts by id or by name |
 //! | `caller` | who asks, and of which organization |
 //! | `entitlements` | what account access manager has, which no table decides about |
+//! | `page`, `spreadsheet`, `markdown` | what reports and reviews share: the frame of a page, a cell of a CSV file, comments |
 //! | `exit`, `words` | how a verb ends, and what it says to do |
 //! | `calls` | `-v`: each call to AWS |
 
@@ -29,8 +30,11 @@ mod entitlements;
 mod exit;
 mod facts;
 mod files;
+mod markdown;
+mod page;
 mod permissions;
 mod session;
+mod spreadsheet;
 mod style;
 mod table;
 mod terminal;

@@ -27,7 +27,8 @@ use crate::{
     },
     caller::Origin,
     exit::Failure,
-    terminal::{clean, plural},
+    markdown::{MOST, code, codes, escape, length},
+    terminal::plural,
 };
 
 /// What `plan --against --json` prints.
@@ -209,7 +210,7 @@ impl Difference {
         if !added.is_empty() || !removed.is_empty() {
             text.push_str(COLUMNS);
             for (sign, changed) in signed(added, removed) {
-                text.push_str(&line(sign, changed, &named(&changed.accounts), &rows(&changed.rules)));
+                text.push_str(&line(sign, changed, &named(&changed.accounts), &codes(&changed.rules)));
             }
         }
         if !explained_by_others.is_empty() {
@@ -221,8 +222,8 @@ impl Difference {
                     code(&show::permission_set(&changed.permission_set)),
                     code(&show::principal(&changed.principal)),
                     plural(changed.accounts.len(), "account"),
-                    rows(&changed.rules),
-                    rows(&changed.rules_before),
+                    codes(&changed.rules),
+                    codes(&changed.rules_before),
                     weights(&changed.weights, " "),
                 );
             }
@@ -271,8 +272,6 @@ impl Difference {
     }
 }
 
-/// The longest comment that GitHub takes, in characters. GitLab takes longer ones.
-const MOST: usize = 65_536;
 /// Room for the sentence that says what is not shown.
 const LAST_SENTENCE: usize = 200;
 
@@ -283,11 +282,6 @@ const COLUMNS: &str =
     "| | permission set | to | row | accounts | in AWS | look at |\n|---|---|---|---|---|---|---|\n";
 
 const WARNING_SIGN: char = '⚠';
-
-/// Returns a length that is never less than what a service counts, whichever characters it counts.
-fn length(text: &str) -> usize {
-    text.encode_utf16().count()
-}
 
 fn signed<'c>(
     added: &'c [Changed],
@@ -416,8 +410,8 @@ fn line(sign: &str, changed: &Changed, accounts: &str, rows: &str) -> String {
 /// Returns so many rows that a line stays short.
 fn first_rows(ids: &[String]) -> String {
     match ids.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{} and {more} more", rows(&ids[..SHOWN])),
-        _ => rows(ids),
+        Some(more) if more > 0 => format!("{} and {more} more", codes(&ids[..SHOWN])),
+        _ => codes(ids),
     }
 }
 
@@ -442,35 +436,4 @@ fn name(account: &AccountReport) -> String {
     } else {
         format!("{} ({})", code(&account.name), account.id)
     }
-}
-
-fn rows(ids: &[String]) -> String {
-    ids.iter().map(|id| code(id)).collect::<Vec<_>>().join(", ")
-}
-
-/// Returns a code span, in which names are only text: no links, no mentions, no HTML.
-fn code(text: &str) -> String {
-    let text = clean(text).replace('|', "\\|");
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    let pad = if longest > 0 { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in clean(text).chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '&' => escaped.push_str("&amp;"),
-            // An empty comment keeps an @ from mentioning somebody.
-            '@' => escaped.push_str("@<!-- -->"),
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            _ => escaped.push(c),
-        }
-    }
-    escaped
 }

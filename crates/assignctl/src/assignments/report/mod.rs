@@ -5,12 +5,11 @@ mod matrix;
 mod page;
 mod people;
 
-use std::{borrow::Cow, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use assigner_core::{
     assignments::{members::Memberships, report::PrincipalReport},
     selector::{OrganizationalUnit, Selection},
-    shown::{is_hidden, shown},
 };
 
 use assigner_engine::{error::Error, facts::Tags};
@@ -24,7 +23,9 @@ use crate::{
     arguments,
     entitlements::Entitlement,
     exit::{Exit, Failure},
+    page::unwritten,
     session::Session,
+    spreadsheet,
 };
 
 pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit, Failure> {
@@ -76,13 +77,6 @@ async fn memberships(
     session.members_from(&source, &people::groups(overview)).await
 }
 
-fn unwritten(error: impl std::fmt::Display) -> Failure {
-    Failure::wrong(
-        format!("the report could not be made: {error}"),
-        "this is a fault of assignctl; report it",
-    )
-}
-
 fn asked_for(selection: &Selection) -> Option<String> {
     let accounts = selection.accounts.iter().map(|id| format!("account {id}"));
     let ous = selection.ous.iter().map(|ou: &OrganizationalUnit| format!("OU {ou} and below"));
@@ -126,7 +120,7 @@ fn to_csv(matrix: &Matrix<'_>, overview: &Overview) -> Result<Vec<u8>, csv::Erro
                     reason.or(access.reason.as_deref()).unwrap_or_default(),
                     "",
                 ];
-                writer.write_record(record.map(csv_cell).each_ref().map(AsRef::<str>::as_ref))?;
+                writer.write_record(record.map(spreadsheet::cell).each_ref().map(AsRef::<str>::as_ref))?;
             }
         }
     }
@@ -142,60 +136,11 @@ fn to_csv(matrix: &Matrix<'_>, overview: &Overview) -> Result<Vec<u8>, csv::Erro
         let (who, id) = (of_principal(|one| one.name.as_ref()), of_principal(|one| one.id.as_ref()));
         let role = role_arn.as_str();
         let record = [account.as_str(), name, ou, "", "", kind, who, id, "", "entitlement", reason, role];
-        writer.write_record(record.map(csv_cell).each_ref().map(AsRef::<str>::as_ref))?;
+        writer.write_record(record.map(spreadsheet::cell).each_ref().map(AsRef::<str>::as_ref))?;
     }
     if let Some(unread) = overview.origin.account_access.unread() {
         let record = ["", "", "", "", "", "", "", "", "", "unread", unread, ""];
-        writer.write_record(record.map(csv_cell).each_ref().map(AsRef::<str>::as_ref))?;
+        writer.write_record(record.map(spreadsheet::cell).each_ref().map(AsRef::<str>::as_ref))?;
     }
     Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
-}
-
-/// Returns a cell in which every character shows, and that is not a formula. Spreadsheets take a cell that begins with
-/// one of these signs for a formula, also if blanks come before it or a sign is as wide as an ideograph, and names come
-/// from others.
-fn csv_cell(text: &str) -> Cow<'_, str> {
-    const SIGNS: [char; 13] = [
-        '=', '+', '-', '@', '＝', '＋', '－', '＠', '\u{2212}', '\u{fe62}', '\u{fe63}', '\u{fe66}',
-        '\u{fe6b}',
-    ];
-    let blank = |character| character == ' ' || is_hidden(character);
-    match text.starts_with(is_hidden) || text.trim_start_matches(blank).starts_with(SIGNS) {
-        true => format!("'{}", shown(text)).into(),
-        false => shown(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::csv_cell;
-
-    #[test]
-    fn no_cell_is_a_formula_or_hides_a_character() {
-        let cases = [
-            ("", ""),
-            ("class-7", "class-7"),
-            ("a=b", "a=b"),
-            ("=1+1", "'=1+1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("＝1", "'＝1"),
-            ("＋1", "'＋1"),
-            ("－1", "'－1"),
-            ("＠A", "'＠A"),
-            ("\u{2212}1", "'\u{2212}1"),
-            ("  =1", "'  =1"),
-            ("\t=1", r"'\t=1"),
-            ("\r=1", r"'\r=1"),
-            ("\n=1", r"'\n=1"),
-            ("\0=1", r"'\u{0}=1"),
-            ("\u{feff}=1", r"'\u{feff}=1"),
-            ("\ta", r"'\ta"),
-            ("a\u{202e}\u{0}\tb", r"a\u{202e}\u{0}\tb"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(csv_cell(text), expected, "{text:?}");
-        }
-    }
 }

@@ -1,27 +1,19 @@
 //! The matrix as one self-contained page. It asks nothing of any network: the policy in its head names the style and
 //! the script that are in it, and forbids everything else.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::{self, Write},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use askama::{
-    Template,
-    filters::{Escaper, Html},
-};
-use assigner_core::{
-    assignments::{PrincipalKind, Row, Table, facts::Facts, members::Memberships},
-    shown::shown,
-};
-use aws_smithy_types::base64;
-use sha2::{Digest, Sha256};
+use askama::Template;
+use assigner_core::assignments::{PrincipalKind, Row, Table, facts::Facts, members::Memberships};
 
 use super::{
     matrix::{Column, Entry, Mark, Matrix},
     people::{self, Holding},
 };
-use crate::assignments::{overview::Overview, show};
+use crate::{
+    assignments::{overview::Overview, show},
+    page::{hash, quoted},
+};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -174,31 +166,5 @@ impl Column<'_> {
         }
         words.push(&self.name[rest..]);
         words
-    }
-}
-
-fn hash(text: &str) -> String {
-    format!("sha256-{}", base64::encode(Sha256::digest(text)))
-}
-
-/// Returns a CSS string, in which everything but letters, digits and spaces is escaped.
-fn quoted(text: &str) -> String {
-    let mut string = String::from('"');
-    for character in text.chars() {
-        let _ = match character {
-            ' ' | '0'..='9' | 'a'..='z' | 'A'..='Z' => write!(string, "{character}"),
-            other => write!(string, "\\{:x} ", u32::from(other)),
-        };
-    }
-    string + "\""
-}
-
-/// How the page shows texts of others: without markup, and with what nobody would see spelt out.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Shown;
-
-impl Escaper for Shown {
-    fn write_escaped_str<W: Write>(&self, dest: W, text: &str) -> fmt::Result {
-        Html.write_escaped_str(dest, &shown(text))
     }
 }
