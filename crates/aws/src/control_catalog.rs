@@ -11,7 +11,7 @@ use aws_sdk_controlcatalog::{
     Client,
     operation::{list_control_mappings::ListControlMappingsOutput, list_controls::ListControlsOutput},
     types::{
-        ControlBehavior, ControlFilter, ControlMappingFilter, ControlParameterRequirement,
+        ControlBehavior, ControlFilter, ControlMapping, ControlMappingFilter, ControlParameterRequirement,
         ControlRelationType, ControlSummary, ImplementationFilter, Mapping, MappingType,
         ParameterRequirementSummary,
     },
@@ -28,6 +28,24 @@ pub const PREVENTIVE: [&str; 3] = [
     "AWS::Organizations::Policy::RESOURCE_CONTROL_POLICY",
     "AWS::Organizations::Policy::DECLARATIVE_POLICY_EC2",
 ];
+
+/// A control in AWS's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub name: String,
+    pub description: String,
+    /// Names of the guide.
+    pub aliases: Vec<String>,
+}
+
+/// That a control serves an item of a framework.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serves {
+    /// The ARN of the control.
+    pub control: String,
+    pub framework: String,
+    pub item: String,
+}
 
 /// A client of AWS Control Catalog.
 #[derive(Debug)]
@@ -92,9 +110,34 @@ impl ControlCatalog {
         }))
     }
 
-    /// Returns the ARNs of controls that exclude each other.
-    pub async fn exclusive(&self) -> Result<Vec<(String, String)>, CallError> {
-        let filter = ControlMappingFilter::builder().mapping_types(MappingType::RelatedControl).build();
+    /// Returns what the catalogue says of a control for a person, by either form of its ARN; `None` if it has none.
+    pub async fn described(&self, arn: &str) -> Result<Option<Described>, CallError> {
+        let call = self.client.get_control().control_arn(arn);
+        let send = || call.clone().send();
+        match self.calls.ask("controlcatalog:GetControl", Patience::OfOne, send).await {
+            Ok(answer) => Ok(Some(Described {
+                name: answer.name,
+                description: answer.description,
+                aliases: answer.aliases.unwrap_or_default(),
+            })),
+            Err(CallError { cause: Cause::NotFound | Cause::Invalid, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns every item of every framework, with the control that serves it.
+    pub async fn frameworks(&self) -> Result<Vec<Serves>, CallError> {
+        let serves = |mapping: ControlMapping| match mapping.mapping {
+            Some(Mapping::Framework(of)) => {
+                Some(Serves { control: mapping.control_arn, framework: of.name, item: of.item })
+            }
+            _ => None,
+        };
+        Ok(self.mappings(MappingType::Framework).await?.into_iter().filter_map(serves).collect())
+    }
+
+    async fn mappings(&self, kind: MappingType) -> Result<Vec<ControlMapping>, CallError> {
+        let filter = ControlMappingFilter::builder().mapping_types(kind).build();
         let call = self.client.list_control_mappings().filter(filter).max_results(1_000);
         let page = |token| call.clone().set_next_token(token).send();
         let found = self.calls.list(
@@ -103,7 +146,13 @@ impl ControlCatalog {
             page,
             |page: ListControlMappingsOutput| (page.control_mappings, page.next_token),
         );
-        let exclusive = found.await?.into_iter().filter_map(|mapping| match mapping.mapping {
+        found.await
+    }
+
+    /// Returns the ARNs of controls that exclude each other.
+    pub async fn exclusive(&self) -> Result<Vec<(String, String)>, CallError> {
+        let related = self.mappings(MappingType::RelatedControl).await?;
+        let exclusive = related.into_iter().filter_map(|mapping| match mapping.mapping {
             Some(Mapping::RelatedControl(related))
                 if related.relation_type == ControlRelationType::MutuallyExclusive =>
             {

@@ -12,6 +12,7 @@
 //! | [`organizations`] | accounts, OUs, tags |
 //! | [`identity_center`] | the instance, permission sets, assignments, groups and users |
 //! | `control_tower`, `control_catalog` | controls, behind the feature `controls` |
+//! | `control_disable` | the one call that disables a control |
 //! | `permissions` | sessions in accounts, and what permission sets from real use ask there; a feature |
 //! | [`dynamodb`] | a table's items, and writing them all or not at all |
 
@@ -19,6 +20,8 @@ pub mod calls;
 pub mod client;
 #[cfg(feature = "controls")]
 pub mod control_catalog;
+#[cfg(feature = "controls")]
+pub mod control_disable;
 #[cfg(feature = "controls")]
 pub mod control_tower;
 pub mod dynamodb;

@@ -30,6 +30,7 @@
 //! | what a failed call means and what has to be done | [`cause`]; its words in `words.rs` of each shell |
 //! | which controls an OU shall have, and every fault of the table | [`controls::row`], [`controls::apart`], [`controls::wish`] |
 //! | what has to be done about each OU and control | [`controls::plan`], and what may be sent now in [`controls::step`] |
+//! | which controls a person may disable | [`controls::disable`], the only way that anything is disabled |
 //! | which payload means what to `control-keeper`, and its answer | [`controls::event`], [`controls::report`] |
 //! | how an IAM policy is read, written and compared; what a pattern matches; sizes | [`policy`] |
 //! | what of the calls that CloudTrail recorded a control would have denied | [`controls::impact`]; files by `engine::trail` |
@@ -58,8 +59,9 @@
 //!
 //! # What the house never does
 //!
-//! Delete an assignment (only `assignctl revoke` does, after it asked and wrote a record), disable a control, touch the management account, take an account's place or name from an event, say `ready`
-//! while something is missing, or run past its deadline.
+//! Delete an assignment (only `assignctl revoke` does, after it asked and wrote a record), disable a control that nobody
+//! named, touch the management account, take an account's place or name from an event, say `ready` while something is
+//! missing, or run past its deadline.
 
 #![forbid(unsafe_code)]
 

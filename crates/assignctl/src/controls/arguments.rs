@@ -22,6 +22,30 @@ pub enum Controls {
     /// Between a file and the DynamoDB table of controls
     #[command(subcommand)]
     Table(Table),
+    /// Disables enabled controls that no row wants, after a confirmation
+    Disable(Disable),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl controls plan                            prints the ARN of what is `extra`
+  assignctl controls disable arn:aws:controltower:eu-west-1:123456789012:enabledcontrol/A1B2C3D4E5F6G7H8
+  assignctl controls disable A1B2C3D4E5F6G7H8 H8G7F6E5D4C3B2A1 --yes
+
+Nothing else disables a control. All of them are refused while a row of the table wants one, or if the landing zone needs \
+one. It says what becomes possible again, asks, and follows each operation to its end. If it is stopped, Control Tower goes \
+on; the same command follows what is under way.
+
+Exit status: 0 all of them are disabled, 1 one failed or is not at its end, or nothing was wanted after the question, 2 \
+refused, wrong use or a bad table.")]
+pub struct Disable {
+    /// The ARN of an enabled control, or its last part.
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
+    /// Asks nothing.
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,8 @@
-//! The verbs of the capability *controls*: a file for each. None of them disables a control.
+//! The verbs of the capability *controls*: a file for each. Only `disable` disables a control.
 
 mod apply;
 pub mod arguments;
+mod disable;
 mod drift;
 mod impact;
 mod plan;
@@ -33,6 +34,7 @@ pub async fn run(session: &Session, arguments: Controls) -> Result<Exit, Failure
         Controls::Plan(arguments) => plan::run(session, arguments).await,
         Controls::Apply(arguments) => apply::run(session, arguments).await,
         Controls::Drift(arguments) => drift::run(session, arguments).await,
+        Controls::Disable(arguments) => disable::run(session, arguments).await,
         Controls::Impact(arguments) => impact::run(session, &table(session).await?, arguments).await,
         Controls::Table(arguments) => table::run::<Row>(session, arguments).await,
     }

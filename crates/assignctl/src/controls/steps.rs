@@ -8,6 +8,8 @@ use std::{
 use assigner_core::{
     controls::{
         Table,
+        picture::Picture,
+        plan::Rules,
         report::{Mode, Report},
     },
     selector::OrganizationalUnit,
@@ -17,6 +19,7 @@ use assigner_engine::{
     controls::keep::{Asked, Keeper},
     settings::ControlSettings,
 };
+use aws_config::SdkConfig;
 use tokio::time::Instant;
 
 use crate::{exit::Failure, session::Session, terminal::clean};
@@ -36,6 +39,7 @@ pub enum Failed {
 pub struct Steps<'s> {
     session: &'s Session,
     keeper: Keeper,
+    pub sdk: SdkConfig,
     pub settings: ControlSettings,
     table: Table,
     /// Ids of the OUs that were asked for, each with every OU below it; empty for all.
@@ -70,7 +74,34 @@ impl<'s> Steps<'s> {
                 units.iter().filter_map(id).collect()
             }
         };
-        Ok(Steps { session, keeper, settings, table, ous })
+        Ok(Steps { session, keeper, sdk, settings, table, ous })
+    }
+
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Returns the ids of the OUs that were asked for, each with every OU below it; empty for all.
+    pub fn ous(&self) -> &[String] {
+        &self.ous
+    }
+
+    /// Returns how a plan is made.
+    pub fn rules(&self, mode: Mode) -> Rules {
+        self.settings.limits.rules(mode)
+    }
+
+    /// Returns everything that a decision about the table rests on, and about `others`, each with its location. Sends
+    /// nothing.
+    pub async fn picture(&self, mode: Mode, others: &[(&Table, &str)]) -> Result<Picture, Failure> {
+        let location = self.session.table.to_string();
+        let tables: Vec<(&Table, &str)> =
+            [(&self.table, location.as_str())].into_iter().chain(others.iter().copied()).collect();
+        let now = clock::moment(SystemTime::now());
+        let spinner = self.session.spinner();
+        let picture = self.keeper.picture(&tables, self.rules(mode), now, self.session.until).await;
+        spinner.finish_and_clear();
+        Ok(picture?)
     }
 
     /// Takes one step. Only [`Mode::Write`] sends anything. `failed`: what to do about operations that failed within the

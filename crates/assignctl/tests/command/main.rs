@@ -13,6 +13,7 @@ mod apply;
 mod characters;
 mod check;
 mod controls;
+mod controls_disable;
 mod controls_impact;
 mod import;
 #[cfg(target_os = "linux")]

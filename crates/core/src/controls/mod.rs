@@ -15,12 +15,14 @@
 //! | [`statements`] | which statements the service control policies of OUs have |
 //! | [`step`] | which writes may be sent now, and what a refused one means |
 //! | [`impact`] | what of the calls that CloudTrail recorded a control would have denied |
+//! | [`disable`] | which enabled controls may be disabled because a person named them |
 //! | [`event`] | which payload means what |
 //! | [`report`] | the function's answer |
 //! | [`lint`] | rows that are sound and yet doubtful |
 
 pub mod apart;
 pub mod catalogue;
+pub mod disable;
 pub mod event;
 pub mod facts;
 pub mod guide;

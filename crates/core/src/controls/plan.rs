@@ -377,6 +377,7 @@ impl<'p> Planner<'p> {
         for (place, id, enabled) in enabled {
             let last = ids::last_part(&enabled.control);
             let control = self.catalogue.find(id);
+            let name = control.map(Control::name).or(guide::known_name(id)).unwrap_or(last);
             let is_forbidden = guide::forbidden(last).is_some()
                 || control.is_some_and(|control| control.forbidden().is_some());
             if self.is_wanted(place, id) || is_forbidden || enabled.status != Enablement::Succeeded {
@@ -387,7 +388,7 @@ impl<'p> Planner<'p> {
                 unit: place,
                 rows: Vec::new(),
                 is_named: false,
-                name: control.map_or(last, Control::name).to_owned(),
+                name: name.to_owned(),
                 arn: enabled.arn.clone(),
                 verdict: Verdict::Extra {
                     reason: above.map(|above| {

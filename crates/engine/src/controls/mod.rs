@@ -1,13 +1,15 @@
 //! Controls: reads what Control Tower has, sends what may be sent now, and answers. Writes are sent once, and never again
-//! before Control Tower was read. It cannot disable a control.
+//! before Control Tower was read. Only [`disable`] can disable a control, and no function uses it.
 //!
 //! | room | what |
 //! |---|---|
 //! | [`known`] | what is remembered between steps, because it does not change |
 //! | [`present`] | the facts of one step, by few calls |
 //! | [`keep`] | one step |
+//! | [`disable`] | the one room that disables, for a person |
 //! | `statements` | what the policies of OUs deny |
 
+pub mod disable;
 pub mod keep;
 pub mod known;
 pub mod present;

@@ -225,7 +225,10 @@ fn disable_control(state: &mut State, request: &Request) -> Answer {
             return Err(request.refuse(Problem::Invalid, why));
         }
     };
-    let (enabled, _) = enabled(state, request, &arn)?;
+    let (enabled, control) = enabled(state, request, &arn)?;
+    if control.mandatory {
+        return Err(request.refuse(Problem::Invalid, "Mandatory controls cannot be changed"));
+    }
     let EnabledControl { control: identifier, control_id, target, arn, .. } = enabled;
     let named = (identifier.as_str(), control_id.as_str(), target.as_str(), arn.as_str());
     let operation = start(state, request, OperationType::DisableControl, named, None, None)?;

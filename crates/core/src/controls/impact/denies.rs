@@ -1,7 +1,7 @@
 //! What a control denies, as data: of AWS's guide, or of a policy as it stands on an OU. And whether a recorded call is
 //! one of those, as far as the record tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -36,6 +36,8 @@ pub struct Setting {
     pub values: Vec<String>,
     /// What no source here records.
     pub what: String,
+    /// What is possible once the control is disabled.
+    pub undone: String,
 }
 
 /// The statements by which a control denies calls.
@@ -157,6 +159,23 @@ impl Denies {
     }
 }
 
+fn words(statement: &Statement) -> String {
+    let list = |items: &BTreeSet<String>| items.iter().cloned().collect::<Vec<_>>().join(", ");
+    let mut text = match &statement.actions {
+        Actions::These(actions) if actions.contains("*") => "every action".to_owned(),
+        Actions::These(actions) => list(actions),
+        Actions::AllBut(actions) => format!("every action but {}", list(actions)),
+    };
+    let conditions = statement.condition.iter().flat_map(|(operator, keys)| {
+        keys.iter().map(move |(key, values)| format!("{key} {operator} {}", list(values)))
+    });
+    let conditions: Vec<String> = conditions.collect();
+    if !conditions.is_empty() {
+        text = format!("{text}, if {}", conditions.join(" and "));
+    }
+    text
+}
+
 /// Returns the actions of a statement that only data events record, unless it is about all actions of all services.
 fn of_data_events(statement: &Statement) -> Vec<String> {
     let Actions::These(actions) = &statement.actions else { return Vec::new() };
@@ -169,6 +188,11 @@ fn of_data_events(statement: &Statement) -> Vec<String> {
 }
 
 impl Deny {
+    /// Returns what each statement denies, for a person.
+    pub fn words(&self) -> Vec<String> {
+        self.statements.iter().map(|(statement, _)| words(statement)).collect()
+    }
+
     /// Whether it is about this action, such as `s3:PutBucketLogging`.
     pub fn is_about(&self, action: &str) -> bool {
         let action = Pattern::action(action);
