@@ -22,8 +22,40 @@ pub enum Controls {
     /// Between a file and the DynamoDB table of controls
     #[command(subcommand)]
     Table(Table),
+    /// OUs by controls for auditors: a page, or a CSV file
+    Report(Report),
     /// Disables enabled controls that no row wants, after a confirmation
     Disable(Disable),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --ou the report is of every OU. With --json the function's result goes to standard output, and no file is needed.
+
+The CSV file has one line for each OU and control: the OU's path, the control, the status, the ids of the rows, and the items \
+of the framework that the control serves. The statuses are those of `controls plan`, with missing for what would be enabled; \
+unread says that it is not known what the OU has, and unserved is an item that no control on any of the OUs serves. A cell \
+that a spreadsheet would take for a formula has a ' before it.
+
+Examples:
+  assignctl controls report --html controls.html
+  assignctl controls report --html nist.html --csv nist.csv --framework NIST-SP-800-53-r5
+  assignctl controls report --ou Workloads --html workloads.html
+
+Exit status: 0 the report is written, whatever it says of differences between AWS and the table; `assignctl controls drift` \
+exits with 1 if there are any. 2 wrong use, a bad table, or a framework that does not exist.")]
+pub struct Report {
+    #[command(flatten)]
+    pub selection: Ous,
+    /// A self-contained page: filters in a browser, prints as a list.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// One line for each OU and control.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
+    /// Also the items of this framework of the Control Catalog that each control serves.
+    #[arg(long, value_name = "NAME")]
+    pub framework: Option<String>,
 }
 
 #[derive(Debug, Args)]

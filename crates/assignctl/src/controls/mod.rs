@@ -6,6 +6,7 @@ mod disable;
 mod drift;
 mod impact;
 mod plan;
+mod report;
 mod show;
 mod steps;
 
@@ -34,6 +35,7 @@ pub async fn run(session: &Session, arguments: Controls) -> Result<Exit, Failure
         Controls::Plan(arguments) => plan::run(session, arguments).await,
         Controls::Apply(arguments) => apply::run(session, arguments).await,
         Controls::Drift(arguments) => drift::run(session, arguments).await,
+        Controls::Report(arguments) => report::run(session, arguments).await,
         Controls::Disable(arguments) => disable::run(session, arguments).await,
         Controls::Impact(arguments) => impact::run(session, &table(session).await?, arguments).await,
         Controls::Table(arguments) => table::run::<Row>(session, arguments).await,

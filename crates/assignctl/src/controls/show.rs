@@ -66,12 +66,20 @@ fn text(report: &Report, shown: Shown) -> String {
     for note in &report.notes {
         _ = writeln!(text, "{FAINT}note: {}{FAINT:#}", clean(note));
     }
+    let style = if exit(report) == Exit::Good { GOOD } else { WARNING };
+    _ = writeln!(text, "{style}{}{style:#}", counted(report));
+    text
+}
+
+/// Says how many controls have each status, next to what a verb prints.
+pub fn summary(session: &Session, report: &Report) {
+    session.note(&counted(report));
+}
+
+fn counted(report: &Report) -> String {
     let counts = report.counts.each().into_iter().filter(|(_, count)| *count > 0);
     let counts: Vec<String> = counts.map(|(status, count)| format!("{count} {status}")).collect();
-    let style = if exit(report) == Exit::Good { GOOD } else { WARNING };
-    let counts = if counts.is_empty() { "no controls".to_owned() } else { counts.join(", ") };
-    _ = writeln!(text, "{style}{counts}{style:#}");
-    text
+    if counts.is_empty() { "no controls".to_owned() } else { counts.join(", ") }
 }
 
 fn is_open(control: &ControlReport) -> bool {

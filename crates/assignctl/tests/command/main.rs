@@ -16,6 +16,7 @@ mod controls;
 mod controls_disable;
 mod controls_impact;
 mod import;
+mod controls_report;
 #[cfg(target_os = "linux")]
 mod memory;
 mod partial;

@@ -1,0 +1,193 @@
+"""The page of `assignctl controls report` in Debian's Chromium: 60 OUs by 8 controls, by keyboard only."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+REPOSITORY = Path(__file__).parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+
+TOPS = 10
+BELOW = 5
+UNITS = TOPS * (BELOW + 1)
+# Enabled on this OU by the table, and then lost by it.
+ENABLED = "U0"
+INHERITED = [
+    "AWS-GR_RESTRICT_ROOT_USER",
+    "AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS",
+    "AWS-GR_AUDIT_BUCKET_LOGGING_ENABLED",
+    "CT.S3.PV.5",
+    "CT.EC2.PV.7",
+    "CT.EC2.PV.11",
+    "CT.EC2.PV.8",
+]
+ALONE = "SH.S3.11"
+
+
+def unit(number):
+    return f"ou-ab12-{number:08d}"
+
+
+def world():
+    """The sample organization with other OUs."""
+    organization = json.loads((REPOSITORY / "tests/stand-in/organization.json").read_text())
+    units = []
+    for top in range(TOPS):
+        number = top * 10
+        units.append({"id": unit(number), "name": f"U{top}", "parent": "r-ab12"})
+        units += [
+            {"id": unit(number + below + 1), "name": f"part-{below}", "parent": unit(number)} for below in range(BELOW)
+        ]
+    organization["organizationalUnits"] = units
+    for account in organization["accounts"]:
+        account["parent"] = "r-ab12"
+    return organization
+
+
+def table():
+    rows = [
+        {"id": f"row-{place}", "control": control, "ous": ["*"] if place == 0 else [f"U{place}"]}
+        for place, control in enumerate(INHERITED)
+    ]
+    rows.append({"id": "buckets", "description": "Finds public buckets", "control": ALONE, "ous": ["U9"]})
+    rows.append({"id": "gone", "control": "CT.EC2.PV.8", "ous": ["Closed/Long Ago"]})
+    return {"controls": rows}
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """The page of an organization in which one OU has what the table says."""
+    directory = tmp_path_factory.mktemp("controls")
+    (directory / "org.json").write_text(json.dumps(world()))
+    (directory / "controls.json").write_text(json.dumps(table()))
+    command = [
+        os.environ.get("STAND_IN_BINARY", TARGET / "debug/stand-in"),
+        *("--organization", "org.json", "--port", "0", "--control-operation-ms", "200", "--latency-ms", "1"),
+    ]
+    server = subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, text=True)
+    try:
+        url = server.stdout.readline().split()[-1]
+        environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "any",
+            "AWS_SECRET_ACCESS_KEY": "any",
+        }
+
+        def run(*arguments):
+            command = [TARGET / "debug/assignctl", "controls", *arguments]
+            subprocess.run(command, cwd=directory, env=environment, check=True, timeout=120)
+
+        run("apply", "--ou", ENABLED, "--yes")
+        run("report", "--html", "controls.html", "--framework", "Example-Framework")
+    finally:
+        server.kill()
+        server.wait()
+    return directory / "controls.html"
+
+
+@pytest.fixture
+def page(opened, report):
+    with opened(report) as page:
+        yield page
+
+
+def count(page, units, entries=None):
+    text = f"{units} of {UNITS + 1} OUs"
+    expect(page.locator("#count")).to_contain_text(text + (f", {entries} of" if entries is not None else ""))
+    assert page.locator("#matrix tbody tr:not(.group):not([hidden])").count() == units
+    if entries is not None:
+        assert page.locator("#matrix tbody tr:not([hidden]) li:not([hidden])").count() == entries
+
+
+def columns(page):
+    return page.evaluate(
+        "[...document.querySelectorAll('#matrix thead th')].filter((th) => th.offsetWidth).map((th) => th.textContent)"
+    )
+
+
+def test_the_tree_is_there_and_filters_by_keyboard(page):
+    count(page, UNITS + 1)
+    assert columns(page) == ["OU", *sorted([*INHERITED, ALONE])]
+    inset = page.evaluate(
+        "[...document.querySelectorAll('#matrix tbody th > b')].slice(0, 2).map((b) => parseFloat(getComputedStyle(b).paddingLeft))"
+    )
+    assert inset[0] == 0 and inset[1] > 10, "an OU is set in below its parent"
+    page.keyboard.press("/")
+    page.keyboard.type("from:U3 row:row-0")
+    count(page, BELOW, BELOW)
+    assert columns(page) == ["OU", "AWS-GR_RESTRICT_ROOT_USER"]
+    page.keyboard.press("Escape")
+    page.keyboard.type("mark:present")
+    count(page, 1, 1)
+    page.keyboard.press("Escape")
+    page.keyboard.type("ou:u9/part-1 control:sh.s3")
+    count(page, 1, 1)
+    page.keyboard.press("Escape")
+    page.keyboard.type("mark:unresolved")
+    count(page, 1, 1)
+    expect(page.locator("#matrix tr.group")).to_be_visible()
+    page.keyboard.press("Escape")
+    count(page, UNITS + 1)
+
+
+def test_an_item_of_the_framework_finds_the_controls_that_serve_it(page):
+    page.keyboard.press("/")
+    page.keyboard.type('item:"item 7mo7"')
+    expect(page.locator("#count")).to_contain_text(f"{BELOW + 1} of")
+    assert columns(page) == ["OU", "CT.S3.PV.5"]
+
+
+def test_only_differences_leaves_out_what_is_as_the_table_says(page):
+    page.keyboard.press("/")
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    marks = page.locator("#matrix tr:not([hidden]) li:not([hidden]) > b").all_inner_texts()
+    assert {mark.strip() for mark in marks} == {"+ missing", "? unresolved"}
+    assert page.locator("tr:not([hidden]) th b", has_text="U0").count() == 0
+
+
+def test_a_screen_reader_finds_a_table_with_heads(page):
+    page.keyboard.press("/")
+    page.keyboard.type("ou:u9")
+    count(page, BELOW + 1)
+    tree = page.locator("main").aria_snapshot()
+    for part in ['table "OUs by controls', 'columnheader "OU"', "rowheader", "cell"]:
+        assert part in tree, tree
+    controls = page.locator("#bar").aria_snapshot()
+    for part in ['searchbox "Find"', 'combobox "Control"', 'checkbox "only differences"', "status"]:
+        assert part in controls, controls
+
+
+def test_on_paper_each_ou_lists_what_it_has(page, tmp_path):
+    page.keyboard.press("/")
+    page.keyboard.type("ou:u1/")
+    count(page, BELOW)
+    page.emulate_media(media="print")
+    expect(page.locator("#bar")).to_be_hidden()
+    expect(page.locator("#filtered")).to_contain_text("ou:u1/")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "something is outside the sheet"
+    pdf = tmp_path / "controls.pdf"
+    page.pdf(path=pdf, prefer_css_page_size=True)
+    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True, text=True).stdout
+    assert "Control, its status" in text and "as AWS had them at" in text and "from U1" in text
+
+
+def test_without_scripts_everything_is_there_and_how_it_looks(page, chromium, report):
+    context = chromium.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(report.as_uri())
+    expect(plain.locator("#bar")).to_be_hidden()
+    assert plain.locator("#matrix tbody tr:not(.group)").count() == UNITS + 1
+    context.close()
+    pictures = TARGET / "report"
+    pictures.mkdir(parents=True, exist_ok=True)
+    for name, scheme in [("controls", "light"), ("controls-dark", "dark")]:
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=pictures / f"{name}.png")
+        assert (pictures / f"{name}.png").stat().st_size > 10_000
