@@ -451,7 +451,7 @@ fn principal(text: &str) -> Result<Asked, &'static str> {
     Asked::parse(text)
 }
 
-fn table(text: &str) -> Result<TableLocation, String> {
+pub fn table(text: &str) -> Result<TableLocation, String> {
     match text.strip_prefix("dynamodb:") {
         Some(name) if ids::is_dynamodb_table_name(name) => Ok(TableLocation::DynamoDb(name.to_owned())),
         Some(name) => Err(format!("{name:?} cannot be the name of a DynamoDB table")),

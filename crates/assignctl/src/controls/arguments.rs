@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use assigner_core::selector::OrganizationalUnit;
+use assigner_core::{selector::OrganizationalUnit, table::TableLocation};
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::arguments::{Table, organizational_unit};
+use crate::arguments::{Table, organizational_unit, table};
 
 #[derive(Debug, Subcommand)]
 pub enum Controls {
@@ -140,16 +140,20 @@ Examples:
   assignctl controls plan
   assignctl controls plan --ou Workloads
   assignctl controls plan --explain Workloads/Prod
+  assignctl controls plan --against main.json > review.md
   assignctl controls plan --json                     the function's result
 
 Exit status: 0 nothing is to be done but what waits for its wave, 1 something is to be done, is under way or cannot be \
-done, 2 wrong use or a bad table.")]
+done, 2 wrong use or a bad table; with --against 0, or 2.")]
 pub struct Plan {
     #[command(flatten)]
     pub selection: Ous,
     /// Shows everything of one OU: what it has, from where, and why.
     #[arg(long, value_name = "PATH|ID", value_parser = organizational_unit, conflicts_with = "ous")]
     pub explain: Option<OrganizationalUnit>,
+    /// Prints which OUs get or lose a control if --table takes the place of this other table, as Markdown.
+    #[arg(long, value_name = "FILE|dynamodb:NAME", value_parser = table, conflicts_with = "explain")]
+    pub against: Option<TableLocation>,
 }
 
 #[derive(Debug, Args)]

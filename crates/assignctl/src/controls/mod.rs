@@ -1,5 +1,6 @@
 //! The verbs of the capability *controls*: a file for each. Only `disable` disables a control.
 
+mod against;
 mod apply;
 pub mod arguments;
 mod disable;
@@ -14,7 +15,7 @@ use std::time::SystemTime;
 
 use assigner_core::{
     controls::{Row, Table, lint},
-    table::require_rows,
+    table::{TableLocation, require_rows},
 };
 use assigner_engine::{clock, error::Error};
 
@@ -64,7 +65,10 @@ impl From<lint::Warning> for Doubt {
 }
 
 async fn table(session: &Session) -> Result<Table, Failure> {
-    let location = &session.table;
+    table_of(session, &session.table).await
+}
+
+async fn table_of(session: &Session, location: &TableLocation) -> Result<Table, Failure> {
     let table = require_rows(session.table_of(location).await?, location);
     Ok(table.map_err(|faults| Error::InvalidTable { table: named(location), faults })?)
 }

@@ -241,3 +241,60 @@ fn an_ou_does_not_wait_for_operations_of_others() {
     let applied = controls.json(&["apply", "--yes", "--ou", "Workloads"], 0);
     assert_eq!((&applied["outcome"], &applied["counts"]["pending"]), (&json!("ready"), &json!(0)));
 }
+
+#[test]
+fn the_difference_of_two_tables_names_what_ous_gain_lose_and_keep() {
+    let controls = Controls::new(two());
+    controls.json(&["apply", "--yes"], 0);
+    let before = controls.directory.path().join("before.json");
+    std::fs::copy(controls.path(), &before).unwrap();
+    let before = before.to_str().unwrap();
+    let same = controls.json(&["plan", "--against", before], 0);
+    for part in ["added", "removed", "updated", "explainedByOthers"] {
+        assert_eq!(same[part], json!([]), "{part}");
+    }
+    controls.write(
+        &json!({ "controls": [
+            { "id": "keys", "control": "AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS", "ous": ["Workloads"] },
+            { "id": "https", "control": "CT.S3.PV.5", "ous": ["Workloads"],
+              "parameters": { "ExemptedPrincipalArns": ["arn:aws:iam::*:role/a|b"] } },
+            { "id": "lost", "control": "CT.EC2.PV.8", "ous": ["Closed"] }
+        ] })
+        .to_string(),
+    );
+    let difference = controls.json(&["plan", "--against", before], 0);
+    let one = |part: &str| {
+        let changes = difference[part].as_array().unwrap();
+        assert_eq!(changes.len(), 1, "{part}: {difference}");
+        changes[0].clone()
+    };
+    let added = one("added");
+    assert_eq!((&added["control"], &added["ous"]), (&json!("CT.S3.PV.5"), &json!(["Workloads"])));
+    let below = json!(["Workloads/Offline", "Workloads/Prod", "Workloads/Sandbox"]);
+    assert_eq!((&added["inheritedBy"], &added["present"]), (&below, &json!(0)));
+    let removed = one("removed");
+    assert_eq!((&removed["control"], &removed["present"]), (&json!("CT.EC2.PV.7"), &json!(1)));
+    let others = one("explainedByOthers");
+    assert_eq!((&others["rules"], &others["rulesBefore"]), (&json!(["keys"]), &json!(["root-keys"])));
+    assert!(difference["notes"].to_string().contains("row lost names the OU Closed"), "{difference}");
+
+    let text = controls.stdout(&["plan", "--against", before], 0);
+    for part in [
+        "**+1 control on 1 OU and 3 below**, **−1 control on 1 OU",
+        "1 to enable",
+        "**1 stay** until `controls disable`",
+        r"role/a\|b",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let some = controls.json(&["plan", "--against", before, "--ou", "Education"], 0);
+    assert_eq!((&some["added"], some["removed"].as_array().unwrap().len()), (&json!([]), 1));
+    std::fs::write(
+        before,
+        r#"{ "controls": [{ "id": "a", "control": "CT.NO.PV.1", "ous": ["Workloads"] }] }"#,
+    )
+    .unwrap();
+    let refused = controls.json(&["plan", "--against", before], 2);
+    assert!(refused["error"]["message"].as_str().unwrap().contains("before.json"), "{refused}");
+    assert_eq!(controls.world.calls("EnableControl"), 2);
+}
