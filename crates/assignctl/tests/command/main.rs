@@ -15,8 +15,8 @@ mod check;
 mod controls;
 mod controls_disable;
 mod controls_impact;
-mod import;
 mod controls_report;
+mod import;
 #[cfg(target_os = "linux")]
 mod memory;
 mod partial;
