@@ -1,5 +1,5 @@
 //! The function with the limits of template.yaml, under the quotas that new instances have: alone, next to a backfill, and
-//! with several accounts that are vended in the same moment.
+//! with several accounts that are vended in the same moment. All at once, each in a world of its own: they mostly sleep.
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,15 @@ const fn among_four(grants: usize) -> Shape {
     Shape { permission_sets, groups, permission_sets_of_the_instance: 4 }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Alone(Shape),
+    /// Sixty grants.
+    NextToABackfill,
+    /// So many accounts of ten grants each.
+    AtOnce(usize),
+}
+
 #[derive(Debug)]
 pub struct Deployed {
     pub what: String,
@@ -43,6 +52,8 @@ pub struct Deployed {
     pub goal: f64,
     /// The part of Identity Center's calls that were throttled, in the worst run.
     pub throttled: f64,
+    kind: Kind,
+    provisioning: Duration,
 }
 
 impl Deployed {
@@ -50,8 +61,31 @@ impl Deployed {
         self.took.median() / self.least
     }
 
-    fn new(what: String, least: f64, against: &'static str, goal: f64) -> Deployed {
-        Deployed { what, took: Runs::default(), least, against, goal, throttled: 0.0 }
+    fn new(kind: Kind, provisioning: Duration) -> Deployed {
+        let seconds = provisioning.as_secs();
+        let (what, least, against, goal) = match kind {
+            Kind::Alone(shape) => {
+                let grants = shape.grants();
+                let what = format!("{grants} grants of {seconds} s, alone");
+                (what, least(grants, provisioning), "the least", 1.15)
+            }
+            Kind::NextToABackfill => {
+                (format!("60 grants of {seconds} s, next to a backfill"), f64::NAN, "alone", 1.3)
+            }
+            Kind::AtOnce(count) => {
+                let what = format!("{count} accounts of 10 grants of {seconds} s, in the same moment");
+                (what, least(count * TEN.grants(), provisioning), "the least", 1.2)
+            }
+        };
+        Deployed { what, took: Runs::default(), least, against, goal, throttled: 0.0, kind, provisioning }
+    }
+
+    async fn run(&mut self, tls: &Tls) -> Result<(), Failure> {
+        match self.kind {
+            Kind::Alone(shape) => alone(self, shape, tls).await,
+            Kind::NextToABackfill => next_to_a_backfill(self, tls).await,
+            Kind::AtOnce(count) => at_once(self, count, tls).await,
+        }
     }
 
     fn add(&mut self, took: Duration, world: &World) {
@@ -63,37 +97,25 @@ impl Deployed {
 }
 
 pub async fn measure(tls: &Tls) -> Result<Vec<Deployed>, Failure> {
-    eprintln!("bench: as deployed");
-    let mut cases = Vec::new();
-    for provisioning in [SECOND, 3 * SECOND] {
-        let seconds = provisioning.as_secs();
-        let mut sixty = f64::NAN;
-        for shape in [TEN, SIXTY, TWO_HUNDRED] {
-            let what = format!("{} grants of {seconds} s, alone", shape.grants());
-            let mut case = Deployed::new(what, least(shape.grants(), provisioning), "the least", 1.15);
-            for _ in 0..RUNS {
-                alone(&mut case, shape, provisioning, tls).await?;
-            }
-            if shape == SIXTY {
-                sixty = case.took.median();
-            }
-            cases.push(case);
-        }
-        let what = format!("60 grants of {seconds} s, next to a backfill");
-        let mut case = Deployed::new(what, sixty, "alone", 1.3);
-        for _ in 0..RUNS {
-            next_to_a_backfill(&mut case, provisioning, tls).await?;
-        }
-        cases.push(case);
-        for count in [2, 5] {
-            let what = format!("{count} accounts of 10 grants of {seconds} s, in the same moment");
-            let least = least(count * TEN.grants(), provisioning);
-            let mut case = Deployed::new(what, least, "the least", 1.2);
-            for _ in 0..RUNS {
-                at_once(&mut case, count, provisioning, tls).await?;
-            }
-            cases.push(case);
-        }
+    let kinds = [
+        Kind::Alone(TEN),
+        Kind::Alone(SIXTY),
+        Kind::Alone(TWO_HUNDRED),
+        Kind::NextToABackfill,
+        Kind::AtOnce(2),
+        Kind::AtOnce(5),
+    ];
+    let of = |provisioning| kinds.map(|kind| Deployed::new(kind, provisioning));
+    let mut cases: Vec<Deployed> = [SECOND, 3 * SECOND].into_iter().flat_map(of).collect();
+    for run in 1..=RUNS {
+        eprintln!("bench: as deployed, {run} of {RUNS}");
+        try_join_all(cases.iter_mut().map(|case| case.run(tls))).await?;
+    }
+    let alone = cases.iter().filter(|case| case.kind == Kind::Alone(SIXTY));
+    let alone: Vec<(Duration, f64)> = alone.map(|case| (case.provisioning, case.took.median())).collect();
+    for case in cases.iter_mut().filter(|case| case.kind == Kind::NextToABackfill) {
+        let same = alone.iter().find(|(provisioning, _)| *provisioning == case.provisioning);
+        case.least = same.map_or(f64::NAN, |(_, took)| *took);
     }
     Ok(cases)
 }
@@ -117,8 +139,8 @@ async fn warm(world: &World, limits: &[(&str, &str)]) -> Result<Process, Failure
     Ok(process)
 }
 
-async fn alone(case: &mut Deployed, shape: Shape, provisioning: Duration, tls: &Tls) -> Result<(), Failure> {
-    let world = world(shape, provisioning, tls).await?;
+async fn alone(case: &mut Deployed, shape: Shape, tls: &Tls) -> Result<(), Failure> {
+    let world = world(shape, case.provisioning, tls).await?;
     let mut process = warm(&world, &VENDED).await?;
     world.stand_in.forget_calls();
     let started = Instant::now();
@@ -127,8 +149,8 @@ async fn alone(case: &mut Deployed, shape: Shape, provisioning: Duration, tls: &
     Ok(())
 }
 
-async fn next_to_a_backfill(case: &mut Deployed, provisioning: Duration, tls: &Tls) -> Result<(), Failure> {
-    let world = world(SIXTY, provisioning, tls).await?;
+async fn next_to_a_backfill(case: &mut Deployed, tls: &Tls) -> Result<(), Failure> {
+    let world = world(SIXTY, case.provisioning, tls).await?;
     let (mut process, mut backfill) = (warm(&world, &VENDED).await?, warm(&world, &BACKFILL).await?);
     let others = async {
         for account in OTHERS.into_iter().cycle() {
@@ -154,13 +176,8 @@ async fn next_to_a_backfill(case: &mut Deployed, provisioning: Duration, tls: &T
     Ok(())
 }
 
-async fn at_once(
-    case: &mut Deployed,
-    count: usize,
-    provisioning: Duration,
-    tls: &Tls,
-) -> Result<(), Failure> {
-    let world = world(TEN, provisioning, tls).await?;
+async fn at_once(case: &mut Deployed, count: usize, tls: &Tls) -> Result<(), Failure> {
+    let world = world(TEN, case.provisioning, tls).await?;
     let mut processes = Vec::new();
     for _ in 0..count {
         processes.push(warm(&world, &VENDED).await?);
