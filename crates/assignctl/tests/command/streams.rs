@@ -142,7 +142,8 @@ fn wrong_use_is_a_document_too_if_json_was_asked_for() {
         (&["apply"], "required arguments were not provided", "--help"),
         (&["paint"], "unrecognized subcommand 'paint'", "'plan'"),
         (&["plan", "--acount", "111122223333"], "unexpected argument '--acount'", "'--account'"),
-        (&["plan", "--account", "1234"], "an account id has 12 digits", "--help"),
+        (&["plan", "--account", "1234"], "no account is named", "its id of 12 digits"),
+        (&["plan", "--account", " "], "give the account's id or its name", "--help"),
         (&["plan", "--timeout", "0"], "0 is not in 1..=1440", "--help"),
         (&[], "requires a subcommand", "--help"),
     ];

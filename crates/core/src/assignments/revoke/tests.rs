@@ -66,7 +66,7 @@ fn facts(table: &Table, held: &[(&str, PrincipalId)]) -> Facts {
             unlisted: Unlisted::default(),
         },
         tree: Tree::default(),
-        units: None,
+        units: Some(Vec::new()),
         assigned,
         notes: Vec::new(),
     };
@@ -209,7 +209,11 @@ fn in_doubt_nothing_may_be_taken() {
     let unknown_group = r#"{ "id": "a", "permissionSet": "Read", "group": "auditros" }"#;
     let unknown_set = r#"{ "id": "a", "permissionSet": "Raed", "group": "auditors" }"#;
     let ended = r#"{ "id": "a", "permissionSet": "Raed", "group": "auditros", "until": "2026-12-31" }"#;
-    for (row, count, word) in [(unknown_group, 1, "auditros"), (unknown_set, 1, "Raed"), (ended, 0, "")] {
+    let unknown_ou =
+        r#"{ "id": "a", "permissionSet": "Read", "group": "auditors", "accounts": { "ous": ["Gone"] } }"#;
+    let cases =
+        [(unknown_group, 1, "auditros"), (unknown_set, 1, "Raed"), (unknown_ou, 1, "Gone"), (ended, 0, "")];
+    for (row, count, word) in cases {
         let table = rows(row);
         let doubts = doubts(&table, &facts(&table, &[]));
         assert_eq!(doubts.len(), count, "{doubts:?}");
