@@ -418,7 +418,7 @@ MUTANTS = [
         "controls: the events of accounts",
         "- arn:${AWS::Partition}:organizations::${Management}:ou/\n                    - Management: *management-account\n"
         "      Targets:\n        - Id: controls",
-        "- arn:${AWS::Partition}:organizations::${Management}:\n                    - Management: *management-account\n"
+        '- "arn:${AWS::Partition}:organizations::${Management}:"\n                    - Management: *management-account\n'
         "      Targets:\n        - Id: controls",
         "of_an_account_or_of",
     ),
