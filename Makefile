@@ -6,9 +6,9 @@
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-# The last two mostly wait, so they run side by side.
-test: format lint doc unit template browser
-	$(MAKE) --jobs=2 --output-sync=target moto stack
+# The last ones mostly wait, so they run side by side.
+test: format lint doc unit
+	$(MAKE) --jobs=4 --output-sync=target template browser moto stack
 
 format:
 	cargo fmt --all --check
