@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use assigner_core::controls::report::Report;
 use assigner_engine::{clock, error::Error, settings};
-use lambda_runtime::tracing::subscriber::{self, EnvFilter, filter::LevelFilter};
+use lambda_runtime::tracing::subscriber::{self, filter::LevelFilter};
 use serde_json::{Value, json};
 
 use crate::metrics::Figures;
@@ -13,8 +13,7 @@ use crate::metrics::Figures;
 /// Prepares what the runtime and the crates log: as Lambda's settings say, with times, and without colours.
 pub fn start() {
     let level: LevelFilter = settings::log_level().parse().unwrap_or(LevelFilter::INFO);
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    let lines = subscriber::fmt().with_target(false).with_ansi(false).with_env_filter(filter);
+    let lines = subscriber::fmt().with_target(false).with_ansi(false).with_max_level(level);
     if settings::logs_json() { lines.json().init() } else { lines.init() }
 }
 
