@@ -1,8 +1,8 @@
 //! When to poll. The first poll comes when something may be done: after the time that earlier items of this work have
 //! taken, or `FIRST_POLL` if none is done. While nothing begins or ends, the gap grows with the time since then, up to
-//! `LONGEST_GAP`: of several, what takes long is seen to be done
-//! a quarter later, with chance three tenths. While items wait for one of the outstanding places, a poll that frees places is the best use of a
-//! request, so the shortest gap is smaller then.
+//! `LONGEST_GAP`. So of several, what takes long is seen to be done about a quarter of its time later, and at most three
+//! tenths, because gaps are random. While items wait for one of the outstanding places, a poll that frees places is the
+//! best use of a request, so the shortest gap is smaller then.
 //!
 //! It also knows where a list has our items. AWS documents no order. If it lists the newest first, they are on the first
 //! page. If it lists the oldest first, they are some pages on, and move on; so the page is remembered. If they are on none
