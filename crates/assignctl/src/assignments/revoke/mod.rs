@@ -211,20 +211,23 @@ async fn administrators(
     let mut administrators = BTreeSet::new();
     for arn in sets {
         let content = timeout_at(session.until, aws.center.permission_set_content(&arn)).await;
+        let content = match content {
+            Ok(content) => content.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
         let is_one = match content {
-            Ok(Ok(Some(content))) => revoke::makes_an_administrator(
+            Ok(Some(content)) => revoke::makes_an_administrator(
                 content.managed_policies.iter().map(String::as_str),
                 content.inline_policy.as_ref(),
             ),
-            Ok(Ok(None)) => false,
-            Ok(Err(error)) => {
+            Ok(None) => false,
+            Err(why) => {
                 let name = facts.names_by_id.permission_set(&arn).unwrap_or(&arn);
                 session.note(&clean(&format!(
-                    "note: what {name} allows is not known, so it counts as an administrator's: {error}"
+                    "note: what {name} allows is not known, so it counts as an administrator's: {why}"
                 )));
                 true
             }
-            Err(_) => true,
         };
         if is_one {
             administrators.insert(arn);
