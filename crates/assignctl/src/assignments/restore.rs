@@ -32,7 +32,7 @@ use crate::{
     exit::{Exit, Failure},
     facts::Aws,
     session::Session,
-    terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural},
+    terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, counted, plural},
     words,
 };
 
@@ -235,19 +235,14 @@ fn end(
         session.print_json(&Document { outcome, record: record_name, counts, assignments: given });
     } else {
         session.print(&text(&given));
-        let some = [
+        let some = counted(&[
             (counts.created, "given back"),
             (counts.present, "there already"),
             (counts.failed, "failed"),
             (counts.unresolved, "unresolved"),
             (counts.pending, "pending"),
-        ];
-        let some: Vec<String> = some
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        session.print(&format!("{}: {}\n", plural(counts.all(), "assignment"), some.join(", ")));
+        ]);
+        session.print(&format!("{}: {some}\n", plural(counts.all(), "assignment")));
         if counts.pending > 0 {
             session.note("next: run the same command again; it goes on where this one ended");
         }

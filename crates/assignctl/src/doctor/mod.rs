@@ -39,7 +39,7 @@ use crate::{
     arguments,
     exit::{Exit, Failure},
     session::Session,
-    terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural},
+    terminal::{ERROR, FAINT, GOOD, STRONG, WARNING, clean, counted, plural},
 };
 
 /// Attempts at one call: a person waits, and what does not answer is reported.
@@ -200,13 +200,8 @@ impl Report {
             }
         }
         let CheckCounts { ok, warning, failed, unknown } = self.counts;
-        let of = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
-        let counted: Vec<String> =
-            [of(ok, "ok"), of(warning, "warning"), of(failed, "failed"), of(unknown, "unknown")]
-                .into_iter()
-                .flatten()
-                .collect();
-        text + &format!("\n{}: {}\n", plural(self.checks.len(), "check"), counted.join(", "))
+        let counts = counted(&[(ok, "ok"), (warning, "warning"), (failed, "failed"), (unknown, "unknown")]);
+        text + &format!("\n{}: {counts}\n", plural(self.checks.len(), "check"))
     }
 }
 

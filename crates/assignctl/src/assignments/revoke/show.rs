@@ -28,7 +28,7 @@ use crate::{
     exit::Exit,
     files,
     session::Session,
-    terminal::{self, ERROR, FAINT, GOOD, STRONG, WARNING, clean, plural},
+    terminal::{self, ERROR, FAINT, GOOD, STRONG, WARNING, clean, counted, plural},
     words,
 };
 
@@ -251,18 +251,13 @@ impl Found {
             });
         } else if let Some(record) = record {
             session.print(&self.by_account(lines));
-            let some = [
+            let some = counted(&[
                 (counts.revoked, "taken away"),
                 (counts.gone, "gone before"),
                 (counts.failed, "failed"),
                 (counts.pending, "pending"),
-            ];
-            let some: Vec<String> = some
-                .iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, what)| format!("{count} {what}"))
-                .collect();
-            session.print(&format!("{}: {}\n", plural(revoke.len(), "assignment"), some.join(", ")));
+            ]);
+            session.print(&format!("{}: {some}\n", plural(revoke.len(), "assignment")));
             session.note(&format!("`assignctl apply --restore {}` gives it back", clean(record)));
             if counts.pending > 0 {
                 session.note(
