@@ -6,19 +6,13 @@ use assigner_core::{
     ids::AccountId,
     work::{Listed, Progress},
 };
-use aws_sdk_ssoadmin::{
-    operation::list_account_assignment_creation_status::builders::ListAccountAssignmentCreationStatusFluentBuilder,
-    types::{
-        AccountAssignmentOperationStatus, OperationStatusFilter, PrincipalType, StatusValues, TargetType,
-    },
+use aws_sdk_ssoadmin::types::{AccountAssignmentOperationStatus, PrincipalType, StatusValues, TargetType};
+
+use super::{
+    IdentityCenter, known,
+    under_way::{every_page, listed, only, progress},
 };
-
-use super::{IdentityCenter, known};
 use crate::{calls::Patience, client::call_error};
-
-const LIST_CREATIONS: &str = "sso:ListAccountAssignmentCreationStatus";
-/// More pages of what is in progress are not read: few creations may be under way.
-pub(super) const MOST_PAGES: usize = 5;
 
 /// A creation that was asked for, by us or by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,24 +111,12 @@ impl IdentityCenter {
 
     /// Returns a page of up to 100 creations of the whole instance, in an order of the service's choice.
     pub async fn some_creations(&self, page: Option<String>) -> Result<Listed, CallError> {
-        let call = self.list_creations(None)?;
-        self.creations(&call.set_next_token(page)).await
+        self.creations(None, page).await
     }
 
     /// Returns the creations that are under way in the whole instance.
     pub async fn creations_under_way(&self) -> Result<Listed, CallError> {
-        let call = self.list_creations(Some(StatusValues::InProgress))?;
-        let (mut found, mut token) = (Listed::default(), None);
-        for _ in 0..MOST_PAGES {
-            let page = self.creations(&call.clone().set_next_token(token.clone())).await?;
-            found.progress.extend(page.progress);
-            // A token that is the same again leads nowhere.
-            if page.next.is_none() || page.next == token {
-                break;
-            }
-            token = page.next;
-        }
-        Ok(found)
+        every_page(|page| self.creations(Some(StatusValues::InProgress), page)).await
     }
 
     /// Returns the request ids of the creations that are under way in the whole instance, or `None` if AWS does not
@@ -149,27 +131,19 @@ impl IdentityCenter {
         }
     }
 
-    fn list_creations(
-        &self,
-        status: Option<StatusValues>,
-    ) -> Result<ListAccountAssignmentCreationStatusFluentBuilder, CallError> {
-        let instance = self.found(LIST_CREATIONS)?;
-        let filter = status.map(|status| OperationStatusFilter::builder().status(status).build());
-        let call = self.sso.list_account_assignment_creation_status().instance_arn(&instance.arn);
-        Ok(call.max_results(100).set_filter(filter))
-    }
-
     /// Lists a page of creations. The caller can do without the answer, so few attempts are enough.
     async fn creations(
         &self,
-        call: &ListAccountAssignmentCreationStatusFluentBuilder,
+        status: Option<StatusValues>,
+        page: Option<String>,
     ) -> Result<Listed, CallError> {
-        let page = self.calls.ask(LIST_CREATIONS, Patience::Optional, || call.clone().send()).await?;
+        const OPERATION: &str = "sso:ListAccountAssignmentCreationStatus";
+        let instance = self.found(OPERATION)?;
+        let call = self.sso.list_account_assignment_creation_status().instance_arn(&instance.arn);
+        let call = call.max_results(100).set_filter(only(status)).set_next_token(page);
+        let page = self.calls.ask(OPERATION, Patience::Optional, || call.clone().send()).await?;
         let entries = page.account_assignments_creation_status.unwrap_or_default().into_iter();
-        let entries =
-            entries.filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None))));
-        // An empty token means the same as none.
-        Ok(Listed { progress: entries.collect(), next: page.next_token.filter(|next| !next.is_empty()) })
+        Ok(listed(entries.map(|entry| (entry.request_id, entry.status)), page.next_token))
     }
 }
 
@@ -201,16 +175,7 @@ pub(super) fn creation(status: Option<AccountAssignmentOperationStatus>) -> Crea
     };
     Creation {
         assignment: assignment(),
-        progress: progress(status.status.as_ref(), status.failure_reason),
+        progress: progress(status.status, status.failure_reason),
         request_id: status.request_id,
-    }
-}
-
-/// Translates a status. One that is missing or new counts as unfinished: success is never assumed.
-pub(super) fn progress(status: Option<&StatusValues>, reason: Option<String>) -> Progress {
-    match status {
-        Some(StatusValues::Succeeded) => Progress::Succeeded,
-        Some(StatusValues::Failed) => Progress::Failed(reason),
-        _ => Progress::InProgress,
     }
 }

@@ -11,6 +11,7 @@ mod permission_edit;
 #[cfg(feature = "permissions")]
 mod permission_provision;
 mod permission_sets;
+mod under_way;
 
 use std::{
     sync::{Arc, PoisonError, RwLock},

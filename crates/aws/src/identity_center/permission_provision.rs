@@ -6,15 +6,14 @@ use assigner_core::{
     work::{Listed, Progress, Started},
 };
 use aws_sdk_ssoadmin::types::{
-    OperationStatusFilter, PermissionSetProvisioningStatus, ProvisionTargetType, ProvisioningStatus,
-    StatusValues,
+    PermissionSetProvisioningStatus, ProvisionTargetType, ProvisioningStatus, StatusValues,
 };
 
-use super::{IdentityCenter, assignments::progress, known};
+use super::{
+    IdentityCenter, known,
+    under_way::{every_page, listed, only, progress},
+};
 use crate::calls::Patience;
-
-/// More pages of what is in progress are not read.
-const MOST_PAGES: usize = 5;
 
 impl IdentityCenter {
     /// Returns the accounts in which the set is not as it is now.
@@ -74,17 +73,7 @@ impl IdentityCenter {
 
     /// Returns the provisionings that are under way in the whole instance.
     pub async fn provisionings_under_way(&self) -> Result<Listed, CallError> {
-        let (mut found, mut token) = (Listed::default(), None);
-        for _ in 0..MOST_PAGES {
-            let page = self.provisionings(Some(StatusValues::InProgress), token.clone()).await?;
-            found.progress.extend(page.progress);
-            // A token that is the same again leads nowhere.
-            if page.next.is_none() || page.next == token {
-                break;
-            }
-            token = page.next;
-        }
-        Ok(found)
+        every_page(|page| self.provisionings(Some(StatusValues::InProgress), page)).await
     }
 
     async fn provisionings(
@@ -94,18 +83,14 @@ impl IdentityCenter {
     ) -> Result<Listed, CallError> {
         const OPERATION: &str = "sso:ListPermissionSetProvisioningStatus";
         let instance = self.found(OPERATION)?;
-        let filter = status.map(|status| OperationStatusFilter::builder().status(status).build());
         let call = self.sso.list_permission_set_provisioning_status().instance_arn(&instance.arn);
-        let call = call.max_results(100).set_filter(filter).set_next_token(page);
+        let call = call.max_results(100).set_filter(only(status)).set_next_token(page);
         let page = self.calls.ask(OPERATION, Patience::Optional, || call.clone().send()).await?;
         let entries = page.permission_sets_provisioning_status.unwrap_or_default().into_iter();
-        let entries =
-            entries.filter_map(|entry| Some((entry.request_id?, progress(entry.status.as_ref(), None))));
-        // An empty token means the same as none.
-        Ok(Listed { progress: entries.collect(), next: page.next_token.filter(|next| !next.is_empty()) })
+        Ok(listed(entries.map(|entry| (entry.request_id, entry.status)), page.next_token))
     }
 }
 
 fn of_status(status: PermissionSetProvisioningStatus) -> Progress {
-    progress(status.status.as_ref(), status.failure_reason)
+    progress(status.status, status.failure_reason)
 }
