@@ -274,8 +274,9 @@ impl World {
         self.emails.get(email).map(|&position| &self.organization.users[position])
     }
 
-    pub(crate) fn has_principal(&self, principal_type: &'static str, id: &str) -> bool {
-        self.principals.contains(&(principal_type, id.to_owned()))
+    pub(crate) fn has_principal(&self, principal_type: &str, id: &str) -> bool {
+        let principals: &HashSet<(&str, String)> = &self.principals;
+        principals.contains(&(principal_type, id.to_owned()))
     }
 
     /// Returns the path of a root or organizational unit, `o-.../r-.../ou-.../`, or `None` if its parents do

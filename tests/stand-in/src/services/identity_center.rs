@@ -122,7 +122,8 @@ pub(super) enum TargetType {
     AwsAccount,
 }
 
-fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
+/// Reads which assignment a request is about. Refuses what is about nothing here.
+pub(super) fn requested_assignment(state: &State, request: &Request) -> Result<Assignment, Refusal> {
     let members = members!(request {
         instance_arn: InstanceArn,
         target_id: AccountId,
@@ -140,13 +141,38 @@ fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
             "Assignments in the management account need its own IAM permissions",
         ));
     }
-    let ending = natural_ending(state, &members.target_id, members.principal_type, &members.principal_id);
-    let assignment = Assignment {
+    Ok(Assignment {
         account: members.target_id.into(),
         permission_set: members.permission_set_arn.into(),
         principal_type: members.principal_type.as_str().to_owned(),
         principal_id: members.principal_id.into(),
-    };
+    })
+}
+
+/// Returns what settles when its time has come.
+pub(super) fn accepted(
+    state: &mut State,
+    request: &Request,
+    assignment: Assignment,
+    fate: Fate,
+    ending: Ending,
+) -> AcceptedCreation {
+    let Fate { stuck, failure, staleness } = fate;
+    let jitter = state.rng.u64(0..=state.settings.provisioning_jitter.as_millis() as u64);
+    let provisioning = state.settings.provisioning + Duration::from_millis(jitter);
+    AcceptedCreation {
+        request_id: state.uuid(),
+        assignment,
+        accepted_at: request.at,
+        settles_at: (!stuck).then(|| request.at + provisioning),
+        ending: failure.map_or(ending, Ending::Fails),
+        staleness,
+    }
+}
+
+fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
+    let assignment = requested_assignment(state, request)?;
+    let ending = natural_ending(state, &assignment);
     if state.ledger.is_in_progress(&assignment) {
         return Err(request.refuse(
             Problem::Conflict,
@@ -163,18 +189,8 @@ fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
         return Err(request.refuse(Problem::Throttled, "Too many outstanding account assignment operations"));
     }
 
-    let Fate { stuck, failure, staleness } =
-        state.faults.of_creation(&json!(assignment).to_string(), &mut state.rng);
-    let jitter = state.rng.u64(0..=state.settings.provisioning_jitter.as_millis() as u64);
-    let provisioning = state.settings.provisioning + Duration::from_millis(jitter);
-    let creation = AcceptedCreation {
-        request_id: state.uuid(),
-        assignment,
-        accepted_at: request.at,
-        settles_at: (!stuck).then(|| request.at + provisioning),
-        ending: failure.map_or(ending, Ending::Fails),
-        staleness,
-    };
+    let fate = state.faults.of_creation(&json!(assignment).to_string(), &mut state.rng);
+    let creation = accepted(state, request, assignment, fate, ending);
     if let Ending::Succeeds = &creation.ending {
         // Assigning provisions the set as it is, half-made or not.
         state.access.publish(&creation.assignment.account, &creation.assignment.permission_set);
@@ -185,8 +201,8 @@ fn create_account_assignment(state: &mut State, request: &Request) -> Answer {
 }
 
 /// Returns how provisioning ends without a fault: AWS finds these errors only after it accepted the request.
-fn natural_ending(state: &State, account: &str, principal_type: PrincipalType, principal_id: &str) -> Ending {
-    let principal_type = principal_type.as_str();
+fn natural_ending(state: &State, assignment: &Assignment) -> Ending {
+    let Assignment { account, principal_type, principal_id, .. } = assignment;
     let reason = match state.world.account(account) {
         None => format!("Received a 404 status error: Account {account} does not exist."),
         Some(_) if !state.world.has_principal(principal_type, principal_id) => {
@@ -232,6 +248,16 @@ pub(super) fn creation_status(state: &State, creation: &AcceptedCreation, now: I
 }
 
 fn list_account_assignment_creation_status(state: &mut State, request: &Request) -> Answer {
+    list_statuses(state, request, "AccountAssignmentsCreationStatus", state.ledger.creations())
+}
+
+/// Lists creations or deletions, which come in the order of their acceptance.
+pub(super) fn list_statuses<'s>(
+    state: &'s State,
+    request: &Request,
+    member: &str,
+    all: impl Iterator<Item = &'s AcceptedCreation>,
+) -> Answer {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
     struct Filter {
@@ -243,24 +269,22 @@ fn list_account_assignment_creation_status(state: &mut State, request: &Request)
         filter: Filter,
     });
     require_instance(state, request, &members.instance_arn)?;
-    let listed = |creation: &AcceptedCreation| match state.settings.history_in_progress {
+    let listed = |one: &AcceptedCreation| match state.settings.history_in_progress {
         true => CreationStatus::InProgress,
-        false => creation.status(request.at),
+        false => one.status(request.at),
     };
-    let mut creations: Vec<&AcceptedCreation> = state
-        .ledger
-        .creations()
-        .filter(|creation| creation.is_known(request.at, request.staleness))
-        .filter(|creation| members.filter.status.is_none_or(|status| listed(creation) == status))
+    let mut known: Vec<&AcceptedCreation> = all
+        .filter(|one| one.is_known(request.at, request.staleness))
+        .filter(|one| members.filter.status.is_none_or(|status| listed(one) == status))
         .collect();
     if !state.settings.history_oldest_first {
-        creations.reverse();
+        known.reverse();
     }
-    request.page("AccountAssignmentsCreationStatus", creations, |creation| {
+    request.page(member, known, |one| {
         json!({
-            "Status": listed(creation),
-            "RequestId": creation.request_id,
-            "CreatedDate": state.epoch_seconds(creation.accepted_at),
+            "Status": listed(one),
+            "RequestId": one.request_id,
+            "CreatedDate": state.epoch_seconds(one.accepted_at),
         })
     })
 }
