@@ -44,6 +44,12 @@ impl Generated {
         }
         Ok(generated)
     }
+
+    /// Whether every action is named, given what AWS says of it. A service of which only the whole is named lacks its
+    /// actions, whatever AWS says.
+    pub fn is_complete(&self, said: Option<bool>) -> Option<bool> {
+        if self.services.is_empty() { said } else { Some(false) }
+    }
 }
 
 /// A service of IAM's last-accessed data by actions.
@@ -191,6 +197,15 @@ mod tests {
         assert_eq!(read.actions, ["ec2:RunInstances", "s3:ListBucket"].map(str::to_owned).into());
         assert_eq!(read.services, ["athena".to_owned()].into());
         assert_eq!(Generated::read([]), Ok(Generated::default()));
+        let only = Generated::read([one.as_str()]).unwrap();
+        for (generated, said, complete) in [
+            (&read, Some(true), Some(false)),
+            (&read, None, Some(false)),
+            (&only, Some(true), Some(true)),
+            (&only, None, None),
+        ] {
+            assert_eq!(generated.is_complete(said), complete, "{said:?}");
+        }
         for (bad, problem) in [
             ("{", "cannot be read"),
             (&*policy(r#""s3:List*""#, ""), "\"s3:List*\", which is no action"),

@@ -327,19 +327,20 @@ async fn take(member: &Member, job: &str, seen: &mut Seen) -> Result<bool, CallE
     let Generation::Done { policies, complete, from, to, regions } = member.generation(job).await? else {
         return Ok(false);
     };
-    match Generated::read(policies.iter().map(String::as_str)) {
-        Ok(found) => sources::add_generated(&mut seen.account, &found),
+    let found = match Generated::read(policies.iter().map(String::as_str)) {
+        Ok(found) => found,
         Err(problem) => {
             seen.fail(Some(Source::Generated), problem, "use --source last-accessed");
             return Ok(true);
         }
-    }
+    };
+    sources::add_generated(&mut seen.account, &found);
     seen.account.sources.push(Coverage {
         source: Source::Generated,
         from,
         to,
         regions,
-        complete,
+        complete: found.is_complete(complete),
         job: Some(job.to_owned()),
     });
     Ok(true)
