@@ -19,9 +19,12 @@ use assigner_core::{
 };
 use assigner_engine::{
     error::Error,
-    permissions::rollout::{Doubt, End, Rollout, Watch},
+    permissions::{
+        apply,
+        rollout::{Doubt, End, Rollout, Watch},
+    },
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout_at};
 
 use crate::{
     exit::{Exit, Failure},
@@ -78,6 +81,60 @@ impl Live {
         match guard::refusals(of).as_slice() {
             [] => Ok(accounts),
             refusals => Err(refused(refusals)),
+        }
+    }
+
+    /// Reads the set once more before it is edited: a person may have taken long to answer.
+    ///
+    /// # Errors
+    /// If it must stay as it is, or is in other accounts than was shown.
+    pub async fn read_again(&self, arn: &str, shown: &BTreeSet<AccountId>) -> Result<PermissionSet, Failure> {
+        let now = apply::read(&self.aws.center, &self.sessions, arn).await?;
+        match self.require_open(&now).await? == *shown {
+            true => Ok(now),
+            false => Err(refused(&[format!(
+                "the permission set {} is in other accounts than was shown",
+                now.name
+            )])),
+        }
+    }
+
+    /// Waits for what is asked of AWS, until the run's time is over.
+    ///
+    /// # Errors
+    /// Also if the time is over first.
+    pub async fn in_time<T, E: Into<Failure>>(
+        &self,
+        session: &Session,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure> {
+        match timeout_at(session.until, asked).await {
+            Ok(answered) => answered.map_err(Into::into),
+            Err(_) => {
+                let last = self.aws.center.tally().last_failure();
+                Err(Error::Late { what: "the permission set", last }.into())
+            }
+        }
+    }
+
+    /// Returns how the set, as it shall be, comes to its accounts.
+    pub fn rollout<'a>(
+        &'a self,
+        session: &Session,
+        set: &'a PermissionSet,
+        accounts: &'a BTreeSet<AccountId>,
+        role: &'a str,
+    ) -> Rollout<'a> {
+        Rollout {
+            center: &self.aws.center,
+            sessions: &self.sessions,
+            set,
+            accounts,
+            own: self.own(),
+            role,
+            max_outstanding: self.aws.settings.max_outstanding,
+            manners: self.aws.settings.manners,
+            until: session.until,
         }
     }
 

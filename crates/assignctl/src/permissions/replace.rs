@@ -17,13 +17,8 @@ use assigner_core::{
 };
 use assigner_engine::{
     error::Error,
-    permissions::{
-        apply, edit,
-        policies::Policies,
-        rollout::{End, Rollout},
-    },
+    permissions::{apply, edit, policies::Policies, rollout::End},
 };
-use tokio::time::timeout_at;
 
 use super::{
     apply::{documents, read, refuse_errors, remember},
@@ -53,22 +48,10 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         None => None,
     };
     let live = Live::new(session).await?;
-    let late = || Error::Late { what: "the permission set", last: live.aws.center.tally().last_failure() };
     let judging = judge(&live, &file, &way, canary.as_ref());
-    let (now, left, accounts) = timeout_at(session.until, judging).await.map_err(|_| late())??;
-    let rollout = Rollout {
-        center: &live.aws.center,
-        sessions: &live.sessions,
-        set: &wanted,
-        accounts: &accounts,
-        own: live.own(),
-        role: &role,
-        max_outstanding: live.aws.settings.max_outstanding,
-        manners: live.aws.settings.manners,
-        until: session.until,
-    };
-    let looking = live.behind(rollout, left > 0);
-    let (behind, mut ends) = timeout_at(session.until, looking).await.map_err(|_| late())??;
+    let (now, left, accounts) = live.in_time(session, judging).await?;
+    let rollout = live.rollout(session, &wanted, &accounts, &role);
+    let (behind, mut ends) = live.in_time(session, live.behind(rollout, left > 0)).await?;
     let parts = match &form {
         Form::Inline => &[][..],
         Form::CustomerManaged(parts) => parts,
@@ -78,7 +61,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
     }
     let of_accounts = if parts.is_empty() { BTreeSet::new() } else { accounts.clone() };
     let looking = Policies::look(&live.sessions, &of_accounts, live.own(), &role, parts);
-    let policies = timeout_at(session.until, looking).await.map_err(|_| late())??;
+    let policies = live.in_time(session, looking).await?;
 
     let findings = async {
         let mut findings = Vec::new();
@@ -92,7 +75,7 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         }
         Ok::<_, Error>(findings)
     };
-    let findings = timeout_at(session.until, findings).await.map_err(|_| late())??;
+    let findings = live.in_time(session, findings).await?;
     refuse_errors(&findings, &path)?;
     let before = remember(session, &path, old)?;
     let first = canary.filter(|canary| behind.contains(canary)).or_else(|| behind.first().cloned());
@@ -122,19 +105,12 @@ pub async fn run(session: &Session, arguments: arguments::Apply) -> Result<Exit,
         return Ok(Exit::Missing);
     }
     let editing = async {
-        // A person may have taken long to answer.
-        let now = apply::read(&live.aws.center, &live.sessions, &old.arn).await?;
-        live.require_open(&now).await?;
+        let now = live.read_again(&old.arn, &accounts).await?;
         apply::require_on_the_way(&now, &way)?;
         let written = policies.create().await?;
         Ok::<_, Failure>(written + edit::follow(&live.aws.center, &live.sessions, &old.arn, &way).await?)
     };
-    let writes = timeout_at(session.until, editing)
-        .await
-        .map_err(|_| late())
-        .map_err(Failure::from)
-        .and_then(|ended| ended);
-    let writes = writes.map_err(|failure| {
+    let writes = live.in_time(session, editing).await.map_err(|failure| {
         let next = format!(
             "run the same command again, it goes on where this one ended, or give back what was there: {}",
             way_back(&before)

@@ -6,11 +6,9 @@ use assigner_core::permissions::{
     change::{Way, within_reach},
 };
 use assigner_engine::{
-    error::Error,
     files::LARGEST_SNAPSHOT,
-    permissions::{apply, edit, rollout::Rollout},
+    permissions::{apply, edit},
 };
-use tokio::time::timeout_at;
 
 use super::{
     arguments,
@@ -33,29 +31,17 @@ pub async fn run(session: &Session, arguments: arguments::Restore) -> Result<Exi
             )
         })?;
     let live = Live::new(session).await?;
-    let late = || Error::Late { what: "the permission set", last: live.aws.center.tally().last_failure() };
     let reading = async {
         let now = apply::read(&live.aws.center, &live.sessions, &wanted.arn).await?;
         let accounts = live.require_open(&now).await?;
         Ok::<_, Failure>((now, accounts))
     };
-    let (now, accounts) = timeout_at(session.until, reading).await.map_err(|_| late())??;
+    let (now, accounts) = live.in_time(session, reading).await?;
     let wanted = within_reach(wanted, &now);
     let way = Way::back(&now, &wanted);
     let edited = !way.edits().is_empty();
-    let rollout = Rollout {
-        center: &live.aws.center,
-        sessions: &live.sessions,
-        set: &wanted,
-        accounts: &accounts,
-        own: live.own(),
-        role: &role,
-        max_outstanding: live.aws.settings.max_outstanding,
-        manners: live.aws.settings.manners,
-        until: session.until,
-    };
-    let looking = live.behind(rollout, edited);
-    let (behind, mut ends) = timeout_at(session.until, looking).await.map_err(|_| late())??;
+    let rollout = live.rollout(session, &wanted, &accounts, &role);
+    let (behind, mut ends) = live.in_time(session, live.behind(rollout, edited)).await?;
     if !session.json {
         let what = match (edited, behind.len()) {
             (false, 0) => "is as it was".to_owned(),
@@ -77,16 +63,18 @@ pub async fn run(session: &Session, arguments: arguments::Restore) -> Result<Exi
             session.note("nothing was written");
             return Ok(Exit::Missing);
         }
-        let editing = edit::follow(&live.aws.center, &live.sessions, &wanted.arn, &way);
-        let written = timeout_at(session.until, editing).await.map_err(|_| late()).and_then(|ended| ended);
-        writes = written.map_err(|error| {
+        let editing = async {
+            live.read_again(&wanted.arn, &accounts).await?;
+            Ok::<_, Failure>(edit::follow(&live.aws.center, &live.sessions, &wanted.arn, &way).await?)
+        };
+        writes = live.in_time(session, editing).await.map_err(|failure| {
             let next = "run the same command again, it goes on where this one ended".to_owned();
-            Failure { next, ..Failure::from(error) }
+            Failure { next, ..failure }
         })?;
         ends.extend(live.provision(session, rollout, &behind, None).await);
     }
     let reading = apply::read(&live.aws.center, &live.sessions, &wanted.arn);
-    let after = timeout_at(session.until, reading).await.map_err(|_| late())??;
+    let after = live.in_time(session, reading).await?;
     let differ = differences(&wanted, &after);
     if session.json {
         let accounts = show::in_accounts(&ends);

@@ -354,6 +354,28 @@ fn sets_of_control_tower_and_of_the_callers_own_session_are_left_alone() {
 }
 
 #[test]
+fn a_set_that_comes_to_another_account_meanwhile_is_not_edited() {
+    let live = Live::new(1);
+    let slow = FaultKind::Slow { millis: 5_000 };
+    live.world.stand_in.set_faults(vec![Fault::on("CheckNoNewAccess", slow)]);
+    let before = live.writes();
+    let mut command = std::process::Command::new(PROGRAM);
+    command.env_clear().envs(live.world.environment()).args(REPLACE).current_dir(live.directory.path());
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while live.world.stand_in.history().iter().all(|call| call.operation != "CheckNoNewAccess") {
+        assert!(Instant::now() < until, "nothing was asked for");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let another = account();
+    live.edit_access(|document| document["accounts"]["444455556666"] = another);
+    let done = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&done.stderr);
+    assert!(text.contains("in other accounts than was shown"), "{text}");
+    assert_eq!((done.status.code(), live.writes()), (Some(1), before));
+}
+
+#[test]
 fn a_failed_call_anywhere_is_taken_up_by_the_same_command() {
     for operation in [
         "PutInlinePolicyToPermissionSet",
