@@ -175,6 +175,14 @@ def test_a_table_that_the_change_begins_is_compared_with_nothing(review):
     assert "`audit`" in review.files["GITHUB_STEP_SUMMARY"].read_text()
 
 
+def test_a_table_that_git_cannot_look_up_is_not_taken_for_one_that_the_change_begins(review):
+    outside = review.checkout.parent / "assignments.json"
+    outside.write_text((review.checkout / "assignments.json").read_text())
+    review.inputs["table"] = "../assignments.json"
+    assert review.run(1).returncode != 0
+    assert not review.files["GITHUB_OUTPUT"].exists()
+
+
 @pytest.mark.parametrize("base", ["", "HEAD", "--output=x", "0" * 40])
 def test_a_base_that_is_no_commit_here_is_refused(review, base):
     review.inputs["base"] = base

@@ -20,7 +20,10 @@ check() {
 
 # Prints the table as it was before the change.
 before() {
-  if [[ -n $(git ls-tree "$BASE" -- "$TABLE") ]]; then
+  local entry
+  # A failure here must not look like a table that was not there.
+  entry=$(git ls-tree "$BASE" -- "$TABLE")
+  if [[ -n $entry ]]; then
     git show "$BASE:./$TABLE"
   else
     # The change begins the table.
