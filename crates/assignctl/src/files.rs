@@ -90,19 +90,6 @@ impl Session {
     }
 }
 
-/// Writes a new file whole or not at all. What is there is never replaced.
-pub fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    create(path, content).map_err(|error| Failure::file("write", path, error))
-}
-
-fn create(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new().tempfile_in(directory.unwrap_or(Path::new(".")))?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map(drop).map_err(|error| error.error)
-}
-
 /// Whether it is what a person writes for standard input.
 pub fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")

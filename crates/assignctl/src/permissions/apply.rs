@@ -38,7 +38,6 @@ use tokio::time::timeout_at;
 use super::{arguments, show};
 use crate::{
     exit::{Exit, Failure},
-    files,
     session::Session,
     terminal::{FAINT, GOOD, STRONG, WARNING, clean, plural},
 };
@@ -155,7 +154,7 @@ pub fn remember(session: &Session, policy: &Path, set: &PermissionSet) -> Result
     let path = policy.with_file_name(file_name(&name));
     let before = Before::new(set.clone());
     if !path.exists() {
-        files::write_new(&path, before.to_text().as_bytes())?;
+        session.write_new(&path, before.to_text().as_bytes())?;
         session.note(&format!("what the set was is written to {}", clean(&path.display().to_string())));
         return Ok(path);
     }
