@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "assignctl", version, max_term_width = 110, after_long_help = EXAMPLES)]
 pub struct Arguments {
-    /// The config table: a JSON file, - for standard input, or dynamodb:NAME [default: assignments.json, and controls.json \
+    /// The config table: a JSON file, - for standard input, or dynamodb:NAME [default: assignments.json, and controls.json
     /// for `controls`]
     #[arg(
         long, global = true, value_name = "FILE|-|dynamodb:NAME", env = "ASSIGNCTL_TABLE", value_parser = table,
