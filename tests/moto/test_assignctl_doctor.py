@@ -210,6 +210,7 @@ def test_an_instance_that_is_not_there_fails_and_hints_at_the_region(doctor):
     assert "IDENTITY_CENTER_REGION" in checks["instance"]["remedy"]
     assert checks["action/sso:ListInstances"]["status"] == "ok"
     assert checks["names"]["status"] == checks["action/sso:ListPermissionSets"]["status"] == "unknown"
+    assert (checks["keys"]["status"], "the instance of Identity Center" in checks["keys"]["detail"]) == ("unknown", True)
 
 
 def test_names_that_mean_nothing_are_reported_with_their_rows(doctor):
@@ -236,7 +237,7 @@ def test_a_stack_that_does_not_exist_fails_and_the_rest_of_the_deployment_is_unk
     assert checks["stack"]["title"] == "stack another"
     assert checks["stack"]["status"] == "failed"
     assert "--stack" in checks["stack"]["remedy"]
-    for id in ["function", "function-settings", "backfill-function", "limits", "undelivered-events", *RESOURCES]:
+    for id in ["function", "function-settings", "backfill-function", "limits", "undelivered-events", "keys", *RESOURCES]:
         assert checks[id]["status"] == "unknown"
 
 
@@ -375,7 +376,7 @@ def test_what_may_not_be_looked_at_is_unknown(aws, doctor, resources, before_mot
         ({"IDENTITY_CENTER_REGION": "us-east-1"}, "function-settings", "failed", "us-east-1"),
         ({"MANAGEMENT_ACCOUNT_ID": "111122223333"}, "function-settings", "failed", "111122223333"),
         ({"ASSIGNMENTS_TABLE": "rules"}, "function-settings", "unknown", "it reads the DynamoDB table rules"),
-        ({}, "function-settings", "unknown", "no execution of the state machine has reported it"),
+        ({}, "function-settings", "unknown", "it has never run"),
         ({"MAX_REQUESTS_PER_SECOND": "25"}, "limits", "warning", "more than Identity Center's quotas"),
         ({"YIELD": "false"}, "limits", "warning", "no function yields"),
         ({"reserved": 0}, "function", "failed", "may not run"),
@@ -396,6 +397,7 @@ def test_a_function_that_was_deleted_fails_and_the_other_is_still_judged(aws, st
     assert checks["backfill-function-settings"]["status"] == checks["limits"]["status"] == "unknown"
     assert checks["function"]["status"] == "ok"
     assert checks["function-settings"]["status"] == "unknown", "which table is compiled in was not reported"
+    assert (checks["keys"]["status"], "of the backfill" in checks["keys"]["detail"]) == ("unknown", True), "nor its table"
 
 
 @pytest.mark.parametrize(
@@ -487,6 +489,22 @@ def test_what_the_last_execution_reports_is_the_table_that_is_compiled_in(stack,
         assert checks["executions"]["status"] == "ok"
         for id in NOT_REPORTED:
             assert checks[id]["status"] == status, checks[id]
+
+
+def test_an_execution_that_may_not_be_described_does_not_count_as_one_that_reported_nothing(stack, doctor, before_moto):
+    stack()
+
+    def answer(operation):
+        times = {"startDate": 1.0, "stopDate": 2.0}
+        arns = {"executionArn": "arn:e", "stateMachineArn": "arn:m", "name": "e", "status": "FAILED", **times}
+        if operation == "ListExecutions":
+            return 200, json.dumps({"executions": [arns]}).encode()
+        return error("AccessDeniedException") if operation == "DescribeExecution" else None
+
+    checks = doctor(AWS_ENDPOINT_URL=before_moto(answer))
+    for id in ["executions", *NOT_REPORTED]:
+        assert "states:DescribeExecution" in checks[id]["detail"], checks[id]
+    assert "why is not known" in checks["executions"]["detail"]
 
 
 def error(code):

@@ -76,8 +76,8 @@ pub struct Stack {
     resources: Vec<Check>,
     /// The tables that the functions read.
     tables: Vec<Read>,
-    /// What a queue is called, with the key that it is encrypted with.
-    pub queue_keys: Vec<(&'static str, String)>,
+    /// What a queue is called, with the key that it is encrypted with, of each queue that was read.
+    pub queue_keys: Vec<(&'static str, Option<String>)>,
     /// What it has for controls.
     pub controls: Controls,
     /// Whether there is anything to judge.
@@ -88,6 +88,25 @@ impl Stack {
     /// Returns the roles of the functions that assign, as far as they are known.
     pub fn roles(&self) -> impl Iterator<Item = &String> {
         self.functions.iter().filter_map(|(_, _, function)| function.role.as_ref())
+    }
+
+    /// Returns what was not read, so that nobody knows which table, role or key it has.
+    pub fn unread(&self) -> Vec<&'static str> {
+        if !self.found {
+            return vec!["the stack"];
+        }
+        let is_known = |title| {
+            let function = self.functions.iter().find(|(_, of, _)| *of == title);
+            function.is_some_and(|(_, _, function)| function.table().is_some() && function.role.is_some())
+        };
+        let functions = FUNCTIONS.iter().map(|(_, _, title)| *title).filter(|title| !is_known(*title));
+        let is_read = |title: &&str| self.queue_keys.iter().any(|(of, _)| of == title);
+        let queues = QUEUES.iter().map(|(_, _, title)| *title).filter(|title| !is_read(title));
+        let keeper = match &self.controls {
+            Controls::Enabled(keeper) => keeper.table_and_role().is_none_or(|(table, _)| table.is_none()),
+            Controls::NotKnown | Controls::Disabled => false,
+        };
+        functions.chain(queues).chain(keeper.then_some("function control-keeper")).collect()
     }
 
     /// Returns the DynamoDB tables that functions read, each with the roles that do.
@@ -163,7 +182,7 @@ pub async fn look(examined: &Examined<'_>, stack: &str) -> Stack {
                 None => lacks(topic, output),
                 Some(url) => match queue(session, &sqs, url).await {
                     Ok(Queue { messages, key }) => {
-                        keys.extend(key.map(|key| (title, key)));
+                        keys.push((title, key));
                         settings::queue(topic, id, url, messages)
                     }
                     Err(error) => not_looked_at(topic, &error),

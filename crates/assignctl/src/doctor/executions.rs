@@ -21,20 +21,18 @@ pub async fn look(
     machines: &[&Resource],
 ) -> (Check, Result<String, String>) {
     let client = aws_sdk_sfn::Client::new(sdk);
-    let mut findings = Vec::new();
-    let mut table = Err("no execution of the state machine has reported it".to_owned());
+    let (mut findings, mut tables) = (Vec::new(), Vec::new());
     for Resource { logical, physical, .. } in machines {
-        findings.push(match last_execution(session, &client, physical).await {
-            Ok(last) => {
-                if let Some(digest) = last.as_ref().and_then(|last| last.table.clone()) {
-                    table = Ok(digest);
-                }
-                judge_execution(logical, physical, last.as_ref())
-            }
-            Err(error) => {
-                table = Err(error.to_string());
-                Finding::not_answered(logical, &error)
-            }
+        let last = last_execution(session, &client, physical).await;
+        let table = match &last {
+            Ok(Some(last)) => last.table.clone(),
+            Ok(None) => Err("it has never run".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        tables.push(table.map_err(|why| format!("{logical}: {why}")));
+        findings.push(match last {
+            Ok(last) => judge_execution(logical, physical, last.as_ref()),
+            Err(error) => Finding::not_answered(logical, &error),
         });
     }
     let check = match findings.is_empty() {
@@ -44,7 +42,22 @@ pub async fn look(
         ),
         false => together(part.topic(Kind::Executions), &findings),
     };
-    (check, table)
+    (check, reported(tables))
+}
+
+/// Returns the digest that a state machine has reported, or why none has.
+fn reported(tables: Vec<Result<String, String>>) -> Result<String, String> {
+    let mut unknown = Vec::new();
+    for table in tables {
+        match table {
+            Ok(digest) => return Ok(digest),
+            Err(why) => unknown.push(why),
+        }
+    }
+    match unknown.is_empty() {
+        true => Err("the stack has no state machine that reports it".to_owned()),
+        false => Err(unknown.join("; ")),
+    }
 }
 
 /// How an execution ended, if it has.
@@ -54,10 +67,10 @@ struct Execution {
     status: ExecutionStatus,
     /// When it ended, or else began; seconds since 1970.
     at: String,
-    /// Step Functions' error and its cause.
+    /// Step Functions' error and its cause, or why they are not known.
     why: Option<String>,
-    /// The digest of the table that it read.
-    table: Option<String>,
+    /// The digest of the table that it read. An error says why it is not known.
+    table: Result<String, String>,
 }
 
 async fn last_execution(
@@ -75,28 +88,32 @@ async fn last_execution(
         return Ok(None);
     };
     let (why, table) = match last.status {
-        ExecutionStatus::Running => (None, None),
+        ExecutionStatus::Running => (None, Err("its last execution still runs".to_owned())),
         _ => described(session, client, &last.execution_arn).await,
     };
     let at = last.stop_date.unwrap_or(last.start_date).to_string();
     Ok(Some(Execution { arn: last.execution_arn, status: last.status, at, why, table }))
 }
 
-/// Returns why an execution failed, and which table it read, if this identity may ask.
+/// Returns why an execution failed, and which table it read.
 async fn described(
     session: &Session,
     client: &aws_sdk_sfn::Client,
     arn: &str,
-) -> (Option<String>, Option<String>) {
+) -> (Option<String>, Result<String, String>) {
     const OPERATION: &str = "states:DescribeExecution";
     let call = async {
         let answer = client.describe_execution().execution_arn(arn).send().await;
         answer.map_err(|error| call_error(OPERATION, error))
     };
-    let Ok(answer) = ask(session, OPERATION, call).await else { return (None, None) };
+    let answer = match ask(session, OPERATION, call).await {
+        Ok(answer) => answer,
+        Err(error) => return (Some(format!("why is not known: {error}")), Err(error.to_string())),
+    };
     let why: Vec<String> = [answer.error, answer.cause].into_iter().flatten().collect();
     let output = answer.output.and_then(|output| serde_json::from_str::<Value>(&output).ok());
     let table = output.and_then(|output| output.get("table")?.as_str().map(str::to_owned));
+    let table = table.ok_or_else(|| "its last execution has reported no table".to_owned());
     ((!why.is_empty()).then(|| why.join(": ")), table)
 }
 
@@ -139,7 +156,7 @@ mod tests {
             status,
             at: "now".into(),
             why: Some("X: y".into()),
-            table: None,
+            table: Err("not looked at".into()),
         };
         for (status, expected) in [
             (ExecutionStatus::Succeeded, Status::Ok),
@@ -155,5 +172,18 @@ mod tests {
         assert_eq!(judge_execution("M", "m", None).status, Status::Warning, "it has never run");
         let failed = judge_execution("M", "m", Some(&execution(ExecutionStatus::Failed)));
         assert_eq!(failed.text, "M FAILED at now: X: y");
+    }
+
+    #[test]
+    fn a_digest_counts_whichever_machine_reports_it_and_otherwise_every_reason_is_given() {
+        let (digest, unread) = (|| Ok("d".to_owned()), |why: &str| Err(why.to_owned()));
+        let cases = [
+            (vec![digest(), unread("B: no")], digest()),
+            (vec![unread("A: no"), digest()], digest()),
+            (vec![unread("A: no"), unread("B: denied")], unread("A: no; B: denied")),
+        ];
+        for (tables, expected) in cases {
+            assert_eq!(reported(tables.clone()), expected, "{tables:?}");
+        }
     }
 }

@@ -73,14 +73,17 @@ pub async fn look(examined: &Examined<'_>, instance: bool, stack: &Stack) -> Che
         },
         of_tables(examined, stack)
     );
-    let (mut encrypted, mut findings) = (Vec::new(), Vec::new());
+    let not_found = (!instance).then_some("the instance of Identity Center");
+    let mut findings: Vec<Finding> = not_found.into_iter().chain(stack.unread()).map(not_looked_at).collect();
+    let mut encrypted = Vec::new();
     for found in [center].into_iter().chain(tables) {
         match found {
             Ok(found) => encrypted.extend(found),
             Err(finding) => findings.push(finding),
         }
     }
-    encrypted.extend(stack.queue_keys.iter().map(|(what, key)| Encrypted {
+    let queues = stack.queue_keys.iter().filter_map(|(what, key)| Some((what, key.as_ref()?)));
+    encrypted.extend(queues.map(|(what, key)| Encrypted {
         what: (*what).to_owned(),
         key: key.clone(),
         needs: Vec::new(),
@@ -111,6 +114,12 @@ pub async fn look(examined: &Examined<'_>, instance: bool, stack: &Stack) -> Che
     }
 }
 
+/// Returns the finding of what another check did not find. That it has no key must not be assumed.
+fn not_looked_at(what: &str) -> Finding {
+    let text = format!("{what} was not read, so its keys are not known");
+    Finding::is(Status::Unknown, text, "fix what its own check says first")
+}
+
 /// Returns the finding after a call that did not succeed.
 fn unread(error: &assigner_core::cause::CallError) -> Finding {
     let check = topic().not_answered(error, Status::Unknown);
@@ -135,14 +144,15 @@ async fn of_center(examined: &Examined<'_>, stack: &Stack) -> Result<Option<Encr
     let region = center.region();
     let call = signed::call::<Answer>(sdk, &DESCRIBE_INSTANCE, region.as_deref(), &asked);
     let answer = ask(session, DESCRIBE_INSTANCE.name, call).await.map_err(|error| unread(&error))?;
-    let Some(Details { key_type: Some(kind), kms_key_arn: Some(key) }) =
-        answer.encryption_configuration_details
-    else {
-        return Ok(None);
-    };
+    let details = answer.encryption_configuration_details;
+    let Some(Details { key_type: Some(kind), kms_key_arn: key }) = details else { return Ok(None) };
     if kind != "CUSTOMER_MANAGED_KEY" {
         return Ok(None);
     }
+    let Some(key) = key else {
+        let text = "Identity Center has a customer managed key, and does not say which";
+        return Err(Finding::is(Status::Unknown, text, "see the instance in the console"));
+    };
     let region = region_of(&key).unwrap_or_default().to_owned();
     let context = |name: &str, value: Option<String>| {
         value.map(|value| (format!("kms:EncryptionContext:{name}"), value))
