@@ -50,7 +50,7 @@ pub struct Deployed {
     pub against: &'static str,
     /// What the ratio is to be at most.
     pub goal: f64,
-    /// The part of Identity Center's calls that were throttled, in the worst run.
+    /// The part of all calls that were throttled, in the worst run; next to a backfill, its calls are among them.
     pub throttled: f64,
     kind: Kind,
     provisioning: Duration,
@@ -115,7 +115,8 @@ pub async fn measure(tls: &Tls) -> Result<Vec<Deployed>, Failure> {
     let alone: Vec<(Duration, f64)> = alone.map(|case| (case.provisioning, case.took.median())).collect();
     for case in cases.iter_mut().filter(|case| case.kind == Kind::NextToABackfill) {
         let same = alone.iter().find(|(provisioning, _)| *provisioning == case.provisioning);
-        case.least = same.map_or(f64::NAN, |(_, took)| *took);
+        let (_, took) = same.ok_or_else(|| format!("{}: it was not measured alone", case.what))?;
+        case.least = *took;
     }
     Ok(cases)
 }

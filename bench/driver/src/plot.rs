@@ -51,10 +51,7 @@ fn panels(svg: &mut String, makespans: &[Makespan], latency: Duration) -> Result
             makespans.iter().filter(move |cell| cell.program == program && cell.provisioning == provisioning)
         };
         let least = of(Program::Function).map(|cell| (cell.shape.grants() as f64, cell.least(latency)));
-        chart
-            .draw_series(LineSeries::new(least, LEAST.stroke_width(2)))?
-            .label("least possible")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], LEAST.stroke_width(2)));
+        line(&mut chart, "least possible", least.collect(), LEAST, 0)?;
         let lines = [
             (Program::Function, "account-assigner", RGBColor(0, 114, 178)),
             (Program::Pool, "Python, 10 threads", RGBColor(230, 159, 0)),
@@ -64,17 +61,9 @@ fn panels(svg: &mut String, makespans: &[Makespan], latency: Duration) -> Result
             let points: Vec<(f64, f64)> = of(program)
                 .filter_map(|cell| Some((cell.shape.grants() as f64, cell.took.as_ref()?.median())))
                 .collect();
-            chart
-                .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(3))?
-                .label(label)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+            line(&mut chart, label, points, color, 3)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.8))
-            .border_style(TRANSPARENT)
-            .draw()?;
+        legend(&mut chart)?;
     }
     root.present()?;
     Ok(())
@@ -111,17 +100,36 @@ fn plan(svg: &mut String, speeds: &[PlanSpeed]) -> Result<(), Box<dyn Error>> {
     for (accounts, indexed, label, color) in lines {
         let of = speeds.iter().filter(|speed| (speed.accounts, speed.indexed) == (accounts, indexed));
         let points: Vec<(f64, f64)> = of.map(|speed| (speed.rows as f64, speed.seconds)).collect();
-        chart
-            .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(3))?
-            .label(label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        line(&mut chart, label, points, color, 3)?;
     }
+    legend(&mut chart)?;
+    root.present()?;
+    Ok(())
+}
+
+type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
+
+/// Draws a line with its name in the legend, and points of this size on it.
+fn line<'a>(
+    chart: &mut Chart<'a>,
+    label: &str,
+    points: Vec<(f64, f64)>,
+    color: RGBColor,
+    size: u32,
+) -> Result<(), Box<dyn Error>> {
+    chart
+        .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(size))?
+        .label(label)
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+    Ok(())
+}
+
+fn legend<'a>(chart: &mut Chart<'a>) -> Result<(), Box<dyn Error>> {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.8))
         .border_style(TRANSPARENT)
         .draw()?;
-    root.present()?;
     Ok(())
 }

@@ -80,7 +80,8 @@ fn draw(svg: &mut String, runs: &[Run]) -> Result<(), Box<dyn Error>> {
     let highest = runs.iter().flat_map(|run| run.ratios.values()).copied().fold(1.2, f64::max);
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
-    let (plot, legend) = root.split_horizontally(SIZE.0 / 2);
+    // The names of figures are longer than two dates are apart.
+    let (plot, legend) = root.split_horizontally(SIZE.0 * 7 / 16);
     let last = runs.len().saturating_sub(1);
     let mut chart = ChartBuilder::on(&plot)
         .margin(8)
