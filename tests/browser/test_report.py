@@ -4,23 +4,21 @@ No test depends on speed; how long things took is printed (`pytest -s`).
 """
 
 import json
-import os
 import re
 import subprocess
-from pathlib import Path
 
 import organization
 import pytest
+from pages import TARGET, columns, counter, has_heads, lines_without_scripts, marks, picture, printed
 from playwright.sync_api import expect
-
-REPOSITORY = Path(__file__).parents[2]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 
 ACCOUNTS = 1_000
 PERMISSION_SETS = 30
 # Of different OUs, so that both kinds of drift are in sight together.
 MISSING = [3, 100, 197]
 UNEXPLAINED = [0, 111, 222, 333]
+
+count = counter("accounts", ACCOUNTS + 1)
 
 
 @pytest.fixture(scope="session")
@@ -40,22 +38,6 @@ def page(opened, report):
     """The report, opened."""
     with opened(report) as page:
         yield page
-
-
-def count(page, accounts, entries=None):
-    """Waits until so many accounts are said to be shown, and checks that they are."""
-    text = f"{accounts:,} of {ACCOUNTS + 1:,} accounts"
-    expect(page.locator("#count")).to_contain_text(text + (f", {entries:,} of" if entries is not None else ""))
-    shown = page.locator("#matrix tbody tr:not(.group):not([hidden])")
-    assert shown.count() == accounts
-    if entries is not None:
-        assert page.locator("#matrix tbody tr:not([hidden]) li:not([hidden])").count() == entries
-
-
-def columns(page):
-    return page.evaluate(
-        "[...document.querySelectorAll('#matrix thead th')].filter((th) => th.offsetWidth).map((th) => th.textContent)"
-    )
 
 
 def focused(page):
@@ -126,7 +108,7 @@ def test_accounts_are_sorted_within_their_part(page):
     page.select_option("#sort", "name")
     assert page.evaluate(names) == sorted(before) != before
     page.select_option("#sort", "drift")
-    assert page.locator("#matrix tbody").first.locator("tr").first.locator("li.missing, li.unexplained").count() == 1
+    assert page.locator("#matrix tbody").first.locator("tr").first.locator("li.warn, li.bad").count() == 1
     page.select_option("#sort", "")
     assert page.evaluate(names) == before
 
@@ -166,8 +148,7 @@ def test_only_drift_shows_each_difference_by_sign_and_word(page):
     page.keyboard.press("Space")
     drifting = len(MISSING) + len(UNEXPLAINED)
     count(page, drifting, drifting)
-    marks = page.locator("#matrix tr:not([hidden]) li:not([hidden]) > b").all_inner_texts()
-    assert sorted(mark.strip() for mark in marks) == ["+ missing"] * len(MISSING) + ["~ unexplained"] * len(UNEXPLAINED)
+    assert sorted(marks(page)) == ["+ missing"] * len(MISSING) + ["~ unexplained"] * len(UNEXPLAINED)
     page.keyboard.press("/")
     page.keyboard.type("contractors")
     count(page, len(UNEXPLAINED), len(UNEXPLAINED))
@@ -203,49 +184,30 @@ def test_a_screen_reader_finds_a_table_with_heads_and_labelled_controls(page):
     page.keyboard.press("/")
     page.keyboard.type("contractors")
     count(page, len(UNEXPLAINED))
-    tree = page.locator("main").aria_snapshot()
-    for part in ['table "Accounts by permission sets', "rowgroup", 'columnheader "Account"', "rowheader", "cell"]:
-        assert part in tree, tree
-    controls = page.locator("#bar").aria_snapshot()
-    for part in ['searchbox "Find"', 'combobox "Permission set"', 'checkbox "only drift"', 'button "Clear"', "status"]:
-        assert part in controls, controls
+    table = ['table "Accounts by permission sets', 'columnheader "Account"']
+    has_heads(page, table, 'combobox "Permission set"', 'checkbox "only drift"')
 
 
 def test_on_paper_each_account_lists_what_it_has(page, tmp_path):
     page.keyboard.press("/")
     page.keyboard.type("ou:workloads/prod who:team-0")
     count(page, ACCOUNTS // len(organization.OUS))
-    page.emulate_media(media="print")
-    expect(page.locator("#bar")).to_be_hidden()
+    sheets = printed(page, tmp_path / "access.pdf")
     expect(page.locator("#filtered")).to_contain_text("ou:workloads/prod")
     assert page.locator("#matrix td:visible").count() == ACCOUNTS // len(organization.OUS)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "something is outside the sheet"
-    pdf = tmp_path / "access.pdf"
-    page.pdf(path=pdf, prefer_css_page_size=True)
-    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True, text=True).stdout
-    sheets = text.split("\f")[:-1]
     assert len(sheets) > 1
-    for number, sheet in enumerate(sheets, 1):
-        assert f"{number} of {len(sheets)}" in sheet and "as AWS had it at 2025-01-31T12:00:00Z" in sheet
+    assert all("as AWS had it at 2025-01-31T12:00:00Z" in sheet for sheet in sheets)
     assert "Permission set, who has it" in sheets[0] and "Permission set, who has it" in sheets[1]
-    assert re.search(rf"prod-0003 +{organization.permission_set(0)} +\+ missing +team-0 +audit-", text)
+    assert re.search(rf"prod-0003 +{organization.permission_set(0)} +\+ missing +team-0 +audit-", "".join(sheets))
 
 
 def test_without_scripts_everything_is_there(chromium, report):
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(report.as_uri())
-    expect(page.locator("#bar")).to_be_hidden()
-    assert page.locator("#matrix tbody tr:not(.group)").count() == ACCOUNTS + 1
-    context.close()
+    assert lines_without_scripts(chromium, report) == ACCOUNTS + 1
 
 
 def test_how_it_looks_and_how_long_it_takes(page, report):
-    pictures = TARGET / "report"
-    pictures.mkdir(parents=True, exist_ok=True)
     loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-    page.screenshot(path=pictures / "light.png")
-    assert (pictures / "light.png").stat().st_size > 10_000
+    picture(page, "light")
     figures = [f"{report.stat().st_size / 1e6:.1f} MB, loaded in {loaded:.0f} ms"]
     for text in ["team-5", "", "prod", ""]:
         took = page.evaluate(
@@ -260,7 +222,7 @@ def test_how_it_looks_and_how_long_it_takes(page, report):
             text,
         )
         figures.append(f"{text!r} filtered in {took:.0f} ms")
-    print(*figures, f"pictures in {pictures}", sep="\n")
+    print(*figures, f"pictures in {TARGET / 'report'}", sep="\n")
     views = [
         ("dark", "dark", "#drift=1"),
         ("marks", "light", "#marks=1"),
@@ -268,7 +230,6 @@ def test_how_it_looks_and_how_long_it_takes(page, report):
         ("people-dark", "dark", "#view=who"),
     ]
     for name, scheme, address in views:
-        page.emulate_media(color_scheme=scheme)
         page.goto("about:blank")
         page.goto(report.as_uri() + address)
-        page.screenshot(path=pictures / f"{name}.png")
+        picture(page, name, scheme)

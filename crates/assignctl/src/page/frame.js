@@ -1,5 +1,5 @@
 "use strict";
-{
+const frame = (() => {
   const find = document.getElementById("find");
   const set = document.getElementById("set");
   const drift = document.getElementById("drift");
@@ -12,13 +12,15 @@
   const words = table.dataset;
   // The name of each searched text: two of the line, then those of an entry. Two may have one name.
   const FIELDS = words.fields.split(" ");
-  const OF_ENTRY = 2;
+  const COLUMN = 2;
 
   const lower = (element) => (element ? element.textContent.toLowerCase() : "");
+  const listed = (text) => (text ? text.split(", ") : []);
+  const isDrift = (element) => element.className !== "good" && element.className !== "soft";
   const ofAll = (shown, all, one, many) =>
     `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} ${all === 1 ? one : many}`;
 
-  // What is searched, read once.
+  // What is searched, read once: `texts` for a part of a word, `exact` for a whole name, both in the order of FIELDS.
   const heads = [...table.tHead.rows[0].cells].slice(1);
   const sets = heads.map((cell) => cell.querySelector("span").textContent);
   const items = heads.map((cell) => (cell.dataset.items || "").toLowerCase());
@@ -45,41 +47,45 @@
       if (!cell.firstChild || !cell.dataset.set) return;
       filled.push({ cell, shown: 0 });
       for (const item of cell.firstChild.children) {
-        const kind = item.querySelector(":scope > i") ? "user " : "";
+        const said = lower(item.querySelector(":scope > i"));
+        const kind = said || words.kind;
+        const name = lower(item.querySelector(":scope > span"));
+        const rows = lower(item.querySelector(":scope > small"));
+        const mark = lower(item.querySelector(":scope > b > span")).trim();
+        const title = sets[column].toLowerCase();
         entries.push({
           item,
           column,
           place: filled.length - 1,
-          texts: [
-            sets[column].toLowerCase(),
-            kind + lower(item.querySelector(":scope > span")),
-            lower(item.querySelector(":scope > small")),
-            lower(item.querySelector(":scope > b > span")).trim(),
-            items[column],
-          ],
-          drift: item.className !== "good" && item.className !== "soft",
+          texts: [title, said ? `${said} ${name}` : name, rows, mark, items[column]],
+          exact: [[title], kind ? [name, `${kind} ${name}`] : [name], listed(rows), [mark], items[column].split("; ")],
+          drift: isDrift(item),
         });
       }
     });
-    const name = lower(head.querySelector("b")) + " " + lower(head.querySelector("code"));
-    return { row, group, texts: [name, lower(head.querySelector("span"))], entries, filled };
+    const name = lower(head.querySelector("b"));
+    const id = lower(head.querySelector("code"));
+    const place = lower(head.querySelector("span"));
+    return { row, group, texts: [`${name} ${id}`, place], exact: [[name, id], [place]], entries, filled };
   }
 
-  // Words, or "several words", each for any field or for the one before its colon.
+  // Words, or "several words", each for any field or for the one before its colon, and whole after an equals sign.
   function termsOf(text) {
     const terms = [];
-    for (const word of text.toLowerCase().match(/(?:[a-z]+:)?(?:"[^"]*"?|\S+)/g) || []) {
+    for (const word of text.toLowerCase().match(/(?:[a-z]+:)?=?(?:"[^"]*"?|\S+)/g) || []) {
       const colon = word.indexOf(":");
       const field = FIELDS.includes(word.slice(0, colon)) ? word.slice(0, colon) : null;
-      const sought = (field ? word.slice(colon + 1) : word).replaceAll('"', "");
-      if (sought) terms.push({ field, sought });
+      const value = field ? word.slice(colon + 1) : word;
+      const exact = value.startsWith("=");
+      const sought = value.slice(exact ? 1 : 0).replaceAll('"', "");
+      if (sought) terms.push({ field, exact, sought });
     }
     return terms;
   }
 
-  // `first` is the place of the first of these texts among the fields.
-  const has = (texts, first, { field, sought }) =>
-    texts.some(
+  // `first` is the place of the first text of `one` among the fields.
+  const has = (one, first, { field, exact, sought }) =>
+    (exact ? one.exact : one.texts).some(
       (text, place) =>
         first + place < FIELDS.length && (!field || FIELDS[first + place] === field) && text.includes(sought),
     );
@@ -88,20 +94,19 @@
   const hiddenColumns = new CSSStyleSheet();
   document.adoptedStyleSheets = [hiddenColumns];
 
-  function filter() {
-    const terms = termsOf(find.value);
-    const isFiltered = terms.length > 0 || set.value !== "" || drift.checked;
+  function filterLines(terms, isFiltered) {
     const used = new Set();
     let linesShown = 0;
     let entriesShown = 0;
     for (const group of groups) group.shown = 0;
-    for (const { row, group, texts, entries, filled } of lines) {
+    for (const line of lines) {
+      const { row, group, entries, filled } = line;
       // Words that the line does not have must be in its entries.
-      const open = terms.filter((term) => !has(texts, 0, term));
+      const open = terms.filter((term) => !has(line, 0, term));
       const matches = (entry) =>
         (!drift.checked || entry.drift) &&
         (!set.value || sets[entry.column] === set.value) &&
-        open.every((term) => has(entry.texts, OF_ENTRY, term));
+        open.every((term) => has(entry, COLUMN, term));
       const matching = entries.filter(matches);
       const shown = matching.length > 0 || (open.length === 0 && !drift.checked && !set.value);
       if (row.hidden === shown) row.hidden = !shown;
@@ -128,11 +133,19 @@
     hiddenColumns.replaceSync(selector ? `${selector} { display: none }` : "");
     table.style.setProperty("--columns", sets.length - unused.length);
     table.classList.toggle("marks", marks.checked);
-    none.hidden = linesShown > 0;
-    count.textContent =
+    const said =
       ofAll(linesShown, lines.length, words.line, words.lines) +
       ", " +
       ofAll(entriesShown, entriesOfAll, "entry", "entries");
+    return { shown: linesShown, said };
+  }
+
+  function filter() {
+    const terms = termsOf(find.value);
+    const isFiltered = terms.length > 0 || set.value !== "" || drift.checked;
+    const { shown, said } = frame.filter(terms, isFiltered);
+    none.hidden = shown > 0;
+    count.textContent = said;
     // A sheet of paper must say what is not on it.
     const by = [
       find.value.trim() && `“${find.value.trim()}”`,
@@ -140,9 +153,12 @@
       drift.checked && words.drift,
     ].filter(Boolean);
     filtered.hidden = !isFiltered;
-    filtered.textContent = isFiltered ? `Filtered by ${by.join(", ")}: ${count.textContent}.` : "";
+    filtered.textContent = isFiltered ? `Filtered by ${by.join(", ")}: ${said}.` : "";
     remember();
   }
+
+  // Selects of the bar, by their id.
+  const choices = [{ name: "set", control: set, chosen: () => {} }];
 
   // The view is in the address, so that it can be kept and sent.
   let remembering = 0;
@@ -151,7 +167,7 @@
     remembering = setTimeout(() => {
       const state = new URLSearchParams();
       if (find.value.trim()) state.set("find", find.value.trim());
-      if (set.value) state.set("set", set.value);
+      for (const { name, control } of choices) if (control.value) state.set(name, control.value);
       if (drift.checked) state.set("drift", "1");
       if (marks.checked) state.set("marks", "1");
       const hash = String(state);
@@ -162,8 +178,11 @@
   function recall() {
     const state = new URLSearchParams(location.hash.slice(1));
     find.value = state.get("find") || "";
-    set.value = state.get("set") || "";
-    if (set.selectedIndex < 0) set.value = "";
+    for (const { name, control, chosen } of choices) {
+      control.value = state.get(name) || "";
+      if (control.selectedIndex < 0) control.value = "";
+      chosen(control.value);
+    }
     drift.checked = state.has("drift");
     marks.checked = state.has("marks");
     filter();
@@ -206,8 +225,26 @@
     const items = [...cell.querySelectorAll("li:not([hidden])")].map((item) => item.textContent);
     cell.title = marks.checked ? `${cell.dataset.set}\n${items.join("\n")}` : "";
   });
-  addEventListener("hashchange", recall);
 
-  document.getElementById("bar").hidden = false;
-  recall();
-}
+  // What a page may add to.
+  const frame = {
+    ...{ drift, set, table, lines, COLUMN, lower, listed, isDrift, ofAll, has },
+    // Shows what has all terms, and returns how much that is, as a number and in words. Another view puts its own here.
+    filter: filterLines,
+    // Enters a select of the bar. `chosen` gets its value now and whenever it changes.
+    choice(name, chosen) {
+      const control = document.getElementById(name);
+      choices.push({ name, control, chosen });
+      control.addEventListener("input", () => {
+        chosen(control.value);
+        soon();
+      });
+    },
+    start() {
+      addEventListener("hashchange", recall);
+      document.getElementById("bar").hidden = false;
+      recall();
+    },
+  };
+  return frame;
+})();

@@ -2,7 +2,8 @@
 //! network: the policy in its head names the style and the script that are in it, and forbids everything else.
 //!
 //! A report fills the blocks of `frame.html`. A cell of the matrix holds a list; the class of an item is its tone, of which
-//! `good` and `soft` are no difference, and its parts are the mark, a name, and the ids of rows.
+//! `good` and `soft` are no difference, and its parts are the mark, a name, and the ids of rows. A report may add choices to
+//! the bar, and other views of the same: its script enters them in `frame`, which then filters, keeps and recalls them.
 
 use std::fmt::{self, Write};
 
@@ -34,7 +35,10 @@ pub struct Words {
     pub fields: &'static str,
     pub fields_told: &'static str,
     pub example: &'static str,
+    pub example_whole: &'static str,
     pub hint: &'static str,
+    /// What a name in an item is if the item does not say it; empty if there are no kinds.
+    pub kind: &'static str,
     /// Heads the lists on paper, where there are no columns.
     pub on_paper: &'static str,
 }
@@ -43,14 +47,14 @@ pub struct Frame {
     pub words: Words,
     pub style: String,
     pub style_hash: String,
-    pub script: &'static str,
+    pub script: String,
     pub script_hash: String,
 }
 
 impl Frame {
-    /// Returns the frame of a matrix with so many columns. `footer` stands at the foot of every sheet of paper; `style` is
-    /// what the report adds.
-    pub fn new(words: Words, columns: usize, footer: &str, style: &str) -> Frame {
+    /// Returns the frame of a matrix with so many columns. `footer` stands at the foot of every sheet of paper; `style` and
+    /// `script` are what the report adds, both of which may be empty.
+    pub fn new(words: Words, columns: usize, footer: &str, style: &str, script: &str) -> Frame {
         let style = format!(
             "{STYLE}{style}:root {{ --columns: {columns} }}\n\
              @media print, (max-width: 48rem) {{ #matrix thead tr::after {{ content: {} }} }}\n\
@@ -58,7 +62,8 @@ impl Frame {
             quoted(words.on_paper),
             quoted(footer)
         );
-        Frame { words, style_hash: hash(&style), style, script_hash: hash(SCRIPT), script: SCRIPT }
+        let script = format!("{SCRIPT}{script}frame.start();\n");
+        Frame { words, style_hash: hash(&style), style, script_hash: hash(&script), script }
     }
 }
 
@@ -78,12 +83,12 @@ pub fn unwritten(error: impl fmt::Display) -> Failure {
 }
 
 /// Returns what a policy names a style or a script by.
-pub fn hash(text: &str) -> String {
+fn hash(text: &str) -> String {
     format!("sha256-{}", base64::encode(Sha256::digest(text)))
 }
 
 /// Returns a CSS string, in which everything but letters, digits and spaces is escaped.
-pub fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let mut string = String::from('"');
     for character in text.chars() {
         let _ = match character {

@@ -74,7 +74,7 @@ fn a_snapshot_and_the_report_have_what_is_left_of_a_deleted_group() {
     let files = ["report", "--html", page.to_str().unwrap(), "--csv", list.to_str().unwrap()];
     world.run(&files).assert().success();
     let (page, list) = (std::fs::read_to_string(page).unwrap(), std::fs::read_to_string(list).unwrap());
-    assert!(page.contains(r#"<li class="orphaned"><b>†<span> orphaned </span></b>"#), "{page}");
+    assert!(page.contains(r#"<li class="bad"><b>†<span> orphaned </span></b>"#), "{page}");
     assert_eq!(list.lines().filter(|line| line.contains(DELETED) && line.contains(",orphaned,")).count(), 2);
 }
 

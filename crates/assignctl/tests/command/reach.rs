@@ -314,9 +314,8 @@ fn the_report_has_each_group_and_user_with_the_same_words() {
         world.run(&arguments).assert().success();
         std::fs::read_to_string(&file).unwrap()
     };
-    let auditors =
-        r#"<tr class="missing"><th scope="row"><i>group</i> <b>auditors</b></th><td>ReadOnlyAccess</td>"#;
-    let ann = r#"<tr class="present"><th scope="row"><i>user</i> <b>ann@example.com</b> <small>through group auditors</small></th>"#;
+    let auditors = r#"<tr class="warn"><th scope="row"><i>group</i> <b>auditors</b></th><td>ReadOnlyAccess</td><td class="state"><b>+</b> <span>missing</span>"#;
+    let ann = r#"<tr class="good"><th scope="row"><i>user</i> <b>ann@example.com</b> <small>through group auditors</small></th><td>ReadOnlyAccess</td><td class="state"><b>✓</b> <span>present</span>"#;
     let page = report(&[]);
     assert!(page.contains(auditors) && !page.contains(ann), "{page}");
     assert!(page.contains("With --members the report also has what they have through groups"), "{page}");

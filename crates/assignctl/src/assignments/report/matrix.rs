@@ -64,7 +64,7 @@ impl Mark {
         Mark::Outside,
     ];
 
-    /// Returns the `status` of the CSV file, which is also the word and class of the page.
+    /// Returns the `status` of the CSV file, which is also the word of the page.
     pub fn word(self) -> &'static str {
         match self {
             Mark::Missing => "missing",
@@ -87,6 +87,17 @@ impl Mark {
             Mark::Failed => '!',
             Mark::Present => '✓',
             Mark::Outside => '○',
+        }
+    }
+
+    /// Returns how the page shows it.
+    pub fn tone(self) -> &'static str {
+        match self {
+            Mark::Missing => "warn",
+            Mark::Unexplained | Mark::Orphaned | Mark::Failed => "bad",
+            Mark::Unresolved => "odd",
+            Mark::Present => "good",
+            Mark::Outside => "soft",
         }
     }
 

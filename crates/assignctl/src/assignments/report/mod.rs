@@ -23,7 +23,7 @@ use crate::{
     arguments,
     entitlements::Entitlement,
     exit::{Exit, Failure},
-    page::unwritten,
+    page::{render, unwritten},
     session::Session,
     spreadsheet,
 };
@@ -45,7 +45,7 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     // Both are made before either is written.
     let page = html.map(|path| {
         let page = Page::new(&overview, &matrix, &table, &facts, members.as_ref(), asked_for(&selection));
-        Ok::<_, Failure>((path, page.render().map_err(unwritten)?))
+        Ok::<_, Failure>((path, render(&page)?))
     });
     let lines = csv.map(|path| Ok::<_, Failure>((path, to_csv(&matrix, &overview).map_err(unwritten)?)));
     for (path, content) in [page.transpose()?, lines.transpose()?].into_iter().flatten() {

@@ -1,5 +1,4 @@
-//! The matrix as one self-contained page. It asks nothing of any network: the policy in its head names the style and
-//! the script that are in it, and forbids everything else.
+//! The matrix of accounts and permission sets as one self-contained page, which has the same by group and user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +11,30 @@ use super::{
 };
 use crate::{
     assignments::{overview::Overview, show},
-    page::{hash, quoted},
+    page::{Frame, Words},
 };
 
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const WORDS: Words = Words {
+    line: "account",
+    lines: "accounts",
+    column: "permission set",
+    column_title: "Permission set",
+    drift: "only drift",
+    fields: "account ou set who row mark",
+    fields_told: "account, ou, set, who, row or mark",
+    example: "row:students",
+    example_whole: "who:=students",
+    hint: "account, OU, permission set, group, user, row",
+    kind: "group",
+    on_paper: "Permission set, who has it, and the rows of the table that want it",
+};
+
+/// What the page of this report adds to the frame's.
+const STYLE: &str = include_str!("access.css");
+const SCRIPT: &str = include_str!("access.js");
 
 #[derive(Template)]
-#[template(path = "page.html", config = "src/assignments/report/askama.toml")]
+#[template(path = "access.html", config = "src/page/askama.toml")]
 pub struct Page<'o> {
     overview: &'o Overview,
     matrix: &'o Matrix<'o>,
@@ -38,10 +53,7 @@ pub struct Page<'o> {
     drifting: usize,
     permission_sets: Vec<Usage<'o>>,
     rows: Vec<Wanting<'o>>,
-    style: String,
-    style_hash: String,
-    script: &'static str,
-    script_hash: String,
+    frame: Frame,
 }
 
 /// A permission set, and how much it is used.
@@ -69,11 +81,6 @@ impl<'o> Page<'o> {
     ) -> Page<'o> {
         // The text at the foot of every sheet of paper.
         let footer = format!("Access to AWS accounts, as AWS had it at {}", overview.read_at);
-        let style = format!(
-            "{STYLE}:root {{ --columns: {} }}\n@page {{ @bottom-left {{ content: {} }} }}\n",
-            matrix.columns.len(),
-            quoted(&footer)
-        );
         let groups = if members.is_some() { people::groups(overview) } else { Vec::new() };
         let unread =
             |group: &String| members.and_then(|members| members.unread_of(group, &facts.names_by_id));
@@ -90,17 +97,8 @@ impl<'o> Page<'o> {
             drifting: matrix.lines().filter(|line| line.cells.iter().flatten().any(Entry::is_drift)).count(),
             permission_sets: permission_sets(matrix, facts),
             rows: rows(overview, table),
-            style_hash: hash(&style),
-            style,
-            script_hash: hash(SCRIPT),
-            script: SCRIPT,
+            frame: Frame::new(WORDS, matrix.columns.len(), &footer, STYLE, SCRIPT),
         }
-    }
-
-    pub fn render(&self) -> Result<Vec<u8>, askama::Error> {
-        let mut page = Vec::new();
-        self.write_into(&mut page).map_err(|error| askama::Error::Custom(error.into()))?;
-        Ok(page)
     }
 }
 

@@ -222,9 +222,4 @@ impl Column<'_> {
     pub fn words(&self) -> Vec<&str> {
         self.name.split_inclusive(['_', '.', '-']).collect()
     }
-
-    /// Returns the items as the page searches them.
-    pub fn searched(&self) -> String {
-        self.items.join(" ")
-    }
 }

@@ -21,7 +21,9 @@ const WORDS: Words = Words {
     fields: "ou ou control from row mark item",
     fields_told: "ou, control, from, row, mark or item",
     example: "row:root-keys",
+    example_whole: "control:=CT.EC2.PV.1",
     hint: "OU, control, row, mark, item of the framework",
+    kind: "",
     on_paper: "Control, its status, and the rows of the table that want it",
 };
 
@@ -99,7 +101,7 @@ impl<'r> Page<'r> {
             controls: usages(matrix),
             rows: about.rows.rows.iter().map(wanting).collect(),
             items: items(matrix),
-            frame: Frame::new(WORDS, matrix.columns.len(), &footer, STYLE),
+            frame: Frame::new(WORDS, matrix.columns.len(), &footer, STYLE, ""),
         }
     }
 }
