@@ -95,6 +95,20 @@ pub fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// # Errors
+/// If both tables would be read from standard input, which there is only once.
+pub fn require_one_input(table: &TableLocation, against: &TableLocation) -> Result<(), Failure> {
+    let is_input =
+        |table: &TableLocation| matches!(table, TableLocation::File(path) if is_standard_input(path));
+    if is_input(table) && is_input(against) {
+        return Err(Failure::wrong(
+            "standard input cannot be both tables",
+            "name a file for --table or for --against",
+        ));
+    }
+    Ok(())
+}
+
 /// Returns the name of a table for a person.
 pub fn named(table: &TableLocation) -> String {
     match table {

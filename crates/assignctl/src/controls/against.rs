@@ -24,7 +24,7 @@ use assigner_core::{
 use serde::Serialize;
 
 use crate::{
-    markdown::{MOST, code, codes, escape, length},
+    markdown::{code, codes, escape, first_codes, first_lines, notes as noted},
     terminal::plural,
 };
 
@@ -89,7 +89,7 @@ pub struct Side<'s> {
 type Groups = BTreeMap<(String, Vec<String>, Vec<String>), Changed>;
 
 impl Difference {
-    /// Returns the difference on the OUs that are `selected`.
+    /// Returns the difference on the OUs that are `selected`, and on those above from which they inherit.
     pub fn new(
         picture: &Picture,
         before: &Side<'_>,
@@ -100,19 +100,22 @@ impl Difference {
         let (mut updated, mut others) = (Groups::new(), Groups::new());
         let keys: BTreeSet<(Place, &str)> =
             before.wishes.own.keys().chain(after.wishes.own.keys()).copied().collect();
-        for (place, id) in keys.into_iter().filter(|(place, _)| selected(*place)) {
-            let key = (place, id);
+        let concerns = |key: &(Place, &str)| {
+            selected(key.0)
+                || [before, after].iter().any(|side| side.heirs(*key).any(|below| selected(below)))
+        };
+        for key @ (place, id) in keys.into_iter().filter(concerns) {
             match (before.wishes.own.get(&key), after.wishes.own.get(&key)) {
                 (None, Some(new)) => {
                     let changed = group(&mut added, new.control, after.rows(&new.rows), Vec::new());
                     changed.put(picture, place, after, id);
                     changed.parameters = given(&new.parameters);
-                    changed.inherited_by.extend(gained(picture, place, id, after, before));
+                    changed.inherited_by.extend(gained(picture, key, after, before, &selected));
                 }
                 (Some(old), None) => {
                     let changed = group(&mut removed, old.control, before.rows(&old.rows), Vec::new());
                     changed.put(picture, place, before, id);
-                    changed.inherited_by.extend(gained(picture, place, id, before, after));
+                    changed.inherited_by.extend(gained(picture, key, before, after, &selected));
                 }
                 (Some(old), Some(new)) => {
                     let (was, is) = (before.rows(&old.rows), after.rows(&new.rows));
@@ -153,12 +156,7 @@ impl Difference {
             count(removed),
             count(updated)
         );
-        for note in notes.iter().take(NOTES) {
-            _ = writeln!(text, "> Not everything is known: {}\n", escape(note));
-        }
-        if let Some(more @ 1..) = notes.len().checked_sub(NOTES) {
-            _ = writeln!(text, "> Not everything is known, for {more} other reasons.\n");
-        }
+        noted(&mut text, "Not everything is known", notes);
         if [added, removed, updated, explained_by_others].iter().all(|changes| changes.is_empty()) {
             text.push_str("No OU gains or loses a control.\n");
             return text;
@@ -167,18 +165,9 @@ impl Difference {
             "| | control | row | OUs | below | in AWS | what it denies |\n|---|---|---|---|---|---|---|\n",
         );
         let signed = [("+", added), ("−", removed), ("~", updated), ("=", explained_by_others)];
-        let lines: Vec<String> = signed
-            .iter()
-            .flat_map(|(sign, changes)| changes.iter().map(move |one| line(sign, one)))
-            .collect();
-        let mut left = lines.len();
-        for line in &lines {
-            if length(&text) + length(line) + LAST_SENTENCE > MOST {
-                break;
-            }
-            text.push_str(line);
-            left -= 1;
-        }
+        let lines = signed.iter().flat_map(|(sign, changes)| changes.iter().map(move |one| line(sign, one)));
+        let all: usize = signed.iter().map(|(_, changes)| changes.len()).sum();
+        let left = all - first_lines(&mut text, lines);
         if left > 0 {
             _ = writeln!(
                 text,
@@ -190,16 +179,18 @@ impl Difference {
     }
 }
 
-/// Room for the sentence that says what is not shown.
-const LAST_SENTENCE: usize = 200;
-/// The most notes that are shown, so that there is room for lines.
-const NOTES: usize = 20;
 /// More OUs than this are counted.
 const SHOWN: usize = 8;
 
 impl Side<'_> {
     fn rows(&self, indices: &[usize]) -> Vec<String> {
         indices.iter().filter_map(|index| self.table.rows.get(*index)).map(|row| row.id.clone()).collect()
+    }
+
+    /// Returns the OUs below that inherit a control from this OU.
+    fn heirs<'h>(&'h self, (place, id): (Place, &'h str)) -> impl Iterator<Item = Place> + 'h {
+        let inherited = self.wishes.inherited.iter();
+        inherited.filter(move |((_, of), one)| *of == id && one.from == place).map(|((below, _), _)| *below)
     }
 
     fn has(&self, key: &(Place, &str)) -> bool {
@@ -254,14 +245,16 @@ fn group<'g>(
     })
 }
 
-/// Returns the OUs below that inherit the control from this one by `side`, and have it in no way by `other`.
-fn gained(picture: &Picture, place: Place, id: &str, side: &Side<'_>, other: &Side<'_>) -> Vec<String> {
-    let below = side
-        .wishes
-        .inherited
-        .iter()
-        .filter(|((below, of), one)| *of == id && one.from == place && !other.has(&(*below, *of)));
-    below.map(|((below, _), _)| picture.tree.path(*below)).collect()
+/// Returns the `selected` OUs below that inherit the control from this one by `side`, and have it in no way by `other`.
+fn gained(
+    picture: &Picture,
+    key: (Place, &str),
+    side: &Side<'_>,
+    other: &Side<'_>,
+    selected: &impl Fn(Place) -> bool,
+) -> Vec<String> {
+    let below = side.heirs(key).filter(|below| selected(*below) && !other.has(&(*below, key.1)));
+    below.map(|below| picture.tree.path(below)).collect()
 }
 
 fn given(parameters: &Parameters) -> Option<Parameters> {
@@ -293,10 +286,12 @@ fn notes(picture: &Picture, after: &Side<'_>) -> Vec<String> {
 }
 
 fn count(changes: &[Changed]) -> String {
-    let ous: usize = changes.iter().map(|one| one.ous.len()).sum();
-    let below: usize = changes.iter().map(|one| one.inherited_by.len()).sum();
-    let below = if below > 0 { format!(" and {below} below") } else { String::new() };
-    format!("{} on {}{below}", plural(changes.len(), "control"), plural(ous, "OU"))
+    // Each is counted once, whatever other rows or controls it comes with.
+    let controls: BTreeSet<&String> = changes.iter().map(|one| &one.control).collect();
+    let ous: BTreeSet<&String> = changes.iter().flat_map(|one| &one.ous).collect();
+    let below: BTreeSet<&String> = changes.iter().flat_map(|one| &one.inherited_by).collect();
+    let below = if below.is_empty() { String::new() } else { format!(" and {} below", below.len()) };
+    format!("{} on {}{below}", plural(controls.len(), "control"), plural(ous.len(), "OU"))
 }
 
 fn line(sign: &str, changed: &Changed) -> String {
@@ -318,8 +313,8 @@ fn line(sign: &str, changed: &Changed) -> String {
     format!(
         "| {sign} | {} | {rows} | {} | {} | {in_aws} | {} |\n",
         code(control),
-        listed(ous),
-        listed(inherited_by),
+        first_codes(ous, SHOWN),
+        first_codes(inherited_by, SHOWN),
         what.join(" ")
     )
 }
@@ -329,13 +324,6 @@ fn written(parameters: Option<&Parameters>) -> String {
         // Strings, lists and objects cannot fail to be written.
         Some(parameters) => code(&serde_json::to_string(parameters).unwrap_or_default()),
         None => "none".to_owned(),
-    }
-}
-
-fn listed(paths: &[String]) -> String {
-    match paths.len().checked_sub(SHOWN) {
-        Some(more @ 1..) => format!("{} and {more} more", codes(&paths[..SHOWN])),
-        _ => codes(paths),
     }
 }
 

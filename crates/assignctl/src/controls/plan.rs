@@ -1,9 +1,6 @@
 //! `assignctl controls plan`: what would be done on which OU, and because of which row. Sends nothing.
 
-use assigner_core::{
-    controls::{report::Mode, tree::Place},
-    table::TableLocation,
-};
+use assigner_core::{controls::report::Mode, selector::OrganizationalUnit, table::TableLocation};
 use assigner_engine::error::Error;
 
 use super::{
@@ -12,7 +9,7 @@ use super::{
 };
 use crate::{
     exit::{Exit, Failure},
-    files::{is_standard_input, named},
+    files::{named, require_one_input},
     session::Session,
 };
 
@@ -35,28 +32,18 @@ pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, 
 async fn difference(
     session: &Session,
     location: &TableLocation,
-    units: &[assigner_core::selector::OrganizationalUnit],
+    units: &[OrganizationalUnit],
 ) -> Result<Exit, Failure> {
-    let is_input =
-        |table: &TableLocation| matches!(table, TableLocation::File(path) if is_standard_input(path));
-    if is_input(&session.table) && is_input(location) {
-        return Err(Failure::wrong(
-            "both tables would come from standard input",
-            "name a file for --table or --against",
-        ));
-    }
+    require_one_input(&session.table, location)?;
     let before = super::table_of(session, location).await?;
     let steps = Steps::of(session, units).await?;
     let picture = steps.picture(Mode::Plan, &[(&before, &named(location))]).await?;
-    let asked: Vec<Place> = steps.ous().iter().filter_map(|id| picture.tree.place(id)).collect();
-    let selected =
-        |place: Place| asked.is_empty() || asked.iter().any(|above| picture.tree.is_within(place, *above));
     let difference = against::difference(
         &picture,
         (&before, named(location)),
         (steps.table(), named(&session.table)),
         steps.rules(Mode::Plan),
-        selected,
+        picture.tree.selection(steps.ous()),
     );
     let difference = difference.map_err(|(table, faults)| Error::InvalidTable { table, faults })?;
     if session.json {

@@ -101,7 +101,14 @@ impl<'s> Steps<'s> {
         let spinner = self.session.spinner();
         let picture = self.keeper.picture(&tables, self.rules(mode), now, self.session.until).await;
         spinner.finish_and_clear();
-        Ok(picture?)
+        let picture = picture?;
+        match self.ous.iter().find(|id| picture.tree.place(id).is_none()) {
+            None => Ok(picture),
+            Some(gone) => Err(Failure::wrong(
+                format!("the OU {} was closed while its controls were read", clean(gone)),
+                "name OUs that exist, and run it again",
+            )),
+        }
     }
 
     /// Takes one step. Only [`Mode::Write`] sends anything. `failed`: what to do about operations that failed within the

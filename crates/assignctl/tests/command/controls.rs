@@ -289,6 +289,11 @@ fn the_difference_of_two_tables_names_what_ous_gain_lose_and_keep() {
     }
     let some = controls.json(&["plan", "--against", before, "--ou", "Education"], 0);
     assert_eq!((&some["added"], some["removed"].as_array().unwrap().len()), (&json!([]), 1));
+    // What an OU inherits changes above it.
+    let some = controls.json(&["plan", "--against", before, "--ou", "Workloads/Prod"], 0);
+    let added = &some["added"][0];
+    assert_eq!((&added["ous"], &added["inheritedBy"]), (&json!(["Workloads"]), &json!(["Workloads/Prod"])));
+    assert_eq!(some["removed"], json!([]), "{some}");
     std::fs::write(
         before,
         r#"{ "controls": [{ "id": "a", "control": "CT.NO.PV.1", "ous": ["Workloads"] }] }"#,
@@ -297,4 +302,47 @@ fn the_difference_of_two_tables_names_what_ous_gain_lose_and_keep() {
     let refused = controls.json(&["plan", "--against", before], 2);
     assert!(refused["error"]["message"].as_str().unwrap().contains("before.json"), "{refused}");
     assert_eq!(controls.world.calls("EnableControl"), 2);
+}
+
+#[test]
+fn a_difference_counts_each_control_and_ou_once_and_shows_both_parameters() {
+    let row = |id: &str, control: &str, ou: &str| json!({ "id": id, "control": control, "ous": [ou] });
+    let mut https = row("https", "CT.S3.PV.5", "Education");
+    https["parameters"] = json!({ "ExemptedPrincipalArns": ["arn:aws:iam::*:role/old"] });
+    let controls = Controls::new(json!([https]));
+    let before = controls.directory.path().join("before.json");
+    std::fs::copy(controls.path(), &before).unwrap();
+    https["parameters"] = json!({ "ExemptedPrincipalArns": ["arn:aws:iam::*:role/new"] });
+    let rows = [
+        https,
+        row("one", "CT.EC2.PV.7", "Workloads"),
+        row("other", "CT.EC2.PV.7", "Education"),
+        row("more", "CT.EC2.PV.11", "Workloads"),
+    ];
+    controls.write(&json!({ "controls": rows }).to_string());
+    let against = ["plan", "--against", before.to_str().unwrap()];
+    let text = controls.stdout(&against, 0);
+    assert!(
+        text.contains("**+2 controls on 2 OUs and "),
+        "three lines, of which two are of one control: {text}"
+    );
+    assert!(text.contains("**~1 control on 1 OU"), "{text}");
+    let (new, old) = (text.find("role/new"), text.find("role/old"));
+    assert!(new.is_some() && new < old && text.contains("` instead of `"), "{text}");
+    let updated = &controls.json(&against, 0)["updated"][0];
+    let of = |name: &str| updated[name]["ExemptedPrincipalArns"][0].clone();
+    assert_eq!(
+        (of("parametersBefore"), of("parameters")),
+        (json!("arn:aws:iam::*:role/old"), json!("arn:aws:iam::*:role/new"))
+    );
+    assert_eq!(controls.writes(), 0);
+}
+
+#[test]
+fn standard_input_is_one_table_and_not_two() {
+    let controls = Controls::new(two());
+    let run = controls.world.run(&["controls", "plan", "--table", "-", "--against", "-"]);
+    let refused = run.stdin("{}").assert().code(2);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("standard input cannot be both tables") && said.contains("--against"), "{said}");
 }

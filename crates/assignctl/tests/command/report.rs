@@ -144,9 +144,7 @@ async fn what_aws_has_now_is_reported_with_the_rows_that_want_it_and_what_differ
     for account in stand_in.organization().accounts {
         assert!(page.contains(&format!("<code>{}</code>", account.id)), "{} is not in the page", account.id);
     }
-    assert!(
-        page.contains(r#"<li class="bad"><b>~<span> unexplained </span></b><span>students</span>"#)
-    );
+    assert!(page.contains(r#"<li class="bad"><b>~<span> unexplained </span></b><span>students</span>"#));
     assert!(page.contains("<span>platform-admins</span> <small>prod-admins</small>"));
 }
 

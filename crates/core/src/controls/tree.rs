@@ -101,6 +101,15 @@ impl Tree {
         (above..self.ends[above]).contains(&place)
     }
 
+    /// Returns whether an OU has one of these ids or is below one that has. Without ids every OU is meant; an id that no OU
+    /// has means none.
+    pub fn selection<'t>(&'t self, ids: &'t [String]) -> impl Fn(Place) -> bool + Copy + 't {
+        move |place| {
+            let is_meant = |id: &String| self.place(id).is_some_and(|above| self.is_within(place, above));
+            ids.is_empty() || ids.iter().any(is_meant)
+        }
+    }
+
     /// Returns the OUs above, the nearest first.
     pub fn above(&self, place: Place) -> impl Iterator<Item = Place> {
         std::iter::successors(self.parents[place], |above| self.parents[*above])
@@ -167,6 +176,15 @@ mod tests {
         assert_eq!(paths(&mut tree.above(a)), ["W/P", "W"]);
         assert!(tree.is_within(a, w) && tree.is_within(a, a) && !tree.is_within(w, a));
         assert_eq!((find("P"), find("W/A"), find("ou-ab12-99999999")), (None, None, None));
+        let id = |path: &str| tree.units()[find(path).unwrap()].id.clone();
+        let selected = |ids: &[String]| paths(&mut (0..5).filter(|place| tree.selection(ids)(*place)));
+        assert_eq!(selected(&[id("E"), id("W/P")]), ["E", "W/P", "W/P/A"]);
+        assert_eq!(selected(&[]).len(), 5);
+        assert_eq!(
+            selected(&["ou-ab12-99999999".to_owned()]),
+            [""; 0],
+            "one that is gone is not all of them"
+        );
         let parent = |id: &str| Unit {
             id: id.into(),
             arn: String::new(),

@@ -164,9 +164,7 @@ impl Keeper {
         let picture = self.read(&[(table, location)], rules, asked.now).await?;
         let Picture { tree, catalogue, facts, .. } = &picture;
         let (mut wishes, mut plan) = decide(&picture, table, location, rules)?;
-        let places: Vec<Place> = asked.ous.iter().filter_map(|id| tree.place(id)).collect();
-        let selected =
-            |place: Place| asked.ous.is_empty() || places.iter().any(|above| tree.is_within(place, *above));
+        let selected = tree.selection(asked.ous);
         // What is under way on an OU that was not asked for takes a place, and nobody has to wait for its end.
         let is_asked_for = |operation: &&Operation| {
             asked.ous.is_empty() || tree.place(operation.unit()).is_some_and(selected)

@@ -27,7 +27,7 @@ use crate::{
     },
     caller::Origin,
     exit::Failure,
-    markdown::{MOST, code, codes, escape, length},
+    markdown::{MOST, code, codes, escape, first_codes, first_lines, length, notes as noted},
     terminal::plural,
 };
 
@@ -191,12 +191,7 @@ impl Difference {
         if !weights.is_empty() {
             let _ = writeln!(text, "{WARNING_SIGN} Grants to look at first: {}.\n", weights.join(", "));
         }
-        for note in notes.iter().take(NOTES) {
-            let _ = writeln!(text, "> Not everything was read: {}\n", escape(note));
-        }
-        if let Some(more @ 1..) = notes.len().checked_sub(NOTES) {
-            let _ = writeln!(text, "> Not everything was read, for {more} other reasons.\n");
-        }
+        noted(&mut text, "Not everything was read", notes);
         text
     }
 
@@ -250,18 +245,11 @@ impl Difference {
         }
         text.push_str(COLUMNS);
         let all: Vec<(&str, &Changed)> = signed(added, removed).collect();
-        let mut room = MOST.saturating_sub(length(&text) + LAST_SENTENCE);
-        let mut shown = 0;
-        for (sign, changed) in &all {
+        let lines = all.iter().map(|(sign, changed)| {
             let accounts = plural(changed.accounts.len(), "account");
-            let line = line(sign, changed, &accounts, &first_rows(&changed.rules));
-            match room.checked_sub(length(&line)) {
-                Some(left) => room = left,
-                None => break,
-            }
-            text.push_str(&line);
-            shown += 1;
-        }
+            line(sign, changed, &accounts, &first_codes(&changed.rules, SHOWN))
+        });
+        let shown = first_lines(&mut text, lines);
         let left: Vec<&Changed> = all[shown..].iter().map(|(_, changed)| *changed).collect();
         if !left.is_empty() {
             let (grants, accounts) = grants_and_accounts(left.iter().copied());
@@ -271,12 +259,6 @@ impl Difference {
         text
     }
 }
-
-/// Room for the sentence that says what is not shown.
-const LAST_SENTENCE: usize = 200;
-
-/// The most notes that are shown, so that there is room for grants.
-const NOTES: usize = 20;
 
 const COLUMNS: &str =
     "| | permission set | to | row | accounts | in AWS | look at |\n|---|---|---|---|---|---|---|\n";
@@ -405,14 +387,6 @@ fn line(sign: &str, changed: &Changed, accounts: &str, rows: &str) -> String {
         in_aws(sign, changed),
         weights(&changed.weights, ""),
     )
-}
-
-/// Returns so many rows that a line stays short.
-fn first_rows(ids: &[String]) -> String {
-    match ids.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{} and {more} more", codes(&ids[..SHOWN])),
-        _ => codes(ids),
-    }
 }
 
 fn details(text: &mut String, sign: &str, changed: &Changed) {

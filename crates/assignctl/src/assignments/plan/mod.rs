@@ -9,7 +9,6 @@ use std::path::Path;
 use assigner_core::{
     event::{self, Request},
     selector::{OrganizationalUnit, Selection},
-    table::TableLocation,
 };
 use assigner_engine::{facts::Tags, files::LARGEST_EVENT};
 use serde_json::{Value, json};
@@ -22,17 +21,15 @@ use super::{
 use crate::{
     arguments::{self, FailOn},
     exit::{Exit, Failure},
-    files::is_standard_input,
+    files::require_one_input,
     session::Session,
     terminal::clean,
 };
 
 pub async fn run(session: &Session, arguments: arguments::Plan) -> Result<Exit, Failure> {
     let arguments::Plan { selection, event, snapshot, explain, against, full, out, fail_on } = arguments;
-    let is_input =
-        |location: &TableLocation| matches!(location, TableLocation::File(path) if is_standard_input(path));
-    if is_input(&session.table) && against.as_ref().is_some_and(is_input) {
-        return Err(Failure::wrong("standard input cannot be both tables", "name a file for one of them"));
+    if let Some(before) = &against {
+        require_one_input(&session.table, before)?;
     }
     let table = session.table(&session.table).await?;
     let explain = match explain {
