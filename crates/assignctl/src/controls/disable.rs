@@ -128,19 +128,15 @@ async fn described(
 ) -> Result<Vec<Vec<String>>, Failure> {
     let catalog = ControlCatalog::new(&steps.sdk, Arc::<Tally>::default());
     let denies = Denies::of_the_guide();
-    let mut all = Vec::new();
+    let (mut all, mut forbidden) = (Vec::new(), Vec::new());
     for one in doomed {
         let mut lines = Vec::new();
         let asked = timeout_at(session.until, catalog.described(&one.control)).await;
         // Whether it is mandatory may only show here, so nothing is disabled if the catalogue cannot be asked.
         match asked.map_err(|_| Error::Late { what: "the Control Catalog", last: None })?? {
             Some(found) => {
-                if let Some(forbidden) = found.aliases.iter().find_map(|name| guide::forbidden(name)) {
-                    return Err(refused(&[format!(
-                        "{} {}; it cannot be disabled",
-                        one.name,
-                        forbidden.problem()
-                    )]));
+                if let Some(why) = found.aliases.iter().find_map(|name| guide::forbidden(name)) {
+                    forbidden.push(format!("{} {}; it cannot be disabled", one.name, why.problem()));
                 }
                 lines.push(format!("{}: {}", found.name, found.description));
             }
@@ -158,7 +154,7 @@ async fn described(
         });
         all.push(lines);
     }
-    Ok(all)
+    if forbidden.is_empty() { Ok(all) } else { Err(refused(&forbidden)) }
 }
 
 fn words(doomed: &[Doomed], described: &[Vec<String>]) -> String {
