@@ -59,6 +59,58 @@ fn the_page_and_the_csv_file_show_each_ou_with_status_origin_rows_and_items() {
 }
 
 #[test]
+fn what_an_ou_would_inherit_and_the_one_above_does_not_have_is_missing() {
+    let controls = Controls::new(two());
+    let prod = "Workloads/Prod,AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS";
+    for more in [&["--framework", "Example-Framework"][..], &["--ou", "Workloads/Prod"]] {
+        controls.report(more, 0);
+        let lines = controls.file("controls.csv");
+        assert!(lines.contains(&format!("{prod},missing,root-keys,")), "{more:?}: {lines}");
+        let page = controls.file("controls.html");
+        assert!(page.contains("once it is enabled on Workloads"), "{more:?}");
+        assert!(
+            !page.contains("has the controls that the table wants") && page.contains("OUs differ"),
+            "{more:?}"
+        );
+    }
+    controls.report(&["--framework", "Example-Framework"], 0);
+    let item =
+        "<th scope=\"row\">Item 8ui9</th><td>AWS-GR_RESTRICT_ROOT_USER_ACCESS_KEYS</td><td class=\"number\">";
+    let page = controls.file("controls.html");
+    assert!(page.contains(&format!("{item}0</td>")), "nobody has it: {page}");
+    controls.json(&["apply", "--yes"], 0);
+    controls.report(&["--framework", "Example-Framework"], 0);
+    assert!(controls.file("controls.csv").contains(&format!("{prod},inherited,root-keys,")));
+    assert!(controls.file("controls.html").contains(&format!("{item}4</td>")), "it and the three below");
+}
+
+#[test]
+fn what_waits_for_its_wave_is_not_said_to_be_there() {
+    let controls = Controls::new(json!([
+        { "id": "snapshots", "control": "CT.EC2.PV.7", "ous": ["Workloads", "Education"] }
+    ]));
+    let table = std::fs::read_to_string(controls.path()).unwrap();
+    let mut table: Value = serde_json::from_str(&table).unwrap();
+    table["waves"] = json!([{ "ous": ["Education"], "soakHours": 24 }]);
+    controls.write(&table.to_string());
+    controls.json(&["apply", "--yes"], 0);
+    controls.report(&[], 0);
+    let lines = controls.file("controls.csv");
+    for line in [
+        "Workloads,CT.EC2.PV.7,waiting,",
+        "Workloads/Prod,CT.EC2.PV.7,waiting,",
+        "Education,CT.EC2.PV.7,present,",
+    ] {
+        assert!(lines.contains(line), "{line}: {lines}");
+    }
+    assert!(
+        controls
+            .file("controls.html")
+            .contains("and no others</strong>, but for 4 that wait for their waves")
+    );
+}
+
+#[test]
 fn drift_and_what_could_not_be_read_are_on_the_page() {
     let controls = Controls::new(two());
     controls.json(&["apply", "--yes"], 0);

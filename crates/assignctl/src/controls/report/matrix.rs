@@ -119,8 +119,10 @@ impl Mark {
             Status::Present | Status::Enabled | Status::Updated | Status::Reset => {
                 "a row wants it, and it is enabled on the OU as the row says"
             }
-            Status::Inherited => "an OU above that a row names has it, or will have it",
-            Status::Planned => "a row wants it, and it is not enabled",
+            Status::Inherited => "an OU above that a row names has it",
+            Status::Planned => {
+                "a row wants it, and it is not enabled on the OU, or on the one above from which it would be inherited"
+            }
             Status::Pending => "something is under way, or has to wait",
             Status::Waiting => "it waits for an earlier wave",
             Status::Drifted => "something else has changed what it consists of",
@@ -139,8 +141,10 @@ impl Mark {
 }
 
 impl<'r> Matrix<'r> {
+    /// `whole` is the report of every OU, of which `report` may be a part.
     pub fn new(
         report: &'r Report,
+        whole: &Report,
         picture: &'r Picture,
         framework: Option<&Framework>,
         selected: impl Fn(Place) -> bool,
@@ -157,6 +161,7 @@ impl<'r> Matrix<'r> {
             };
             Column { name, control, items }
         };
+        let above = above(whole);
         let of: BTreeMap<&str, &UnitReport> =
             report.ous.iter().filter_map(|unit| Some((unit.id.as_deref()?, unit))).collect();
         let tree = &picture.tree;
@@ -168,7 +173,7 @@ impl<'r> Matrix<'r> {
                 id: Some(&unit.id),
                 depth: tree.above(place).count(),
                 unread: picture.facts.unread_units.get(&unit.id).map(String::as_str),
-                cells: cells(of.get(unit.id.as_str()).copied(), &places),
+                cells: cells(of.get(unit.id.as_str()).copied(), &places, &above),
             }
         });
         let missing = report.ous.iter().filter(|unit| unit.id.is_none()).map(|unit| Line {
@@ -177,7 +182,7 @@ impl<'r> Matrix<'r> {
             id: None,
             depth: 0,
             unread: None,
-            cells: cells(Some(unit), &places),
+            cells: cells(Some(unit), &places, &above),
         });
         Matrix {
             columns: places.keys().map(column).collect(),
@@ -197,11 +202,38 @@ impl<'r> Matrix<'r> {
     }
 }
 
-fn cells<'r>(unit: Option<&'r UnitReport>, places: &BTreeMap<&str, usize>) -> Vec<Vec<Entry<'r>>> {
+/// By the path of an OU and the name of a control: what is true of it there, where it is not only inherited.
+type Above<'r> = BTreeMap<(&'r str, &'r str), Status>;
+
+fn above(whole: &Report) -> Above<'_> {
+    let mut above = Above::new();
+    for unit in whole.ous.iter().filter(|unit| unit.id.is_some()) {
+        let own = unit.controls.iter().filter(|control| control.status != Status::Inherited);
+        above.extend(own.map(|one| ((unit.path.as_str(), one.control.name.as_str()), one.status)));
+    }
+    above
+}
+
+/// Returns what a cell shows. What an OU would inherit and the OU above does not have, with the reason, is as it is above.
+fn mark(control: &ControlReport, above: &Above<'_>) -> Mark {
+    match (control.status, &control.from, &control.reason) {
+        (Status::Inherited, Some(from), Some(_)) => {
+            let above = above.get(&(from.as_str(), control.control.name.as_str()));
+            Mark(above.copied().unwrap_or(Status::Planned))
+        }
+        (status, ..) => Mark(status),
+    }
+}
+
+fn cells<'r>(
+    unit: Option<&'r UnitReport>,
+    places: &BTreeMap<&str, usize>,
+    above: &Above<'_>,
+) -> Vec<Vec<Entry<'r>>> {
     let mut cells = vec![Vec::new(); places.len()];
     for control in unit.into_iter().flat_map(|unit| &unit.controls) {
         if let Some(place) = places.get(control.control.name.as_str()) {
-            cells[*place].push(Entry { mark: Mark(control.status), control });
+            cells[*place].push(Entry { mark: mark(control, above), control });
         }
     }
     cells

@@ -5,13 +5,12 @@ mod framework;
 mod matrix;
 mod page;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use assigner_aws::{client::Tally, control_catalog::ControlCatalog};
 use assigner_core::controls::{
     picture::Picture,
     report::{Mode, Report, Seen},
-    tree::Place,
 };
 use assigner_engine::error::Error;
 use tokio::time::timeout_at;
@@ -45,11 +44,9 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
     let decided = picture.decide(table, steps.rules(Mode::Look));
     let (mut wishes, plan) =
         decided.map_err(|faults| Error::InvalidTable { table: session.table.to_string(), faults })?;
-    let asked: Vec<Place> = steps.ous().iter().filter_map(|id| picture.tree.place(id)).collect();
-    let selected =
-        |place: Place| asked.is_empty() || asked.iter().any(|above| picture.tree.is_within(place, *above));
+    let selected = picture.tree.selection(steps.ous());
     // An OU that does not exist is below none of those that were asked for.
-    wishes.unresolved.retain(|_| asked.is_empty());
+    wishes.unresolved.retain(|_| steps.ous().is_empty());
     let Picture { tree, catalogue, facts, .. } = &picture;
     let seen = Seen {
         table,
@@ -60,8 +57,10 @@ pub async fn run(session: &Session, arguments: arguments::Report) -> Result<Exit
         under_way: facts.under_way.len(),
         mode: Mode::Look,
     };
-    let report = Report::of(seen, selected, |_| None, std::time::Duration::ZERO);
-    let matrix = Matrix::new(&report, &picture, framework.as_ref(), selected);
+    let report = Report::of(seen, selected, |_| None, Duration::ZERO);
+    // What an OU inherits is there if it is there above, also above those that were asked for.
+    let whole = Report::of(seen, |_| true, |_| None, Duration::ZERO);
+    let matrix = Matrix::new(&report, &whole, &picture, framework.as_ref(), selected);
     // Both are made before either is written.
     let page = html.map(|path| {
         let about = About {

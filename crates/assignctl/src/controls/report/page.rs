@@ -2,7 +2,11 @@
 
 use askama::Template;
 use assigner_core::{
-    controls::{Row, Table, facts::Version, picture::Picture, report::Report},
+    controls::{
+        Row, Table,
+        picture::Picture,
+        report::{Report, Status},
+    },
     day::rfc3339,
 };
 
@@ -47,9 +51,9 @@ pub struct Page<'r> {
     matrix: &'r Matrix<'r>,
     about: &'r About<'r>,
     read_at: String,
-    version: String,
     legend: Vec<(Mark, usize)>,
     differing: usize,
+    waiting: usize,
     controls: Vec<Usage<'r>>,
     rows: Vec<Wanting<'r>>,
     items: Vec<Item<'r>>,
@@ -92,12 +96,9 @@ impl<'r> Page<'r> {
             matrix,
             about,
             read_at,
-            version: match facts.landing_zone.version {
-                Version(u32::MAX, _) => "unknown".to_owned(),
-                Version(major, minor) => format!("{major}.{minor}"),
-            },
             legend: Mark::ALL.into_iter().map(|mark| (mark, matrix.count(mark))).collect(),
             differing: matrix.lines().filter(|line| line.differs()).count(),
+            waiting: matrix.count(Mark(Status::Waiting)),
             controls: usages(matrix),
             rows: about.rows.rows.iter().map(wanting).collect(),
             items: items(matrix),
