@@ -10,6 +10,7 @@
 )]
 
 mod binary;
+mod cold;
 mod dead_connections;
 mod ensure;
 mod faults;

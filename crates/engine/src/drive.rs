@@ -18,6 +18,10 @@ use tokio::{
 /// A call under way.
 pub type Call<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
+/// Items that are known only later: adds them to the work, at the time since it began.
+pub type More<'a> = Pin<Box<dyn Future<Output = Add<'a>> + 'a>>;
+pub type Add<'a> = Box<dyn FnOnce(&mut Work, Duration) + 'a>;
+
 /// Who looks on, and may end the work before the time runs out.
 pub struct Observer<'a> {
     pub wish: watch::Receiver<Wish>,
@@ -31,7 +35,11 @@ pub async fn drive<'a>(
     began: Instant,
     mut call: impl FnMut(Ask, &Work) -> Call<'a>,
     mut observer: Option<Observer<'_>>,
+    mut more: Option<More<'_>>,
 ) -> Vec<Settled> {
+    if more.is_some() {
+        work = work.expecting_more();
+    }
     let mut calls = FuturesUnordered::new();
     let end = loop {
         let wish = observer.as_ref().map_or(Wish::GoOn, |observer| *observer.wish.borrow());
@@ -49,6 +57,7 @@ pub async fn drive<'a>(
                     calls.push(call(ask, &work));
                 }
             }
+            add = known(&mut more) => add(&mut work, began.elapsed()),
             () = sleep_until(began + wake) => {}
             () = changed(&mut observer) => {}
         }
@@ -62,6 +71,14 @@ pub async fn drive<'a>(
 /// Returns the time from `began` until `until`, as [`Work`] counts it.
 pub fn until(began: Instant, until: Instant) -> Duration {
     until.saturating_duration_since(began)
+}
+
+/// Returns what adds the items that are known only later. Without any it never returns.
+async fn known<'m>(more: &mut Option<More<'m>>) -> Add<'m> {
+    let Some(future) = more else { return std::future::pending().await };
+    let add = future.await;
+    *more = None;
+    add
 }
 
 /// Returns when the observer wants something else. Without an observer it never returns.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use assigner_core::{assignments::plan::Assignment, selector::Selection};
 use assigner_engine::{
-    assignments::create::{self, Limits},
+    assignments::create::{self, Batch, Limits},
     error::Error,
     facts::Tags,
 };
@@ -147,7 +147,7 @@ async fn create(
     let all = missing.len();
     let created = watched(session, all, async |observer| {
         let others = create::describe(&aws.center, &in_progress, limits.until).await;
-        create::create(&aws.center, missing, &others, limits, Some(observer)).await
+        create::create(&aws.center, Batch { missing, others }, None, limits, Some(observer)).await
     });
     let created = created.await;
     overview.settle(created);

@@ -18,7 +18,7 @@ use assigner_core::{
 };
 use assigner_engine::{
     assignments::{
-        create::{self, Limits},
+        create::{self, Batch, Limits},
         restore,
     },
     error::Error,
@@ -127,7 +127,7 @@ pub async fn run(
         let limits = Limits { max_outstanding, manners: aws.settings.manners, until: session.until };
         let created = watched(session, missing.len(), async |observer| {
             let others = create::describe(&aws.center, &in_progress, limits.until).await;
-            create::create(&aws.center, missing, &others, limits, Some(observer)).await
+            create::create(&aws.center, Batch { missing, others }, None, limits, Some(observer)).await
         });
         settled.extend(created.await);
     }

@@ -31,8 +31,7 @@ impl Names {
                 let index =
                     *position.entry((permission_set.clone(), principal.clone())).or_insert(merged.len());
                 if let Some(same) = merged.get_mut(index) {
-                    same.grant.join(one.grant.rules, one.grant.obstacle);
-                    same.permission_set_name = same.permission_set_name.take().or(one.permission_set_name);
+                    same.join(one);
                     continue;
                 }
             }

@@ -118,6 +118,21 @@ impl<'t> Resolved<'t> {
         }
     }
 
+    /// Whether it is known to be the same grant as another, by whichever names.
+    pub fn is_same(&self, other: &Resolved<'_>) -> bool {
+        let known = |one: &Resolved<'_>| one.permission_set.is_ok() && one.principal.is_ok();
+        known(self)
+            && known(other)
+            && self.permission_set == other.permission_set
+            && self.principal == other.principal
+    }
+
+    /// Adds the same grant under other names.
+    pub fn join(&mut self, same: Resolved<'t>) {
+        self.grant.join(same.grant.rules, same.grant.obstacle);
+        self.permission_set_name = self.permission_set_name.take().or(same.permission_set_name);
+    }
+
     /// Returns what is to be created, if everything is known.
     pub fn assignment(&self, account: &AccountId) -> Result<Assignment, Obstacle> {
         self.grant.obstacle.clone().map_or(Ok(()), Err)?;

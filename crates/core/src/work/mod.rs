@@ -55,6 +55,8 @@ pub struct Work {
     deed: Deed,
     bounds: Bounds,
     items: Vec<Item>,
+    /// Whether there will be more items.
+    expects_more: bool,
     /// Of each group, how many of its items may be under way at once.
     places: Vec<Places>,
     share: Share,
@@ -91,6 +93,7 @@ impl Work {
             deed: Deed::default(),
             bounds,
             items,
+            expects_more: false,
             places,
             share: Share::everything(bounds.max_outstanding),
             polls: Polls::default(),
@@ -105,6 +108,19 @@ impl Work {
     /// Does something else than create.
     pub fn doing(self, deed: Deed) -> Work {
         Work { deed, ..self }
+    }
+
+    /// Does not end before [`more`](Work::more) has come, though all items may be done.
+    pub fn expecting_more(self) -> Work {
+        Work { expects_more: true, ..self }
+    }
+
+    /// Adds an item for each entry of `groups`, behind those that there are, and expects no more.
+    pub fn more(&mut self, groups: &[usize]) {
+        self.expects_more = false;
+        let count = groups.iter().max().map_or(0, |most| most + 1).max(self.places.len());
+        self.places.resize(count, Places { free: self.bounds.max_outstanding, good: 0 });
+        self.items.extend(groups.iter().map(|group| Item::new(*group)));
     }
 
     /// Shares the places with others. `in_progress` are the request ids that were under way before this work began;
@@ -140,7 +156,8 @@ impl Work {
 
     /// Returns what to ask now.
     pub fn next(&mut self, now: Duration, wish: Wish) -> Next {
-        if now >= self.bounds.until || self.items.iter().all(Item::is_done) {
+        let expects_more = self.expects_more && wish == Wish::GoOn;
+        if now >= self.bounds.until || (!expects_more && self.items.iter().all(Item::is_done)) {
             return Next::End(End::Late);
         }
         match (&self.signed_out, wish) {
@@ -161,6 +178,7 @@ impl Work {
         self.calls += asks.len();
         match self.wake_at(now, wish) {
             Some(wake) => Next::Ask(asks, wake),
+            None if expects_more => Next::Ask(asks, self.bounds.until),
             None if wish == Wish::GoOn => Next::End(End::Late),
             None => Next::End(End::Stopped),
         }

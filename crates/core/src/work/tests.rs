@@ -81,6 +81,32 @@ fn a_deletion_is_done_when_it_is_not_there_any_more() {
 }
 
 #[test]
+fn work_that_expects_more_does_not_end_before_it_has_come() {
+    let mut work = work(1).expecting_more();
+    assert_eq!(asks(&mut work, at(0)), [start(0)]);
+    let done = Started { request_id: Some("a".into()), progress: Progress::Succeeded };
+    work.take(Answer::Started { item: 0, answer: Ok(done) }, at(10));
+    assert!(
+        matches!(work.next(at(20), Wish::GoOn), Next::Ask(asks, wake) if asks.is_empty() && wake == FAR.until)
+    );
+    assert!(matches!(work.next(at(20), Wish::StartNothing), Next::End(End::Late)), "it would not be started");
+    // Another group, as another account.
+    work.more(&[0, 1]);
+    assert_eq!(asks(&mut work, at(30)), [start(1), start(2)]);
+    work.take(under_way(1, "b"), at(40));
+    work.take(under_way(2, "c"), at(40));
+    let listed = ["b", "c"].map(|id| (id.to_owned(), Progress::Succeeded));
+    assert_eq!(asks(&mut work, at(900)), [FIRST_PAGE]);
+    work.take(page(HashMap::from(listed), None), at(910));
+    assert!(matches!(work.next(at(920), Wish::GoOn), Next::End(End::Late)));
+    assert_eq!(statuses(work, End::Late), [Status::Created, Status::Created, Status::Created]);
+    // Nothing is expected longer than there is time.
+    let mut empty = Work::new(&[], FAR, || 0.5).expecting_more();
+    assert!(matches!(empty.next(at(0), Wish::GoOn), Next::Ask(asks, _) if asks.is_empty()));
+    assert!(matches!(empty.next(FAR.until, Wish::GoOn), Next::End(End::Late)));
+}
+
+#[test]
 fn as_many_are_started_as_may_be_outstanding_and_one_list_polls_for_all() {
     let mut work = work(3);
     assert_eq!(asks(&mut work, at(0)), [start(0), start(1)]);

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -18,12 +19,12 @@ use assigner_core::{
     outcome::Settled,
     work::{Answer, Ask, Bounds, Evidence, Manners, Progress, Scope, Started, Work},
 };
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     READS_AT_ONCE,
-    drive::{self, Call, Observer},
+    drive::{self, Add, Call, More, Observer},
 };
 
 /// A creation of others that cannot be described costs no more than this, before anything of ours is created.
@@ -42,24 +43,33 @@ pub struct Limits {
     pub until: Instant,
 }
 
+/// Assignments to create.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub missing: HashSet<Assignment>,
+    /// Creations that were under way before `missing` was found to be missing. An earlier run that was cut off may have
+    /// asked for the same assignment. Then its creation is waited for.
+    pub others: Vec<Creation>,
+}
+
 /// Creates the missing assignments and waits until each is done, refused for good, or out of time. Returns what became
 /// of each.
 ///
-/// `others` are creations that were under way before `missing` was found to be missing. An earlier run that was cut off
-/// may have asked for the same assignment. Then its creation is waited for.
+/// `later` is a batch that is known only later; what it has in common with the first is created once. It is waited for
+/// until the time is over.
 pub async fn create(
     center: &IdentityCenter,
-    missing: HashSet<Assignment>,
-    others: &[Creation],
+    batch: Batch,
+    later: Option<LocalBoxFuture<'_, Batch>>,
     limits: Limits,
     observer: Option<Observer<'_>>,
 ) -> HashMap<Assignment, Settled> {
     let began = Instant::now();
-    let mut missing: Vec<Assignment> = missing.into_iter().collect();
-    missing.sort();
+    let Batch { missing, others } = batch;
+    let missing = Missing::new(missing);
     let bounds = Bounds { max_outstanding: limits.max_outstanding, until: drive::until(began, limits.until) };
-    let mut work = Work::new(&by_account(&missing), bounds, fastrand::f64);
-    adopt(&mut work, &missing, others, began);
+    let mut work = Work::new(&by_account(&missing.first), bounds, fastrand::f64);
+    adopt(&mut work, &missing.first, &others, began.elapsed());
     let in_progress = others.iter().filter(|other| other.progress == Progress::InProgress);
     let work = work.shared(limits.manners, in_progress.filter_map(|other| other.request_id.as_deref()));
     let call = |ask, work: &Work| {
@@ -68,8 +78,52 @@ pub async fn create(
         }
         call(center, &missing, ask, work)
     };
-    let settled = drive::drive(work, began, call, observer).await;
-    missing.iter().cloned().zip(settled).collect()
+    let more = later.map(|later| missing.extend(later));
+    let settled = drive::drive(work, began, call, observer, more).await;
+    missing.into_all().zip(settled).collect()
+}
+
+/// What is created, by item: the first batch, and behind it the later one, once it is known.
+struct Missing {
+    first: Vec<Assignment>,
+    later: OnceLock<Vec<Assignment>>,
+}
+
+impl Missing {
+    fn new(first: HashSet<Assignment>) -> Missing {
+        let mut first: Vec<Assignment> = first.into_iter().collect();
+        first.sort();
+        Missing { first, later: OnceLock::new() }
+    }
+
+    /// Waits for the later batch, and returns what adds it to the work.
+    fn extend<'a>(&'a self, later: LocalBoxFuture<'a, Batch>) -> More<'a> {
+        let known = async {
+            let Batch { mut missing, others } = later.await;
+            self.first.iter().for_each(|assignment| _ = missing.remove(assignment));
+            let mut missing: Vec<Assignment> = missing.into_iter().collect();
+            missing.sort();
+            let all = self.first.iter().chain(self.later.get_or_init(|| missing));
+            let groups = by_account(all.clone()).split_off(self.first.len());
+            let add: Add<'a> = Box::new(move |work, now| {
+                work.more(&groups);
+                adopt(work, all, &others, now);
+            });
+            add
+        };
+        known.boxed_local()
+    }
+
+    fn get(&self, item: usize) -> &Assignment {
+        match item.checked_sub(self.first.len()) {
+            None => &self.first[item],
+            Some(item) => &self.later.get().map_or(&[][..], Vec::as_slice)[item],
+        }
+    }
+
+    fn into_all(self) -> impl Iterator<Item = Assignment> {
+        self.first.into_iter().chain(self.later.into_inner().unwrap_or_default())
+    }
 }
 
 /// Waits until what others have asked for of `missing` has ended, and returns whether there was any. Then somebody else
@@ -89,7 +143,7 @@ pub async fn follow(
     if theirs.is_empty() || theirs.len() == missing.len() {
         return false;
     }
-    create(center, theirs, others, limits, None).await;
+    create(center, Batch { missing: theirs, others: others.to_vec() }, None, limits, None).await;
     true
 }
 
@@ -136,10 +190,10 @@ impl Others {
 }
 
 /// The same number for assignments of the same account: AWS may refuse to create two at once in one.
-pub(super) fn by_account(assignments: &[Assignment]) -> Vec<usize> {
+pub(super) fn by_account<'a>(assignments: impl IntoIterator<Item = &'a Assignment>) -> Vec<usize> {
     let mut numbers: HashMap<&AccountId, usize> = HashMap::new();
     assignments
-        .iter()
+        .into_iter()
         .map(|assignment| {
             let next = numbers.len();
             *numbers.entry(&assignment.account).or_insert(next)
@@ -164,32 +218,37 @@ pub async fn describe(center: &IdentityCenter, request_ids: &[String], until: In
 }
 
 /// Takes creations that others started for ours if they are for the same assignments.
-fn adopt(work: &mut Work, missing: &[Assignment], others: &[Creation], began: Instant) {
+fn adopt<'a>(
+    work: &mut Work,
+    missing: impl IntoIterator<Item = &'a Assignment>,
+    others: &[Creation],
+    now: Duration,
+) {
     let index: HashMap<&Assignment, usize> =
-        missing.iter().enumerate().map(|(item, assignment)| (assignment, item)).collect();
+        missing.into_iter().enumerate().map(|(item, assignment)| (assignment, item)).collect();
     for other in others {
         if let Creation { request_id: Some(request_id), progress, assignment: Some(assignment) } = other
             && let Some(item) = index.get(assignment)
         {
-            work.adopt(*item, request_id.clone(), progress, began.elapsed());
+            work.adopt(*item, request_id.clone(), progress, now);
         }
     }
 }
 
-fn call<'a>(center: &'a IdentityCenter, missing: &'a [Assignment], ask: Ask, work: &Work) -> Call<'a> {
+fn call<'a>(center: &'a IdentityCenter, missing: &'a Missing, ask: Ask, work: &Work) -> Call<'a> {
     match ask {
         Ask::Start { item, again } => {
             if again {
                 center.tally().retried();
             }
-            let assignment = &missing[item];
+            let assignment = missing.get(item);
             let started = |Creation { request_id, progress, .. }| Started { request_id, progress };
             async move { Answer::Started { item, answer: center.create(assignment).await.map(started) } }
                 .boxed()
         }
         Ask::Look { item } => {
             let ours: HashSet<String> = work.request_ids().map(str::to_owned).collect();
-            let assignment = &missing[item];
+            let assignment = missing.get(item);
             async move { Answer::Looked { item, answer: look(center, assignment, &ours).await } }.boxed()
         }
         Ask::List(scope) => {

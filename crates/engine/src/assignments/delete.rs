@@ -59,7 +59,7 @@ pub async fn delete(
         }
         call(center, &doomed, ask, work)
     };
-    let settled = drive::drive(work, began, call, observer).await;
+    let settled = drive::drive(work, began, call, observer, None).await;
     doomed.iter().cloned().zip(settled).collect()
 }
 

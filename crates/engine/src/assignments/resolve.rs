@@ -47,18 +47,44 @@ struct Remembered {
 }
 
 impl Resolver {
-    /// Looks up all names of the grants. Grants that turn out to be the same become one, with the rules of both.
-    pub async fn resolve<'t>(&self, center: &IdentityCenter, grants: Vec<Grant<'t>>) -> Vec<Resolved<'t>> {
-        self.names(center, &grants).await.resolve(grants)
+    /// Splits the grants into those whose permission set is known at once, by its ARN or because its name is remembered,
+    /// and those for which all permission sets of the instance are listed.
+    pub fn known_at_once<'t>(&self, grants: &[Grant<'t>]) -> (Vec<Grant<'t>>, Vec<Grant<'t>>) {
+        let remembered = self.lock();
+        let names: HashSet<&str> = remembered.values().map(|one| one.name.as_str()).collect();
+        grants.iter().cloned().partition(|grant| match grant.permission_set {
+            PermissionSet::Arn(_) => true,
+            PermissionSet::Name(name) => names.contains(name.as_str()),
+        })
+    }
+
+    /// Looks up all names of the grants. Grants that turn out to be the same become one, with the rules of both. `likely`
+    /// are ARNs that the names probably have: they are described first.
+    pub async fn resolve<'t>(
+        &self,
+        center: &IdentityCenter,
+        grants: Vec<Grant<'t>>,
+        likely: impl Future<Output = Vec<String>>,
+    ) -> Vec<Resolved<'t>> {
+        self.look_up(center, &grants, likely).await.resolve(grants)
     }
 
     /// Looks up all names of the grants.
     pub async fn names(&self, center: &IdentityCenter, grants: &[Grant<'_>]) -> Names {
+        self.look_up(center, grants, std::future::ready(Vec::new())).await
+    }
+
+    async fn look_up(
+        &self,
+        center: &IdentityCenter,
+        grants: &[Grant<'_>],
+        likely: impl Future<Output = Vec<String>>,
+    ) -> Names {
         let permission_sets: BTreeSet<&PermissionSet> =
             grants.iter().map(|grant| grant.permission_set).collect();
         let principals: BTreeSet<&Principal> = grants.iter().map(|grant| grant.principal).collect();
         let (permission_sets, principals) = tokio::join!(
-            self.permission_sets(center, permission_sets),
+            self.permission_sets(center, permission_sets, likely),
             stream::iter(principals)
                 .map(async |principal| (principal.clone(), principal_id(center, principal).await))
                 .buffer_unordered(READS_AT_ONCE)
@@ -93,6 +119,7 @@ impl Resolver {
         &self,
         center: &IdentityCenter,
         wanted: BTreeSet<&PermissionSet>,
+        likely: impl Future<Output = Vec<String>>,
     ) -> HashMap<PermissionSet, Result<String, Obstacle>> {
         let (mut names, mut arns) = (BTreeSet::new(), BTreeSet::new());
         for set in wanted {
@@ -101,7 +128,7 @@ impl Resolver {
                 PermissionSet::Arn(arn) => _ = arns.insert(arn.as_str()),
             }
         }
-        let (found, listed) = self.by_name(center, names).await;
+        let (found, listed) = self.by_name(center, names, likely).await;
         let known = self.by_arn(center, arns, listed).await;
         let found = found.into_iter().map(|(name, arn)| (PermissionSet::Name(name.to_owned()), arn));
         found.chain(known.into_iter().map(|(arn, known)| (PermissionSet::Arn(arn), known))).collect()
@@ -159,6 +186,7 @@ impl Resolver {
         &self,
         center: &IdentityCenter,
         names: BTreeSet<&'n str>,
+        likely: impl Future<Output = Vec<String>>,
     ) -> (HashMap<&'n str, Result<String, Obstacle>>, Option<HashSet<String>>) {
         let mut found: HashMap<&str, Result<String, Obstacle>> = HashMap::new();
         let mut missing = names;
@@ -173,18 +201,28 @@ impl Resolver {
         if missing.is_empty() {
             return (found, None);
         }
-        let listed: HashSet<String> = match center.list_permission_sets().await {
-            Ok(listed) => listed.into_iter().collect(),
+        let (listed, likely) = tokio::join!(center.list_permission_sets(), likely);
+        let listed = match listed {
+            Ok(listed) => listed,
             Err(error) => {
                 found.extend(missing.into_iter().map(|name| (name, Err(Obstacle::Failed(error.clone())))));
                 return (found, None);
             }
         };
-        let unread: Vec<String> = {
+        let likely: HashSet<String> = likely.into_iter().collect();
+        let (mut unread, others): (Vec<String>, Vec<String>) =
+            listed.iter().cloned().partition(|arn| likely.contains(arn));
+        unread.extend(others);
+        let listed: HashSet<String> = listed.into_iter().collect();
+        {
             let mut remembered = self.lock();
             remembered.retain(|arn, _| listed.contains(arn));
-            listed.iter().filter(|arn| !remembered.contains_key(*arn)).cloned().collect()
-        };
+            unread.retain(|arn| !remembered.contains_key(arn));
+            // Others look up names at the same time.
+            for (arn, Remembered { name, .. }) in remembered.iter() {
+                take(&mut found, &mut missing, arn, name);
+            }
+        }
         let mut failure = None;
         let mut described = stream::iter(unread)
             .map(async |arn| (center.permission_set_name(&arn).await, arn))

@@ -135,7 +135,7 @@ impl Rollout<'_> {
             call(self.center, &self.set.arn, &accounts, ask)
         };
         let observer = Observer { wish: watch.wish, progress: watch.progress };
-        let settled = drive::drive(work, began, call, Some(observer)).await;
+        let settled = drive::drive(work, began, call, Some(observer), None).await;
         let mut ends: BTreeMap<AccountId, End> =
             accounts.iter().cloned().zip(settled.into_iter().map(end)).collect();
         let done = ends.iter().filter(|(_, end)| **end == End::Provisioned).map(|(id, _)| id.clone());
