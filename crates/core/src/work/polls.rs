@@ -4,6 +4,9 @@
 //! tenths, because gaps are random. While items wait for one of the outstanding places, a poll that frees places is the
 //! best use of a request, so the shortest gap is smaller then.
 //!
+//! What the expected time is worth, on a paused clock: without it the same work takes as long within 7 %, and a tenth more
+//! calls at 1 s of provisioning, a half more at 3 s (60 grants: 137 calls instead of 88). Those would be others' requests.
+//!
 //! It also knows where a list has our items. AWS documents no order. If it lists the newest first, they are on the first
 //! page. If it lists the oldest first, they are some pages on, and move on; so the page is remembered. If they are on none
 //! of `MOST_PAGES` pages, only what is in progress is listed: that is never much, because few may be outstanding. What is
@@ -17,8 +20,8 @@ use super::Scope;
 const FIRST_POLL: Duration = Duration::from_millis(500);
 /// For one item alone, whose every poll is a request.
 const SHORTEST_GAP: Duration = Duration::from_millis(250);
-/// For several, which share a poll, and while items wait for a place among the outstanding ones. Measured with 60 items of 1 s on a paused clock: a gap of
-/// 200 ms costs 13 % more time and saves one poll.
+/// For several, which share a poll, and while items wait for a place among the outstanding ones. Measured with 60 items of
+/// 1 s on a paused clock: a gap of 200 ms costs 13 % more time and saves one poll.
 const SHORTEST_SHARED_GAP: Duration = Duration::from_millis(120);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
 /// The gap, as a part of the time since anything began or ended: for one item alone, and for several.
