@@ -89,10 +89,13 @@ pictures:
 	touch $@
 
 # Measures, and writes the figures of docs/performance.md and its plot. The function alone first, so that it is built as
-# it is deployed; the floor and the plan then add no features to what all three are built from.
+# it is deployed; the floor and the plan then add no features to what all three are built from. The second function and
+# the command last: each has features of its own.
 bench: .venv-bench/.installed
 	cargo build --locked --release --package account-assigner
 	cargo build --locked --release --package account-assigner --package floor --package plan-speed
+	cargo build --locked --release --package control-keeper
+	cargo build --locked --release --package assignctl
 	cargo run --locked --profile bench-driver --package bench
 
 # What the function is built from, and then everything else, which may have a crate twice. `cargo deny` fetches the

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    Failure, least,
+    Failure,
+    controls::Controls,
+    least,
     measure::{Figures, Makespan, SECOND, Times},
     program::Program,
     world::Wire,
@@ -126,6 +128,19 @@ pub fn goals(figures: &Figures) -> Result<Vec<Goal>, Failure> {
         figures.plan.iter().find(|plan| (plan.rows, plan.accounts, plan.indexed) == (1_000, 10_000, true));
     let seconds = many.ok_or("the plan was not measured")?.seconds;
     goal("CPU time of the plan, 10,000 accounts and 1,000 rows", Unit::Seconds, 0.1, seconds, [None; 3]);
+    let controls = &figures.controls;
+    let what = "controls: calls to Control Tower and the catalogue, 30 OUs with 8 controls each, nothing to do, warm";
+    goal(what, Unit::Calls, 6.0, controls.calls as f64, [None; 3]);
+    let operations = controls.operations.median() / Controls::least();
+    goal("controls: 160 operations, against the least", Unit::Times, 1.15, operations, [None; 3]);
+    let impact = controls.impact.median() / controls.gunzip.median();
+    let what = format!(
+        "`controls impact` of {:.0} MB of CloudTrail, against `gzip -dc`, which unpacks the same on one core",
+        controls.read as f64 / 1e6
+    );
+    goal(&what, Unit::Times, 2.0, impact, [None; 3]);
+    let peak = controls.peak as f64 / 1e6;
+    goal("`controls impact`: peak resident memory", Unit::Megabytes, 64.0, peak, [None; 3]);
     // No figure is nothing, and JSON has no sign for what is no number: the next run could not read it back.
     match goals.iter().find(|goal| !goal.ours.is_finite() || goal.ours <= 0.0) {
         Some(goal) => Err(format!("{}: {} is no figure", goal.what, goal.ours).into()),

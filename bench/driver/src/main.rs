@@ -1,5 +1,5 @@
 //! Measures the function next to a floor and to what teams write in Python, all under one runtime API and against one
-//! stand-in for AWS. Writes the figures and the plot into docs. `make bench` builds everything and runs this.
+//! stand-in for AWS; and what takes long of Control Tower's controls. Writes the figures and the plot into docs. `make bench` builds everything and runs this.
 //!
 //! Times are ratios of one run: to the floor (the least Lambda function in Rust with the same SDK clients) or to the
 //! least time that quotas and latency allow. A slow figure is not a failure. A function that did not do its job is a
@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod controls;
 mod deployed;
 mod goals;
 mod least;

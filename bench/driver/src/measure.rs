@@ -14,6 +14,7 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     Failure,
+    controls::{self, Controls},
     deployed::{self, Deployed},
     least,
     program::{self, Process, Program},
@@ -92,6 +93,7 @@ pub struct Figures {
     pub warm: Times,
     pub deployed: Vec<Deployed>,
     pub plan: Vec<PlanSpeed>,
+    pub controls: Controls,
 }
 
 impl Figures {
@@ -139,8 +141,12 @@ pub async fn everything() -> Result<Figures, Failure> {
     let (calls_of_sixty, calls_of_a_redelivery) = calls(tls).await?;
     let deployed = deployed::measure(tls).await?;
     let mut makespans = makespans_of_the_function(tls).await?;
-    let (slow, memory) = tokio::try_join!(makespans_of_python(tls), memory(tls))?;
+    let (slow, memory, (calls_of_controls, operations)) =
+        tokio::try_join!(makespans_of_python(tls), memory(tls), controls::calls_and_operations())?;
     makespans.extend(slow);
+    say("impact of controls");
+    let (impact, gunzip, peak, read) = controls::impact().await?;
+    let controls = Controls { calls: calls_of_controls, operations, impact, gunzip, peak, read };
     Ok(Figures {
         latency,
         init,
@@ -154,6 +160,7 @@ pub async fn everything() -> Result<Figures, Failure> {
         warm,
         deployed,
         plan,
+        controls,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Longer than anything that is measured.
-const TIMEOUT: Duration = Duration::from_secs(600);
+pub const TIMEOUT: Duration = Duration::from_secs(600);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
@@ -113,14 +113,18 @@ impl Process {
 
     /// Returns the most memory that it has had resident so far, in bytes.
     pub fn peak_memory(&self) -> Result<u64, Failure> {
-        let id = self.function.id().ok_or_else(|| self.failure("it has ended"))?;
-        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        let kilobytes: u64 = peak.ok_or("/proc shows no VmHWM")?.parse()?;
-        Ok(kilobytes * 1024)
+        peak_memory(self.function.id().ok_or_else(|| self.failure("it has ended"))?)
     }
 
     fn failure(&self, what: &str) -> Failure {
         format!("{:?}: {what}\n{}", self.program, self.function.log().join("\n")).into()
     }
+}
+
+/// Returns the most memory that a process has had resident so far, in bytes.
+pub fn peak_memory(process: u32) -> Result<u64, Failure> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = peak.ok_or("/proc shows no VmHWM")?.parse()?;
+    Ok(kilobytes * 1024)
 }
