@@ -20,7 +20,7 @@ use assigner_core::{
 };
 use futures_util::{
     FutureExt,
-    future::{LocalBoxFuture, select_all},
+    future::{LocalBoxFuture, Shared, select_all},
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -100,7 +100,7 @@ struct Prepared<'t> {
 
 impl<'a> Job<'a> {
     async fn ensure<'t>(self, grants: Vec<Grant<'t>>) -> Vec<(Resolved<'t>, Settled)> {
-        let Prepared { grants, batch } = self.prepare(grants, self.there().shared()).await;
+        let Prepared { grants, batch } = self.prepare(grants, self.there()).await;
         let created = self.create(batch, None).await;
         self.settle(grants, created)
     }
@@ -112,7 +112,7 @@ impl<'a> Job<'a> {
         parts: [Vec<Grant<'t>>; 2],
         place: impl Fn(&Grant<'t>) -> Option<usize>,
     ) -> Vec<(Resolved<'t>, Settled)> {
-        let there = self.there().shared();
+        let there = self.there();
         let [at_once, named] = parts.clone();
         let reading = parts.map(|grants| self.prepare(grants, there.clone()).boxed_local());
         let (Prepared { mut grants, batch }, first, mut others) = select_all(reading).await;
@@ -163,13 +163,14 @@ impl<'a> Job<'a> {
     async fn prepare<'t>(
         self,
         grants: Vec<Grant<'t>>,
-        there: impl Future<Output = There> + Clone,
+        there: Shared<LocalBoxFuture<'a, There>>,
     ) -> Prepared<'t> {
         let until = self.limits.until;
         let followed = Limits { until: until.min(Instant::now() + FOLLOWED_FOR), ..self.limits };
-        let mut others = Others::default();
-        let mut reading = timeout_at(until, self.read(&grants, there)).await;
+        let (mut others, mut there) = (Others::default(), Some(there));
         loop {
+            let there = there.take().unwrap_or_else(|| self.there());
+            let reading = timeout_at(until, self.read(&grants, there)).await;
             let Ok((read, in_progress)) = reading else {
                 return Prepared { grants: not_read(grants), batch: Batch::default() };
             };
@@ -185,54 +186,50 @@ impl<'a> Job<'a> {
             {
                 return Prepared { grants: read, batch: Batch { missing, others } };
             }
-            reading = timeout_at(until, self.read(&grants, self.there().shared())).await;
         }
     }
 
     /// Reads what is under way before what is there, so that a creation that ends in between is seen.
-    async fn there(self) -> There {
-        let in_progress = self.center.creations_in_progress().await;
-        if let Some(in_progress) = &in_progress {
-            self.center.share_requests(work::while_reading(self.limits.manners, in_progress.len()));
-        }
-        let in_progress = (in_progress.unwrap_or_default(), Instant::now());
-        There { in_progress, provisioned: self.center.provisioned_permission_sets(self.account).await }
+    fn there(self) -> Shared<LocalBoxFuture<'a, There>> {
+        let Job { center, account, limits, .. } = self;
+        let there = async move {
+            let in_progress = center.creations_in_progress().await;
+            if let Some(in_progress) = &in_progress {
+                center.share_requests(work::while_reading(limits.manners, in_progress.len()));
+            }
+            let in_progress = (in_progress.unwrap_or_default(), Instant::now());
+            There { in_progress, provisioned: center.provisioned_permission_sets(account).await }
+        };
+        there.boxed_local().shared()
     }
 
     /// Looks up the names and what is present. Also the creations that were under way before that.
     async fn read<'t>(
         self,
         grants: &[Grant<'t>],
-        there: impl Future<Output = There> + Clone,
+        there: Shared<LocalBoxFuture<'a, There>>,
     ) -> (Vec<(Resolved<'t>, State)>, (Vec<String>, Instant)) {
         let started = Instant::now();
-        let mut reading = self.read_once(grants, there).await;
+        let mut there = Some(there);
         loop {
-            let missing: BTreeSet<&str> = reading
-                .0
+            let there = there.take().unwrap_or_else(|| self.there());
+            // Names that the table gives an account are probably of what it has, unless it is new.
+            let likely = async { there.clone().await.provisioned.unwrap_or_default() };
+            let resolving = self.resolver.resolve(self.center, grants.to_vec(), likely);
+            let (resolved, There { in_progress, provisioned }) = tokio::join!(resolving, there.clone());
+            let read = states(self.center, self.account, resolved, provisioned).await;
+            let missing: BTreeSet<&str> = read
                 .iter()
                 .filter_map(|(_, state)| state.missing())
                 .map(|assignment| assignment.permission_set.as_str())
                 .collect();
             match self.resolver.confirm(self.center, missing, started).await {
                 // What was wrong is forgotten, and what is looked up now needs no confirmation.
-                Ok(false) => reading = self.read_once(grants, self.there().shared()).await,
+                Ok(false) => {}
                 // If AWS does not say, creating will.
-                Ok(true) | Err(_) => return reading,
+                Ok(true) | Err(_) => return (read, in_progress),
             }
         }
-    }
-
-    async fn read_once<'t>(
-        self,
-        grants: &[Grant<'t>],
-        there: impl Future<Output = There> + Clone,
-    ) -> (Vec<(Resolved<'t>, State)>, (Vec<String>, Instant)) {
-        // Names that the table gives an account are probably of what it has, unless it is new.
-        let likely = async { there.clone().await.provisioned.unwrap_or_default() };
-        let (resolved, there) =
-            tokio::join!(self.resolver.resolve(self.center, grants.to_vec(), likely), there.clone());
-        (states(self.center, self.account, resolved, there.provisioned).await, there.in_progress)
     }
 }
 
