@@ -245,7 +245,8 @@ impl Catalogue {
         names
             .map(|name| (strsim::jaro_winkler(&wanted, &key(name)), name))
             .filter(|(likeness, _)| *likeness > LIKE)
-            .max_by(|one, other| one.0.total_cmp(&other.0))
+            // Of two that are as near, always the same, in whatever order they were read.
+            .max_by(|one, other| one.0.total_cmp(&other.0).then_with(|| other.1.cmp(one.1)))
             .map(|(_, name)| name.to_owned())
     }
 }
