@@ -102,7 +102,7 @@ impl Difference {
             before.wishes.own.keys().chain(after.wishes.own.keys()).copied().collect();
         let concerns = |key: &(Place, &str)| {
             selected(key.0)
-                || [before, after].iter().any(|side| side.heirs(*key).any(|below| selected(below)))
+                || [before, after].iter().any(|side| side.heirs(*key).any(&selected))
         };
         for key @ (place, id) in keys.into_iter().filter(concerns) {
             match (before.wishes.own.get(&key), after.wishes.own.get(&key)) {
