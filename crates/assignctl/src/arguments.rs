@@ -323,15 +323,27 @@ Examples:
   assignctl snapshot > org.json
   assignctl snapshot --ou Education --output education.json
   assignctl snapshot --members --output org.json     for `what` and `why` offline
+  assignctl snapshot --controls --output org.json    for `controls plan` too
 
 The file holds the accounts with their OUs and tags, the names of permission sets, groups and users, and every
-assignment; with --members also who is in which group. Store it as you store data of this kind.")]
+assignment; with --members also who is in which group; with --controls also all OUs, the controls that are enabled on
+them, and what AWS's catalogue says of controls. Store it as you store data of this kind.
+
+Exit status: 0 the file is written, 1 what --controls asks for could not be read, which the file says.")]
 pub struct Snapshot {
     #[command(flatten)]
     pub selection: Selection,
     /// Keeps the members of every group, for `what`, `why` and `who --members` offline. Takes a call for each group.
     #[arg(long)]
     pub members: bool,
+    /// Keeps what Control Tower has on every OU, for `controls plan` and `controls check` offline. With a table of controls
+    /// also what each of its names means, for those that no list of AWS has: Regional ARNs, and AWS-GR_ names that are not
+    /// enabled anywhere.
+    #[arg(
+        long, value_name = "FILE|dynamodb:NAME", value_parser = table, value_hint = ValueHint::FilePath,
+        num_args = 0..=1, require_equals = true
+    )]
+    pub controls: Option<Option<TableLocation>>,
     /// Writes to this file instead of standard output.
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,

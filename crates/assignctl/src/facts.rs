@@ -130,7 +130,7 @@ impl Session {
                 format!("{}correct the id, or write a new snapshot", like.unwrap_or_default()),
             ));
         }
-        self.note_origin(&name, &facts);
+        self.note_origin(&name, &facts.read_at);
         if !selection.is_everything() {
             somebody(selection, &facts)?;
             facts.accounts.retain(|account| selection.includes(account));
@@ -145,10 +145,10 @@ impl Session {
     }
 
     /// Says how old a snapshot is. A plan of yesterday may be wrong today.
-    fn note_origin(&self, name: &str, facts: &Facts) {
-        let age = clock::since(&facts.read_at, SystemTime::now());
+    pub fn note_origin(&self, name: &str, read_at: &str) {
+        let age = clock::since(read_at, SystemTime::now());
         let ago = age.map_or("at an unknown moment".to_owned(), ago);
-        self.note(&format!("note: {name} shows AWS as it was at {}, {ago}", clean(&facts.read_at)));
+        self.note(&format!("note: {name} shows AWS as it was at {}, {ago}", clean(read_at)));
     }
 
     /// Returns what AWS reports now of these accounts.

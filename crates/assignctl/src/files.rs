@@ -6,12 +6,16 @@ use std::{
 };
 
 use assigner_core::{
-    assignments::snapshot::Snapshot,
+    assignments::snapshot,
+    controls::snapshot::Part,
     table::{MAX_BYTES, TableLocation},
 };
 use assigner_engine::files::{self, LARGEST_SNAPSHOT, Unread};
 
 use crate::{exit::Failure, session::Session, terminal::clean};
+
+/// A file of `assignctl snapshot`.
+pub type Snapshot = snapshot::Snapshot<Part>;
 
 impl Session {
     /// Returns the bytes of a file of at most `most` bytes.

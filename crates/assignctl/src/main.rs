@@ -6,9 +6,10 @@
 //! | room | what |
 //! |---|---|
 //! | `arguments` | what is typed |
-//! | `assignments` | a file for each verb: plan, apply, who, what, why, import, revoke, snapshot, report; what they show |
+//! | `assignments` | a file for each verb: plan, apply, who, what, why, import, revoke, report; what they show |
 //! | `controls` | a file for each verb of `controls` |
 //! | `permissions` | a file for each verb of `permission-set` |
+//! | `snapshot` | what is true in AWS, of every capability that a plan is made of, as a file |
 //! | `table` | check, push and pull, for any kind of row |
 //! | `doctor` | can this identity do the job? |
 //! | `session`, `facts`, `files`, `terminal` | what the verbs share: the table, the facts, files, the person |
@@ -34,6 +35,7 @@ mod markdown;
 mod page;
 mod permissions;
 mod session;
+mod snapshot;
 mod spreadsheet;
 mod style;
 mod table;
@@ -85,7 +87,7 @@ async fn run(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Why(arguments) => assignments::why::run(session, arguments).await,
         Verb::Import(arguments) => assignments::import::run(session, arguments).await,
         Verb::Revoke(arguments) => assignments::revoke::run(session, arguments).await,
-        Verb::Snapshot(arguments) => assignments::snapshot::run(session, arguments).await,
+        Verb::Snapshot(arguments) => snapshot::run(session, arguments).await,
         Verb::Table(arguments) => table::run::<assigner_core::assignments::Row>(session, arguments).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,
         Verb::Report(arguments) => assignments::report::run(session, arguments).await,

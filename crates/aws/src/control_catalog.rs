@@ -22,13 +22,6 @@ use crate::{
     client::{self, Tally, Watch},
 };
 
-/// The types of preventive controls: a page each.
-pub const PREVENTIVE: [&str; 3] = [
-    "AWS::Organizations::Policy::SERVICE_CONTROL_POLICY",
-    "AWS::Organizations::Policy::RESOURCE_CONTROL_POLICY",
-    "AWS::Organizations::Policy::DECLARATIVE_POLICY_EC2",
-];
-
 /// A control in AWS's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {

@@ -75,6 +75,48 @@ pub fn rfc3339(moment: OffsetDateTime) -> String {
     format!("{}T{hour:02}:{minute:02}:{second:02}Z", Day(moment.date()))
 }
 
+/// A moment in a file: RFC 3339, UTC, to the second.
+pub mod moment {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+    pub fn serialize<S: Serializer>(moment: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::rfc3339(*moment))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
+        // Hours and days are added to it, which must not lead beyond the last moment that there is.
+        const LAST_YEAR: i32 = 9_000;
+        let text = String::deserialize(deserializer)?;
+        let moment = OffsetDateTime::parse(&text, &Rfc3339).ok().filter(|moment| moment.year() <= LAST_YEAR);
+        moment.ok_or_else(|| {
+            de::Error::custom(format!("{text:?} is not a moment such as 2027-03-31T12:00:00Z"))
+        })
+    }
+
+    /// One that is not always known.
+    pub mod option {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+        use time::OffsetDateTime;
+
+        #[derive(Deserialize)]
+        struct Known(#[serde(with = "super")] OffsetDateTime);
+
+        pub fn serialize<S: Serializer>(
+            moment: &Option<OffsetDateTime>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            moment.map(crate::day::rfc3339).serialize(serializer)
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<OffsetDateTime>, D::Error> {
+            Ok(Option::<Known>::deserialize(deserializer)?.map(|Known(moment)| moment))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;

@@ -12,7 +12,6 @@ mod restore;
 pub mod revoke;
 mod saved;
 mod show;
-pub mod snapshot;
 mod watched;
 pub mod what;
 pub mod who;
@@ -31,7 +30,7 @@ use crate::{
     session::Session,
     table::{
         Deployed,
-        check::{self, Doubt},
+        check::{self, Doubt, Judged},
     },
 };
 
@@ -49,7 +48,8 @@ pub async fn check(session: &Session, arguments: crate::arguments::Check) -> Res
         let facts = snapshot.as_deref().map(facts).transpose()?.map(|(facts, _)| facts);
         let doubts =
             lint::lint(table, facts.as_ref(), clock::day(SystemTime::now())).into_iter().map(Doubt::from);
-        Ok(doubts.chain(characters::doubts(table)).collect())
+        let doubts = doubts.chain(characters::doubts(table)).collect();
+        Ok(Judged { doubts, ..Judged::default() })
     })
     .await
 }

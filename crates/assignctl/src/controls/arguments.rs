@@ -117,11 +117,18 @@ pub struct Impact {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Needs no AWS for a file. What only the catalogue and the OUs show, such as an unknown control or a missing parameter, `plan` \
-reports.
+Needs no AWS for a file. What only the catalogue and the OUs show, such as an unknown control or a missing parameter, \
+`plan` reports, and --snapshot.
+
+Examples:
+  assignctl controls check
+  assignctl controls check --snapshot org.json --strict
 
 Exit status: 0 the table is sound, 1 it is sound with warnings and --strict is given, 2 it is refused.")]
 pub struct Check {
+    /// Judges the rows also against the catalogue and the OUs that `assignctl snapshot --controls` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
     /// Exits with 1 if there are warnings.
     #[arg(long)]
     pub strict: bool,
@@ -141,6 +148,7 @@ Examples:
   assignctl controls plan --ou Workloads
   assignctl controls plan --explain Workloads/Prod
   assignctl controls plan --against main.json > review.md
+  assignctl controls plan --snapshot org.json        offline, from `assignctl snapshot --controls`
   assignctl controls plan --json                     the function's result
 
 Exit status: 0 nothing is to be done but what waits for its wave, 1 something is to be done, is under way or cannot be \
@@ -154,6 +162,10 @@ pub struct Plan {
     /// Prints which OUs get or lose a control if --table takes the place of this other table, as Markdown.
     #[arg(long, value_name = "FILE|dynamodb:NAME", value_parser = table, conflicts_with = "explain")]
     pub against: Option<TableLocation>,
+    /// Works offline, from what `assignctl snapshot --controls` wrote. Everything is as of that moment, also the ends of
+    /// exemptions and waves.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

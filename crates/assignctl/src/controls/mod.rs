@@ -6,6 +6,7 @@ pub mod arguments;
 mod disable;
 mod drift;
 mod impact;
+pub mod offline;
 mod plan;
 mod report;
 mod show;
@@ -26,7 +27,7 @@ use crate::{
     session::Session,
     table::{
         self, Deployed,
-        check::{self, Doubt},
+        check::{self, Doubt, Judged},
     },
 };
 
@@ -50,9 +51,19 @@ impl Deployed for Row {
 }
 
 async fn check(session: &Session, arguments: arguments::Check) -> Result<Exit, Failure> {
-    check::run::<Row>(session, arguments.strict, |table| {
-        let warnings = lint::lint(table, clock::moment(SystemTime::now())).into_iter();
-        Ok(warnings.map(Doubt::from).collect())
+    let arguments::Check { snapshot, strict } = arguments;
+    check::run::<Row>(session, strict, |table| {
+        let mut warnings = lint::lint(table, clock::moment(SystemTime::now()));
+        let mut faults = Vec::new();
+        if let Some(path) = snapshot {
+            let rules = plan::rules()?;
+            let picture = offline::picture(session, &path, &[table], rules)?;
+            match picture.decide(table, rules) {
+                Ok((wishes, _)) => warnings.extend(lint::unknown(table, &wishes, &picture.tree)),
+                Err(shown) => faults = shown,
+            }
+        }
+        Ok(Judged { faults, doubts: warnings.into_iter().map(Doubt::from).collect() })
     })
     .await
 }
@@ -68,7 +79,8 @@ async fn table(session: &Session) -> Result<Table, Failure> {
     table_of(session, &session.table).await
 }
 
-async fn table_of(session: &Session, location: &TableLocation) -> Result<Table, Failure> {
+/// Returns a table of controls that has rows.
+pub async fn table_of(session: &Session, location: &TableLocation) -> Result<Table, Failure> {
     let table = require_rows(session.table_of(location).await?, location);
     Ok(table.map_err(|faults| Error::InvalidTable { table: named(location), faults })?)
 }

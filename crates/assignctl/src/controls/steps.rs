@@ -11,6 +11,7 @@ use assigner_core::{
         picture::Picture,
         plan::Rules,
         report::{Mode, Report},
+        tree::Tree,
     },
     selector::OrganizationalUnit,
 };
@@ -36,6 +37,27 @@ pub enum Failed {
     Stands,
 }
 
+/// Returns the ids of these OUs.
+///
+/// # Errors
+/// If one does not exist.
+pub fn ids(tree: &Tree, units: &[OrganizationalUnit]) -> Result<Vec<String>, Failure> {
+    let id = |unit: &OrganizationalUnit| tree.find(unit).map(|place| tree.units()[place].id.clone());
+    let missing: Vec<&OrganizationalUnit> = units.iter().filter(|unit| id(unit).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(units.iter().filter_map(id).collect());
+    }
+    let like = missing.iter().find_map(|unit| tree.like(unit));
+    let like = like.map(|path| format!("did you mean {}? ", clean(&path))).unwrap_or_default();
+    let missing: Vec<String> = missing.into_iter().map(|unit| clean(&unit.to_string())).collect();
+    Err(Failure::wrong(
+        format!("the organization has no OU {}", missing.join(", ")),
+        format!(
+            "{like}give the path of names from the root, such as Workloads/Prod, or the id of an OU; the root is none"
+        ),
+    ))
+}
+
 pub struct Steps<'s> {
     session: &'s Session,
     keeper: Keeper,
@@ -56,29 +78,17 @@ impl<'s> Steps<'s> {
         let keeper = Keeper::new(&sdk, Arc::default())?;
         let ous = match units {
             [] => Vec::new(),
-            units => {
-                let tree = keeper.tree().await?;
-                let id =
-                    |unit: &OrganizationalUnit| tree.find(unit).map(|place| tree.units()[place].id.clone());
-                let missing: Vec<String> = units
-                    .iter()
-                    .filter(|unit| id(unit).is_none())
-                    .map(|unit| clean(&unit.to_string()))
-                    .collect();
-                if !missing.is_empty() {
-                    return Err(Failure::wrong(
-                        format!("the organization has no OU {}", missing.join(", ")),
-                        "give the path of names from the root, such as Workloads/Prod, or the id of an OU; the root is none",
-                    ));
-                }
-                units.iter().filter_map(id).collect()
-            }
+            units => ids(&keeper.tree().await?, units)?,
         };
         Ok(Steps { session, keeper, sdk, settings, table, ous })
     }
 
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    pub fn into_table(self) -> Table {
+        self.table
     }
 
     /// Returns the ids of the OUs that were asked for, each with every OU below it; empty for all.

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use assigner_aws::{
-    control_catalog::{ControlCatalog, PREVENTIVE},
+    control_catalog::ControlCatalog,
     control_tower::{ControlTower, LandingZone},
 };
 use assigner_core::{
     cause::{CallError, Cause},
-    controls::Row,
+    controls::{Row, catalogue::PREVENTIVE},
     table::{self, TableLocation},
 };
 use assigner_engine::settings::{ControlSettings, EMBEDDED_CONTROLS};

@@ -33,6 +33,14 @@ pub struct Doubt {
     pub other: Option<usize>,
 }
 
+/// What is found out about a table that can be read.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// What only AWS shows to be wrong.
+    pub faults: Vec<Fault>,
+    pub doubts: Vec<Doubt>,
+}
+
 /// What `check --json` prints.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,11 +97,11 @@ struct Diagnostic {
     other_span: Option<Range<usize>>,
 }
 
-/// Runs the check. `doubts` returns the doubts of a sound table.
+/// Runs the check. `judge` judges a table whose text is sound.
 pub async fn run<R: RowKind>(
     session: &Session,
     strict: bool,
-    doubts: impl FnOnce(&Table<R>) -> Result<Vec<Doubt>, Failure>,
+    judge: impl FnOnce(&Table<R>) -> Result<Judged, Failure>,
 ) -> Result<Exit, Failure> {
     let bytes = match &session.table {
         // One byte more than a table may have is enough to refuse it.
@@ -109,22 +117,20 @@ pub async fn run<R: RowKind>(
         },
     };
     let text = Text::new(bytes.as_deref().unwrap_or_default(), R::LIST);
-    let (faults, warnings): (Vec<_>, Vec<_>) = match &parsed {
+    let (rows, faults, warnings) = match parsed {
         Ok(table) => {
-            let doubts = doubts(table)?.into_iter();
-            (Vec::new(), doubts.map(|doubt| of_doubt(doubt, table, &text)).collect())
+            let Judged { faults, doubts } = judge(&table)?;
+            let warnings = doubts.into_iter().map(|doubt| of_doubt(doubt, &table, &text)).collect();
+            (Some(table.rows.len()), faults, warnings)
         }
-        Err(faults) => (faults.iter().map(|fault| of_fault(fault, &text)).collect(), Vec::new()),
+        Err(faults) => (None, faults, Vec::new()),
     };
     let mut checked = Checked {
         table: session.table.to_string(),
-        sound: parsed.is_ok(),
-        rows: parsed.as_ref().ok().map(|table| table.rows.len()),
-        counts: CheckCounts {
-            faults: parsed.as_ref().err().map_or(0, |faults| reading::count(faults)),
-            warnings: warnings.len(),
-        },
-        faults,
+        sound: faults.is_empty(),
+        rows: rows.filter(|_| faults.is_empty()),
+        counts: CheckCounts { faults: reading::count(&faults), warnings: warnings.len() },
+        faults: faults.iter().map(|fault| of_fault(fault, &text)).collect(),
         warnings,
     };
     // In the order of the text. What stands for those that are not listed comes last.

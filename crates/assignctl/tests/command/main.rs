@@ -16,6 +16,7 @@ mod controls;
 mod controls_disable;
 mod controls_impact;
 mod controls_report;
+mod controls_snapshot;
 mod import;
 #[cfg(target_os = "linux")]
 mod memory;

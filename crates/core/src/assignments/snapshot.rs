@@ -1,11 +1,11 @@
 //! Facts as a file, for `assignctl --snapshot`.
 //!
 //! A plan made from a snapshot is the plan that would have been made from AWS at that moment: both have the same
-//! [`Facts`].
+//! [`Facts`]. The file may have a part of another capability; what it says is that capability's to know.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Named, PermissionSet, PrincipalId, PrincipalKind, Table,
@@ -28,10 +28,17 @@ use crate::{
 
 /// The format of the file; another number is refused. Since 2 it says which accounts, tags and names were read.
 const VERSION: u32 = 2;
+/// That of a file with controls, which commands that know only 2 refuse by its number.
+const VERSION_WITH_CONTROLS: u32 = 3;
 
+/// No part of another capability.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Nothing {}
+
+/// `C` is what it says of controls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Snapshot {
+pub struct Snapshot<C> {
     version: u32,
     /// RFC 3339, UTC, to the second.
     taken_at: String,
@@ -64,6 +71,9 @@ pub struct Snapshot {
     /// What could not be read and is not needed for a plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+    /// Absent: they were not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    controls: Option<C>,
 }
 
 /// A selection in the file. OUs are as `--ou` takes them.
@@ -87,30 +97,84 @@ struct Entry {
     user: Option<String>,
 }
 
-impl Snapshot {
+impl<C: DeserializeOwned> Snapshot<C> {
     /// # Errors
     /// If the text is not a snapshot. The error says what is wrong with it, for people.
-    pub fn parse(text: &[u8]) -> Result<Snapshot, String> {
+    pub fn parse(text: &[u8]) -> Result<Snapshot<C>, String> {
         #[derive(Deserialize)]
         struct Version {
             version: Option<u32>,
         }
         let of = |error| format!("not a snapshot: {error}");
         match serde_json::from_slice(text).map_err(of)? {
-            Version { version: Some(VERSION) } => {
-                let snapshot: Snapshot = serde_json::from_slice(text).map_err(of)?;
+            Version { version: Some(version @ (VERSION | VERSION_WITH_CONTROLS)) } => {
+                let snapshot: Snapshot<C> = serde_json::from_slice(text).map_err(of)?;
                 snapshot.selection()?;
-                Ok(snapshot)
+                match snapshot.controls.is_some() == (version == VERSION_WITH_CONTROLS) {
+                    true => Ok(snapshot),
+                    false => Err(format!(
+                        "not a snapshot: version {VERSION_WITH_CONTROLS} has controls, and {VERSION} has none"
+                    )),
+                }
             }
-            Version { version: Some(other) } => {
-                Err(format!("a snapshot of version {other}; this command reads version {VERSION}"))
-            }
+            Version { version: Some(other) } => Err(format!(
+                "a snapshot of version {other}; this command reads versions {VERSION} and {VERSION_WITH_CONTROLS}"
+            )),
             Version { version: None } => Err("not a snapshot: it has no version".to_owned()),
         }
     }
+}
+
+impl Snapshot<Nothing> {
+    /// Adds what is true of controls.
+    pub fn with_controls<C>(self, controls: C) -> Snapshot<C> {
+        let Snapshot {
+            version: _,
+            taken_at,
+            instance,
+            method,
+            selection,
+            accounts,
+            permission_sets,
+            groups,
+            users,
+            unlisted,
+            organizational_units,
+            assignments,
+            account_access,
+            members,
+            notes,
+            controls: _,
+        } = self;
+        Snapshot {
+            version: VERSION_WITH_CONTROLS,
+            taken_at,
+            instance,
+            method,
+            selection,
+            accounts,
+            permission_sets,
+            groups,
+            users,
+            unlisted,
+            organizational_units,
+            assignments,
+            account_access,
+            members,
+            notes,
+            controls: Some(controls),
+        }
+    }
+}
+
+impl<C> Snapshot<C> {
+    /// Returns what was true of controls; `None` if they were not asked for.
+    pub fn into_controls(self) -> Option<C> {
+        self.controls
+    }
 
     /// Adds what account access manager has in the accounts of the snapshot.
-    pub fn with_account_access(self, mut access: AccountAccess) -> Snapshot {
+    pub fn with_account_access(self, mut access: AccountAccess) -> Snapshot<C> {
         if let AccountAccess::Read { entitlements, .. } = &mut access {
             let accounts: BTreeSet<&str> = self.accounts.iter().map(|account| account.id.as_str()).collect();
             entitlements.retain(|one| accounts.contains(one.account.as_str()));
@@ -119,7 +183,7 @@ impl Snapshot {
     }
 
     /// Adds the members of groups.
-    pub fn with_members(self, members: Memberships) -> Snapshot {
+    pub fn with_members(self, members: Memberships) -> Snapshot<C> {
         Snapshot { members: Some(members), ..self }
     }
 
@@ -173,6 +237,7 @@ impl Snapshot {
             account_access: _,
             members: _,
             notes,
+            controls: _,
         } = self;
         let names_by_id = NamesById { permission_sets, groups, users, unlisted };
         Facts {
@@ -192,8 +257,8 @@ impl Snapshot {
     }
 }
 
-impl From<&Facts> for Snapshot {
-    fn from(facts: &Facts) -> Snapshot {
+impl From<&Facts> for Snapshot<Nothing> {
+    fn from(facts: &Facts) -> Snapshot<Nothing> {
         let Facts {
             read_at,
             today: _,
@@ -233,6 +298,7 @@ impl From<&Facts> for Snapshot {
             account_access: None,
             members: None,
             notes: notes.clone(),
+            controls: None,
         }
     }
 }

@@ -6,11 +6,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{guide, row::ControlName};
 use crate::ids;
 
+/// The types of preventive controls.
+pub const PREVENTIVE: [&str; 3] = [
+    "AWS::Organizations::Policy::SERVICE_CONTROL_POLICY",
+    "AWS::Organizations::Policy::RESOURCE_CONTROL_POLICY",
+    "AWS::Organizations::Policy::DECLARATIVE_POLICY_EC2",
+];
+
 /// A control as the catalogue describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Control {
     /// The global ARN, or the only one that AWS gives.
     pub arn: String,
@@ -23,7 +33,8 @@ pub struct Control {
     pub parameters: Option<Vec<Parameter>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Behavior {
     Preventive,
     Detective,
@@ -32,14 +43,16 @@ pub enum Behavior {
     Other,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Parameter {
     pub name: String,
     pub is_required: bool,
 }
 
 /// How a control is made effective.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Mechanism {
     ServiceControlPolicy,
     ResourceControlPolicy,
@@ -234,6 +247,34 @@ impl Catalogue {
         &self.controls
     }
 
+    /// Returns it as a file has it: always in the same order.
+    pub fn saved(&self) -> Saved {
+        let mut controls = self.controls.clone();
+        controls.sort_by(|one, other| one.arn.cmp(&other.arn));
+        let plain = Catalogue::with(controls.clone());
+        let id = |place: &usize| self.controls[*place].id();
+        let is_plain = |name: &str, place: &usize| plain.find(name).is_some_and(|one| one.id() == id(place));
+        let others = self.known.iter().filter(|(name, place)| !is_plain(name, place));
+        Saved {
+            names: others.map(|(name, place)| (name.clone(), id(place).to_owned())).collect(),
+            controls,
+            unknown: self.unknown.clone(),
+            exclusive: self.exclusive.clone(),
+        }
+    }
+
+    /// Returns the catalogue of these controls.
+    pub fn with(controls: Vec<Control>) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        controls.into_iter().for_each(|control| catalogue.add(control, &[]));
+        catalogue
+    }
+
+    /// Remembers which controls exclude each other, as `other` knows it.
+    pub fn take_exclusive(&mut self, other: &Catalogue) {
+        self.exclusive.clone_from(&other.exclusive);
+    }
+
     /// Returns the name that was probably meant.
     fn nearest(&self, name: &str) -> Option<String> {
         const LIKE: f64 = 0.8;
@@ -248,6 +289,32 @@ impl Catalogue {
             // Of two that are as near, always the same, in whatever order they were read.
             .max_by(|one, other| one.0.total_cmp(&other.0).then_with(|| other.1.cmp(one.1)))
             .map(|(_, name)| name.to_owned())
+    }
+}
+
+/// A catalogue in a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Saved {
+    controls: Vec<Control>,
+    /// Ids by other names than a control's own id and aliases.
+    names: BTreeMap<String, String>,
+    unknown: BTreeMap<String, Option<String>>,
+    exclusive: BTreeSet<(String, String)>,
+}
+
+impl Saved {
+    /// # Errors
+    /// If a name leads to no control. The error is for people.
+    pub fn catalogue(self) -> Result<Catalogue, String> {
+        let Saved { controls, names, unknown, exclusive } = self;
+        let mut catalogue = Catalogue { unknown, exclusive, ..Catalogue::with(controls) };
+        for (name, id) in names {
+            let place = catalogue.known.get(&key(&id)).copied();
+            let place = place.ok_or_else(|| format!("the name {name} leads to no control"))?;
+            catalogue.known.insert(name, place);
+        }
+        Ok(catalogue)
     }
 }
 

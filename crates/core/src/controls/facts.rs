@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::{catalogue::Mechanism, parameters::Parameters, plan::Need};
-use crate::ids;
+use crate::{day::moment, ids};
 
 /// A control that Control Tower lists as enabled, whether or not it came to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Enabled {
     /// The ARN of the enabled control.
     pub arn: String,
@@ -21,7 +23,8 @@ pub struct Enabled {
     pub drift: Drift,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Enablement {
     Succeeded,
     Failed,
@@ -30,7 +33,8 @@ pub enum Enablement {
 }
 
 /// Whether what a control consists of is still as Control Tower made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Drift {
     /// Or not checked, or not known.
     None,
@@ -47,14 +51,17 @@ impl Enabled {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Operation {
     pub id: String,
     pub kind: OperationKind,
     pub status: OperationStatus,
     /// AWS's own words. AWS also says something about a success.
     pub message: Option<String>,
+    #[serde(with = "moment::option")]
     pub started: Option<OffsetDateTime>,
+    #[serde(with = "moment::option")]
     pub ended: Option<OffsetDateTime>,
     /// The control, in either form of its ARN.
     pub control: String,
@@ -69,7 +76,8 @@ impl Operation {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum OperationKind {
     Enable,
     Disable,
@@ -91,7 +99,8 @@ impl OperationKind {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum OperationStatus {
     InProgress,
     Succeeded,
@@ -144,7 +153,8 @@ impl fmt::Display for Version {
 }
 
 /// The policies of one kind that are attached to an OU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attached {
     pub count: usize,
     /// Whether one of them is Control Tower's, which may have room for another statement.

@@ -102,6 +102,17 @@ const KNOWN: &[(&str, &str)] = &[
     ("CT.MULTISERVICE.PV.1", "ka8e3pkqefnjsxuyc26ji580"),
 ];
 
+/// Returns the names of the guide that are part of a Regional ARN, as far as they are known without the catalogue.
+pub fn known_names_of_arns() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(name, _)| *name).filter(|name| is_part_of_arn(name))
+}
+
+/// Whether a name of the guide is the last part of a Regional ARN. AWS does not say whether the catalogue lists it as an
+/// alias too.
+pub fn is_part_of_arn(name: &str) -> bool {
+    name.starts_with("AWS-GR_")
+}
+
 /// Returns the guide's name of a global id, if it is one of the few that are known without the catalogue.
 pub fn known_name(id: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(_, known)| *known == id).map(|(name, _)| *name)

@@ -1,11 +1,13 @@
 //! Rows that are sound and yet doubtful: nothing here is a fault, and the function takes such a table. It reports what
-//! holds in every organization; a plan shows the rest.
+//! holds in every organization, and which OUs one organization does not have; a plan shows the rest.
 
 use time::OffsetDateTime;
 
 use super::{
     Table, guide,
     row::{Row, Target},
+    tree::Tree,
+    wish::{Unresolved, Wishes},
 };
 use crate::selector::OrganizationalUnit;
 
@@ -35,6 +37,8 @@ pub enum Kind {
     FarExemption,
     /// The exemption is for everybody.
     EveryPrincipal,
+    /// An OU that the organization does not have.
+    Unknown,
 }
 
 impl Kind {
@@ -46,6 +50,7 @@ impl Kind {
             Kind::PastExemption => "past-exemption",
             Kind::FarExemption => "far-exemption",
             Kind::EveryPrincipal => "every-principal",
+            Kind::Unknown => "unknown",
         }
     }
 }
@@ -67,6 +72,31 @@ pub fn lint(table: &Table, now: OffsetDateTime) -> Vec<Warning> {
     warnings
         .sort_by(|one, other| (one.row, one.kind, &one.field).cmp(&(other.row, other.kind, &other.field)));
     warnings
+}
+
+/// Returns the OUs that the organization does not have, in the order of the rows.
+pub fn unknown(table: &Table, wishes: &Wishes<'_>, tree: &Tree) -> Vec<Warning> {
+    let warning = |one: &Unresolved<'_>| {
+        let row = &table.rows[one.row];
+        let named = row.ous.iter().position(|target| target.to_string() == one.unit);
+        let except = || row.except.as_ref()?.ous.iter().position(|unit| unit.to_string() == one.unit);
+        let field = match (named, except()) {
+            (Some(place), _) => format!("ous[{place}]"),
+            (None, Some(place)) => format!("except.ous[{place}]"),
+            (None, None) => "ous".to_owned(),
+        };
+        let like = OrganizationalUnit::parse(&one.unit).ok().and_then(|unit| tree.like(&unit));
+        let meant = like.map(|path| format!("did you mean {path}? ")).unwrap_or_default();
+        Warning {
+            kind: Kind::Unknown,
+            row: one.row,
+            field,
+            problem: format!("the organization has no OU {}", one.unit),
+            remedy: format!("{meant}correct it, or create the OU"),
+            other: None,
+        }
+    };
+    wishes.unresolved.iter().map(warning).collect()
 }
 
 fn exemptions(index: usize, row: &Row, now: OffsetDateTime, warnings: &mut Vec<Warning>) {

@@ -12,6 +12,7 @@
 //! | [`facts`] | what is true in Control Tower at one moment |
 //! | [`plan`] | what has to be done about each OU and control, and what keeps it from being done |
 //! | [`picture`] | everything that a decision rests on |
+//! | [`snapshot`] | all of this as a part of a file |
 //! | [`statements`] | which statements the service control policies of OUs have |
 //! | [`step`] | which writes may be sent now, and what a refused one means |
 //! | [`impact`] | what of the calls that CloudTrail recorded a control would have denied |
@@ -33,6 +34,7 @@ pub mod picture;
 pub mod plan;
 pub mod report;
 pub mod row;
+pub mod snapshot;
 pub mod statements;
 pub mod step;
 pub mod tree;

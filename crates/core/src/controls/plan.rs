@@ -8,6 +8,7 @@ mod listed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
@@ -152,7 +153,8 @@ impl Action {
 }
 
 /// A fact that the plan lacks.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Need {
     /// Which control a Regional ARN means.
     Control(String),

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::{organization::Parent, selector::OrganizationalUnit};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    organization::{Parent, likest},
+    selector::OrganizationalUnit,
+};
 
 /// An OU as AWS Organizations lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Unit {
     pub id: String,
     pub arn: String,
@@ -80,6 +86,13 @@ impl Tree {
                 (0..self.units.len()).find(child).map(Some)
             })?,
         }
+    }
+
+    /// Returns the path of the OU that was probably meant by one that does not exist; nothing is like an id.
+    pub fn like(&self, unit: &OrganizationalUnit) -> Option<String> {
+        let OrganizationalUnit::Path(names) = unit else { return None };
+        let paths: Vec<String> = (0..self.units.len()).map(|place| self.path(place)).collect();
+        likest(&names.join("/"), paths.iter().map(String::as_str)).map(str::to_owned)
     }
 
     /// Returns the OUs directly below the root.

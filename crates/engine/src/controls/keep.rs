@@ -10,13 +10,13 @@ use assigner_core::{
     controls::{
         Table,
         catalogue::Catalogue,
-        facts::{Enablement, Facts, Operation},
+        facts::{Enablement, Facts},
         picture::Picture,
         plan::{self, Kind, Plan, Rules, Verdict},
         report::{Mode, Outcome, Report, Seen},
         step::{self, Next},
         tree::{Place, Tree},
-        wish::{self, Unresolved, Wishes},
+        wish::{self, Wishes},
     },
 };
 use aws_config::SdkConfig;
@@ -37,12 +37,12 @@ const AGAIN: usize = 3;
 /// The clients, and what is remembered between steps.
 #[derive(Debug)]
 pub struct Keeper {
-    tower: ControlTower,
-    catalog: ControlCatalog,
-    organizations: Organizations,
-    known: Known,
-    tally: Arc<Tally>,
-    region: String,
+    pub(super) tower: ControlTower,
+    pub(super) catalog: ControlCatalog,
+    pub(super) organizations: Organizations,
+    pub(super) known: Known,
+    pub(super) tally: Arc<Tally>,
+    pub(super) region: String,
 }
 
 /// What a step is asked to do.
@@ -127,8 +127,7 @@ impl Keeper {
     ) -> Result<Picture, Error> {
         let tree = self.organizations.tree().await?;
         let facts = present::facts(&self.tower, &self.known, &tree, now).await?;
-        let partition =
-            tree.units().first().and_then(|unit| unit.arn.split(':').nth(1)).unwrap_or("aws").to_owned();
+        let partition = partition(&tree).to_owned();
         let mut picture = Picture { tree, catalogue: Catalogue::default(), facts, accounts: None };
         let mut arns: Vec<String> = Vec::new();
         for _ in 0..ROUNDS {
@@ -165,28 +164,11 @@ impl Keeper {
         let Picture { tree, catalogue, facts, .. } = &picture;
         let (mut wishes, mut plan) = decide(&picture, table, location, rules)?;
         let selected = tree.selection(asked.ous);
-        // What is under way on an OU that was not asked for takes a place, and nobody has to wait for its end.
-        let is_asked_for = |operation: &&Operation| {
-            asked.ous.is_empty() || tree.place(operation.unit()).is_some_and(selected)
-        };
-        let mut under_way = facts.under_way.iter().filter(is_asked_for).count();
+        let mut under_way = picture.under_way(asked.ous);
         if asked.mode == Mode::Write && plan.needs.is_empty() {
             under_way += self.send(&mut plan, tree, facts, asked, selected).await;
         }
-        let missing = asked.ous.iter().filter(|id| tree.place(id).is_none());
-        wishes.unresolved.retain(|_| asked.ous.is_empty());
-        wishes.unresolved.extend(missing.flat_map(|id| {
-            let unresolved = |row: usize| Unresolved {
-                row,
-                controls: table.rows[row]
-                    .controls()
-                    .iter()
-                    .filter_map(|name| catalogue.named(name))
-                    .collect(),
-                unit: id.clone(),
-            };
-            (0..table.rows.len()).take(1).map(unresolved)
-        }));
+        picture.ask(table, asked.ous, &mut wishes);
         let seen = Seen { table, catalogue, tree, wishes: &wishes, plan: &plan, under_way, mode: asked.mode };
         let started = self.known.lock().started.clone();
         let report = Report::of(seen, selected, |id| started.get(id).copied(), began.elapsed()).fitting();
@@ -285,6 +267,11 @@ impl Keeper {
                 && known.catalogue.identity(&one.control) == wanted
         })
     }
+}
+
+/// Returns the partition of the organization's ARNs.
+pub(super) fn partition(tree: &Tree) -> &str {
+    tree.units().first().and_then(|unit| unit.arn.split(':').nth(1)).unwrap_or("aws")
 }
 
 fn decide<'p>(

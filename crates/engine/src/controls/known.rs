@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
-use assigner_aws::control_catalog::{ControlCatalog, PREVENTIVE};
+use assigner_aws::control_catalog::ControlCatalog;
 use assigner_core::{
     cause::CallError,
     controls::{
         ControlName, Table,
-        catalogue::{Catalogue, Control},
+        catalogue::{Catalogue, Control, PREVENTIVE},
         facts::Fate,
+        guide,
         parameters::Parameters,
         plan::Kind,
     },
@@ -81,7 +82,7 @@ impl Known {
         };
         // Names of the guide are aliases there, except those that are part of a Regional ARN.
         let by_alias =
-            |name: &&ControlName| matches!(name, ControlName::Guide(guide) if !guide.starts_with("AWS-GR_"));
+            |name: &&ControlName| matches!(name, ControlName::Guide(name) if !guide::is_part_of_arn(name));
         let is_needed = {
             let known = self.lock();
             !known.has_preventive && names.iter().filter(by_alias).any(|name| is_open(&known, name))
@@ -113,18 +114,9 @@ impl Known {
                 if is_described || known.catalogue.is_unknown(name.as_str()).is_some() {
                     continue;
                 }
-                let arn = match (found, name) {
-                    (Some(control), _) => Some(control.arn.clone()),
-                    (None, ControlName::Global(id)) => {
-                        Some(format!("arn:{partition}:controlcatalog:::control/{id}"))
-                    }
-                    (None, ControlName::Regional(last)) => {
-                        Some(format!("arn:{partition}:controltower:{region}::control/{last}"))
-                    }
-                    (None, ControlName::Guide(name)) if name.starts_with("AWS-GR_") => {
-                        Some(format!("arn:{partition}:controltower:{region}::control/{name}"))
-                    }
-                    (None, ControlName::Guide(_)) => None,
+                let arn = match found {
+                    Some(control) => Some(control.arn.clone()),
+                    None => arn_of(name, partition, region),
                 };
                 asked.extend(arn.map(|arn| (arn, name.as_str().to_owned())));
             }
@@ -198,5 +190,16 @@ impl Known {
             }
         }
         self.describe(catalog, found).await
+    }
+}
+
+/// Returns the ARN by which the catalogue is asked what a name means; `None` for an alias, which only lists tell.
+pub(super) fn arn_of(name: &ControlName, partition: &str, region: &str) -> Option<String> {
+    match name {
+        ControlName::Global(id) => Some(format!("arn:{partition}:controlcatalog:::control/{id}")),
+        ControlName::Guide(name) if !guide::is_part_of_arn(name) => None,
+        ControlName::Regional(last) | ControlName::Guide(last) => {
+            Some(format!("arn:{partition}:controltower:{region}::control/{last}"))
+        }
     }
 }

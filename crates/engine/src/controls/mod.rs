@@ -6,10 +6,12 @@
 //! | [`known`] | what is remembered between steps, because it does not change |
 //! | [`present`] | the facts of one step, by few calls |
 //! | [`keep`] | one step |
+//! | [`everything`] | what any table could ask for, at one moment |
 //! | [`disable`] | the one room that disables, for a person |
 //! | `statements` | what the policies of OUs deny |
 
 pub mod disable;
+pub mod everything;
 pub mod keep;
 pub mod known;
 pub mod present;

@@ -44,10 +44,13 @@ pub async fn facts(
     };
     // What is under way is read first: an operation that ends meanwhile is then seen as ended or as under way, and never
     // as nothing.
-    let under_way = tower.under_way().await?;
+    let mut under_way = tower.under_way().await?;
     let enabled = async { Ok(enabled(tower, tree).await?) };
     let failed = async { Ok::<_, Error>(tower.failed(now).await?) };
-    let (zone, (enabled, unread_units), failed) = tokio::try_join!(zone, enabled, failed)?;
+    let (zone, (mut enabled, unread_units), failed) = tokio::try_join!(zone, enabled, failed)?;
+    // Always in the same order, in which a snapshot has them as well.
+    enabled.sort_by(|one, other| one.arn.cmp(&other.arn));
+    under_way.sort_by(|one, other| one.id.cmp(&other.id));
     let security = zone.security_unit.as_deref().and_then(|name| {
         let top = tree.tops().find(|place| tree.units()[*place].name == name)?;
         Some(tree.units()[top].id.clone())
