@@ -162,6 +162,7 @@ def test_all_is_well_except_what_moto_does_not_know(aws, assignctl, stack, docto
         "Actions",
         "Deployment",
         "Controls",
+        "Permission sets",
         text[-1],
     ]
     assert "  ok       controls of OUs: not in this stack: its parameter Controls is disabled" in text

@@ -40,6 +40,8 @@ pub enum Group {
     Actions,
     Deployment,
     Controls,
+    #[serde(rename = "permission sets")]
+    PermissionSets,
 }
 
 /// What is looked at.

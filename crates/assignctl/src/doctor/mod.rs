@@ -13,6 +13,7 @@ mod executions;
 mod identity;
 mod keeper_role;
 mod keys;
+mod log_bucket;
 mod names;
 mod resources;
 mod settings;
@@ -110,12 +111,13 @@ async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check>
     examined.management = management;
     let (administrator, is) = identity::administrator(&examined).await;
     let (called, samples) = actions::call(&examined, found).await;
-    let ((named, sets), units, simulated, controls, keys) = tokio::join!(
+    let ((named, sets), units, simulated, controls, keys, log_bucket) = tokio::join!(
         names::resolve(&examined, found),
         names::units(&examined, samples.account.as_ref()),
         simulation::simulate(&examined, arguments.role.as_deref(), &samples),
         controls::look(&examined, &stack.controls, &samples),
         keys::look(&examined, found, &stack),
+        log_bucket::look(&examined),
     );
     let pinned = names::pinned(&examined, sets, is).await;
     checks.extend([whole, administrator, instance, named, units, pinned]);
@@ -124,6 +126,7 @@ async fn examine(session: &Session, arguments: &arguments::Doctor) -> Vec<Check>
     checks.extend(deployment::judge(&examined, stack));
     checks.push(keys);
     checks.extend(controls);
+    checks.push(log_bucket);
     checks
 }
 
@@ -135,7 +138,7 @@ fn without(missing: &str, arguments: &arguments::Doctor) -> Vec<Check> {
         .chain(actions::topics())
         .chain(simulation::topics(arguments.role.as_deref()))
         .chain(deployment::topics(&arguments.stack))
-        .chain([keys::topic(), controls::topic()]);
+        .chain([keys::topic(), controls::topic(), log_bucket::topic()]);
     topics.map(|topic| topic.depends_on(missing)).collect()
 }
 
@@ -179,6 +182,7 @@ impl Report {
                     Group::Actions => "Actions",
                     Group::Deployment => "Deployment",
                     Group::Controls => "Controls",
+                    Group::PermissionSets => "Permission sets",
                 };
                 let _ = writeln!(text, "{before}{STRONG}{name}{STRONG:#}");
                 group = Some(check.group);

@@ -7,7 +7,7 @@ use assigner_aws::{client::Tally, control_tower::ControlTower, permissions::Sess
 use assigner_core::permissions::logs::Status;
 use assigner_engine::{
     error::Error,
-    permissions::logs::{Change, Logs},
+    permissions::logs::{Change, Logs, Purpose},
 };
 use serde::Serialize;
 use tokio::time::{timeout, timeout_at};
@@ -21,14 +21,18 @@ use crate::{
 };
 
 /// How to close it by hand.
-const CLOSE: &str = "close it with `assignctl permission-set logs close`";
+pub const CLOSE: &str = "close it with `assignctl permission-set logs close`";
 /// The longest that closing may take. It does not count towards `--timeout`.
 const LONGEST_CLOSE: Duration = Duration::from_secs(60);
 
 pub async fn run(session: &Session, arguments: arguments::Logs) -> Result<Exit, Failure> {
     let aws = session.aws().await?;
     let sessions = Sessions::new(&aws.sdk, Arc::new(Tally::default()));
-    let logs = find(session, &aws, &sessions).await?;
+    let purpose = match arguments {
+        arguments::Logs::Status => Purpose::Look,
+        arguments::Logs::Open | arguments::Logs::Close => Purpose::Change,
+    };
+    let logs = find(session, &aws, &sessions, purpose).await?;
     let (status, change) = match arguments {
         arguments::Logs::Status => (logs.status().await?, Change::None),
         arguments::Logs::Open => {
@@ -46,9 +50,14 @@ pub async fn run(session: &Session, arguments: arguments::Logs) -> Result<Exit, 
     Ok(if status == Status::Changed { Exit::Missing } else { Exit::Good })
 }
 
-pub async fn find(session: &Session, aws: &Aws, sessions: &Sessions) -> Result<Logs, Failure> {
+pub async fn find(
+    session: &Session,
+    aws: &Aws,
+    sessions: &Sessions,
+    purpose: Purpose,
+) -> Result<Logs, Failure> {
     let tower = ControlTower::new(&aws.sdk, Arc::new(Tally::default()));
-    let found = timeout_at(session.until, Logs::find(sessions, &aws.organizations, &tower)).await;
+    let found = timeout_at(session.until, Logs::find(sessions, &aws.organizations, &tower, purpose)).await;
     Ok(found.map_err(|_| Error::Late { what: "the log bucket", last: None })??)
 }
 

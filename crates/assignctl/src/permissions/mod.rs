@@ -4,7 +4,7 @@ mod apply;
 pub mod arguments;
 mod draft;
 mod live;
-mod logs;
+pub mod logs;
 mod replace;
 mod restore;
 mod show;

@@ -7,7 +7,10 @@ use assigner_core::permissions::usage::{Account, Source, Usage};
 use assigner_engine::{
     clock,
     error::Error,
-    permissions::usage::{self, Ask, Aws, Step},
+    permissions::{
+        logs::Purpose,
+        usage::{self, Ask, Aws, Step},
+    },
 };
 
 use super::{
@@ -37,7 +40,7 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
     let aws = session.aws().await?;
     let sessions = Sessions::new(&aws.sdk, Arc::new(Tally::default()));
     let mut opened = match open_logs {
-        true => Some(Opened::open(session, logs::find(session, &aws, &sessions).await?).await?),
+        true => Some(Opened::open(session, logs::find(session, &aws, &sessions, Purpose::Change).await?).await?),
         false => None,
     };
     let bar = session.spinner();

@@ -223,3 +223,53 @@ fn a_signal_at_any_call_closes_the_bucket() {
         assert_eq!(world.stand_in.bucket_policy(), Some(policy()), "{operation} {signal}: {text}");
     }
 }
+
+/// Returns what `doctor` says of the log bucket. Whatever it finds, it writes nothing.
+fn doctor(world: &Served) -> Value {
+    let report = world.json(&["doctor"], 1);
+    assert_eq!(world.calls("PutBucketPolicy"), 0);
+    let checks = report["checks"].as_array().unwrap().clone();
+    checks.into_iter().find(|check| check["id"] == "log-bucket").unwrap()
+}
+
+#[test]
+fn doctor_finds_a_forgotten_statement_and_never_takes_an_unread_policy_for_a_closed_bucket() {
+    let world = world();
+    let check = doctor(&world);
+    assert_eq!((&check["status"], &check["group"]), (&json!("ok"), &json!("permission sets")), "{check}");
+
+    logs(&world, "open", 0);
+    world.stand_in.forget_calls();
+    let check = doctor(&world);
+    assert_eq!(check["status"], "failed", "{check}");
+    let detail = check["detail"].as_str().unwrap();
+    assert!(detail.contains("aws-controltower-logs-222233334444-eu-west-1"), "{check}");
+    // The remedy is a command, and it helps.
+    let remedy = check["remedy"].as_str().unwrap();
+    let command = remedy.split('`').nth(1).unwrap().strip_prefix("assignctl ").unwrap();
+    world.run(&command.split(' ').collect::<Vec<_>>()).assert().code(0);
+    assert_eq!(world.stand_in.bucket_policy(), Some(policy()));
+    world.stand_in.forget_calls();
+    assert_eq!(doctor(&world)["status"], "ok");
+
+    for (operation, why) in [
+        ("DescribeTrails", "cloudtrail:DescribeTrails"),
+        ("GetLandingZone", "controltower:GetLandingZone"),
+        ("AssumeRole", "sts:AssumeRole"),
+        ("GetBucketPolicy", "s3:GetBucketPolicy"),
+    ] {
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::AccessDenied, None)]);
+        let check = doctor(&world);
+        assert_eq!(check["status"], "unknown", "{operation}: {check}");
+        for member in ["detail", "remedy"] {
+            assert!(check[member].as_str().unwrap().contains(why), "{operation}: {check}");
+        }
+    }
+    world.stand_in.set_faults(vec![]);
+    world.stand_in.set_access(serde_json::from_value(json!({})).unwrap());
+    let check = doctor(&world);
+    assert_eq!(
+        (check["status"].as_str(), check["detail"].as_str().unwrap().contains("no trail")),
+        (Some("ok"), true)
+    );
+}

@@ -51,11 +51,20 @@ pub fn policies<'n>(names: impl Iterator<Item = &'n str>) -> String {
     json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
 
+/// Returns the policy of a session that looks at the log bucket.
+pub fn log_reader(partition: &str, bucket: &str) -> String {
+    of_bucket(&["s3:GetBucketPolicy"], partition, bucket)
+}
+
 /// Returns the policy of a session that opens and closes the log bucket.
 pub fn logs(partition: &str, bucket: &str) -> String {
+    of_bucket(&["s3:GetBucketPolicy", "s3:PutBucketPolicy"], partition, bucket)
+}
+
+fn of_bucket(actions: &[&str], partition: &str, bucket: &str) -> String {
     let statement = json!({
         "Effect": "Allow",
-        "Action": ["s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+        "Action": actions,
         "Resource": format!("arn:{partition}:s3:::{bucket}"),
     });
     json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
@@ -84,6 +93,8 @@ mod tests {
         for (text, has, lacks) in [
             (roles(), "iam:GetRolePolicy", "Create"),
             (policies(names.iter().map(String::as_str)), "iam:CreatePolicy", "Role"),
+            (logs("aws", "b"), "s3:PutBucketPolicy", "iam:"),
+            (log_reader("aws", "b"), "s3:GetBucketPolicy", "Put"),
         ] {
             assert!(Document::parse(text.as_bytes(), Strictness::Written).is_ok(), "{text}");
             assert!(text.contains(has) && !text.contains(lacks) && text.len() <= MOST, "{text}");

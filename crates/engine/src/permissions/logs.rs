@@ -6,7 +6,7 @@ use std::time::Duration;
 use assigner_aws::{
     control_tower::ControlTower,
     organizations::Organizations,
-    permissions::{Bucket, Sessions},
+    permissions::{Bucket, Sessions, Trail},
 };
 use assigner_core::{
     cause::{CallError, Cause, Retry},
@@ -25,6 +25,13 @@ const ROLE: &str = "AWSControlTowerExecution";
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What a bucket is found for. A session that looks cannot write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Look,
+    Change,
+}
+
 /// The log bucket.
 #[derive(Debug)]
 pub struct Logs {
@@ -32,6 +39,17 @@ pub struct Logs {
     place: Place,
     trail: String,
     key: Option<String>,
+}
+
+/// Returns the trail whose log is read: the organization's, or one of this account.
+pub async fn trail(sessions: &Sessions) -> Result<Option<Trail>, CallError> {
+    let mut trails = sessions.own().trails().await?;
+    trails.sort_by_key(|trail| !trail.of_organization);
+    Ok(trails.into_iter().next())
+}
+
+fn none(what: &str) -> Error {
+    Error::InvalidConfig(vec![format!("{what}; use --source last-accessed")])
 }
 
 /// What came of a change.
@@ -51,20 +69,35 @@ impl Logs {
         sessions: &Sessions,
         organizations: &Organizations,
         tower: &ControlTower,
+        purpose: Purpose,
     ) -> Result<Logs, Error> {
-        let none = |what: &str| Error::InvalidConfig(vec![format!("{what}; use --source last-accessed")]);
-        let mut trails = sessions.own().trails().await?;
-        trails.sort_by_key(|trail| !trail.of_organization);
-        let trail = trails.into_iter().next();
+        let trail = trail(sessions).await?;
         let trail =
             trail.ok_or_else(|| none("this account has no trail, of its own or of the organization"))?;
+        Logs::of(trail, sessions, organizations, tower, purpose).await
+    }
+
+    /// Finds the account of a trail's bucket from the landing zone.
+    ///
+    /// # Errors
+    /// As [`Logs::find`].
+    pub async fn of(
+        trail: Trail,
+        sessions: &Sessions,
+        organizations: &Organizations,
+        tower: &ControlTower,
+        purpose: Purpose,
+    ) -> Result<Logs, Error> {
         let (organization, zone) = tokio::try_join!(organizations.organization_id(), tower.landing_zone())?;
         let archive = zone.and_then(|zone| zone.log_archive);
         let archive = archive.ok_or_else(|| {
             none("the landing zone names no account for logs, so that nobody knows whose the bucket is")
         })?;
         let partition = sessions.partition().to_owned();
-        let policy = narrow::logs(&partition, &trail.bucket);
+        let policy = match purpose {
+            Purpose::Look => narrow::log_reader(&partition, &trail.bucket),
+            Purpose::Change => narrow::logs(&partition, &trail.bucket),
+        };
         let region = trail.home_region.clone();
         let region = region.ok_or_else(|| none("the trail names no home Region"))?;
         let place = Place {
@@ -93,8 +126,10 @@ impl Logs {
     /// # Errors
     /// If it cannot be read.
     pub async fn status(&self) -> Result<Status, Error> {
-        let policy = self.policy().await?;
-        self.place.status(&policy).map_err(|problem| self.refused(problem))
+        match self.bucket.policy().await? {
+            Some(policy) => self.place.status(&policy).map_err(|problem| self.refused(problem)),
+            None => Ok(Status::Closed),
+        }
     }
 
     /// Adds the statement.
