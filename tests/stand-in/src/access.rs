@@ -43,6 +43,15 @@ pub struct Trail {
     /// `None`: everybody may read the bucket.
     #[serde(default)]
     pub bucket_policy: Option<Value>,
+    /// Who owns an object of the bucket, such as `ObjectWriter`. `None`: the bucket's owner.
+    #[serde(default)]
+    pub ownership: Option<String>,
+    /// The key that encrypts new objects of the bucket.
+    #[serde(default)]
+    pub bucket_key: Option<String>,
+    /// Whether the key's policy lets no role of an account use it.
+    #[serde(default)]
+    pub key_refuses: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,6 +123,15 @@ pub struct Role {
     pub services: BTreeMap<String, Option<u64>>,
     /// Whether every action of the log could be named.
     pub incomplete: bool,
+    /// The trust policy. `None`: Access Analyzer may assume the role.
+    pub trust: Option<Value>,
+    /// The actions that the role's own policies do not allow.
+    pub may_not: BTreeSet<String>,
+    pub tags: BTreeMap<String, String>,
+    /// Inline policies, by name. Those of the roles of sets come from the sets.
+    pub inline: BTreeMap<String, Value>,
+    /// The ARN of the permissions boundary, if it is not that of the set.
+    pub boundary: Option<String>,
 }
 
 /// Credentials of a role.
@@ -286,6 +304,14 @@ impl AccessState {
 }
 
 impl Role {
+    /// Whether Access Analyzer may assume the role and is allowed what reading a log takes.
+    pub(crate) fn reads_logs(&self) -> bool {
+        let trusts = |trust: &Value| {
+            allows(trust, "sts:AssumeRole") && trust.to_string().contains("access-analyzer.amazonaws.com")
+        };
+        self.trust.as_ref().is_none_or(trusts) && self.may_not.is_empty()
+    }
+
     pub(crate) fn arn(&self, account: &str) -> String {
         format!("arn:aws:iam::{account}:role{}{}", self.path, self.name)
     }

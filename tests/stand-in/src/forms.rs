@@ -58,13 +58,19 @@ fn renamed(value: Value, letter: &dyn Fn(char) -> char) -> Value {
     }
 }
 
-/// Answers S3's read of a bucket's policy.
-pub(crate) async fn get_bucket_policy(
+/// Answers S3's reads of a bucket.
+pub(crate) async fn get_bucket(
     State(stand_in): State<StandIn>,
     Path(bucket): Path<String>,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
 ) -> Response {
-    s3(&stand_in, "GetBucketPolicy", &headers, &json!({ "Bucket": bucket })).await
+    let operation = match query.as_deref().unwrap_or_default().trim_end_matches('=') {
+        "encryption" => "GetBucketEncryption",
+        "ownershipControls" => "GetBucketOwnershipControls",
+        _ => "GetBucketPolicy",
+    };
+    s3(&stand_in, operation, &headers, &json!({ "Bucket": bucket })).await
 }
 
 /// Answers S3's write of a bucket's policy.
@@ -84,9 +90,12 @@ async fn s3(stand_in: &StandIn, operation: &str, headers: &HeaderMap, members: &
     let exchange = stand_in.state().receive(&format!("AmazonS3.{operation}"), headers, members.as_bytes());
     tokio::time::sleep(exchange.delay).await;
     match &exchange.outcome {
-        Ok(answer) => match answer["Policy"].as_str() {
-            Some(policy) => (StatusCode::OK, policy.to_owned()).into_response(),
-            None => StatusCode::NO_CONTENT.into_response(),
+        Ok(answer) => match (answer["Policy"].as_str(), answer.get("Xml")) {
+            (Some(policy), _) => (StatusCode::OK, policy.to_owned()).into_response(),
+            (None, Some(body)) => {
+                (StatusCode::OK, [(CONTENT_TYPE, "application/xml")], xml(body)).into_response()
+            }
+            (None, None) => StatusCode::NO_CONTENT.into_response(),
         },
         Err(Failure::Refused(refusal)) => {
             let error = json!({ "Code": refusal.code, "Message": refusal.body()["Message"] });

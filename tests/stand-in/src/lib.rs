@@ -136,7 +136,7 @@ impl StandIn {
     }
 
     pub fn router(&self) -> Router {
-        let named = post(wire::rest_json).get(forms::get_bucket_policy).put(forms::put_bucket_policy);
+        let named = post(wire::rest_json).get(forms::get_bucket).put(forms::put_bucket_policy);
         let router = forms::routes().route("/", post(wire::aws_json)).route("/{operation}", named);
         let router =
             control::routes().into_iter().fold(router, |router, (path, method)| router.route(path, method));

@@ -164,7 +164,10 @@ impl State {
     ) -> Result<(), Refusal> {
         let (caller, region) = services::caller(headers);
         let denied = self.access.sessions.get(&caller).is_some_and(|session| {
-            let action = format!("{}:{operation}", service.signing_name);
+            // IAM calls this one otherwise.
+            let name =
+                if operation == "GetBucketEncryption" { "GetEncryptionConfiguration" } else { operation };
+            let action = format!("{}:{name}", service.signing_name);
             action != "sts:GetCallerIdentity" && !allows(&session.policy, &action)
         });
         (self.access.caller, self.access.region) = (caller, region);

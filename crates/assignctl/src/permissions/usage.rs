@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use assigner_aws::{client::Tally, permissions::Sessions};
+use assigner_aws::{client::Tally, control_tower::ControlTower, permissions::Sessions};
 use assigner_core::permissions::usage::{Account, Source, Usage};
 use assigner_engine::{
     clock,
@@ -40,7 +40,9 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
     let aws = session.aws().await?;
     let sessions = Sessions::new(&aws.sdk, Arc::new(Tally::default()));
     let mut opened = match open_logs {
-        true => Some(Opened::open(session, logs::find(session, &aws, &sessions, Purpose::Change).await?).await?),
+        true => {
+            Some(Opened::open(session, logs::find(session, &aws, &sessions, Purpose::Change).await?).await?)
+        }
         false => None,
     };
     let bar = session.spinner();
@@ -55,7 +57,9 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
             bar.set_position(read as u64);
         }
     };
-    let clients = Aws { center: &aws.center, organizations: &aws.organizations, sessions: &sessions };
+    let tower = ControlTower::new(&aws.sdk, Arc::new(Tally::default()));
+    let clients =
+        Aws { center: &aws.center, organizations: &aws.organizations, tower: &tower, sessions: &sessions };
     let reading = tokio::time::timeout_at(session.until, usage::read(clients, &ask, &watch));
     let read = match &mut opened {
         Some(opened) => opened.during(reading).await,

@@ -8,6 +8,7 @@ use std::{
 
 use assigner_aws::{
     client::{self, Tally},
+    control_tower::ControlTower,
     identity_center::{IdentityCenter, Options},
     organizations::Organizations,
     permissions::Sessions,
@@ -52,6 +53,7 @@ async fn time(seconds: &[u64]) -> Duration {
     let options = Options { max_requests_per_second: 15, manners: Manners::GoesFirst, ..Options::default() };
     let center = IdentityCenter::new(&options, &sdk, tally.clone()).unwrap();
     let organizations = Organizations::new(&sdk, tally.clone());
+    let tower = ControlTower::new(&sdk, tally.clone());
     let sessions = Sessions::new(&sdk, tally);
     let ask = Ask {
         set: "PowerUserAccess".to_owned(),
@@ -61,7 +63,7 @@ async fn time(seconds: &[u64]) -> Duration {
         day: clock::day(SystemTime::now()),
     };
     let began = Instant::now();
-    let aws = Aws { center: &center, organizations: &organizations, sessions: &sessions };
+    let aws = Aws { center: &center, organizations: &organizations, tower: &tower, sessions: &sessions };
     let read = usage::read(aws, &ask, &|_| {}).await.unwrap();
     assert_eq!(read.accounts.len(), seconds.len());
     let failures: Vec<_> = read.accounts.iter().flat_map(|account| &account.failures).collect();

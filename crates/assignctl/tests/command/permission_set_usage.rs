@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use snapbox::cmd::OutputAssert;
+use stand_in::{Fault, FaultKind};
 use tempfile::TempDir;
 use world::Served;
 
@@ -210,4 +211,142 @@ fn wrong_use_ends_before_anything_is_written() {
         used.read(&["--days", days]).code(2);
     }
     assert!(!file.exists());
+}
+
+const ARCHIVE: &str = "222233334444";
+const BUCKET: &str = "aws-controltower-logs-222233334444-eu-west-1";
+
+/// A world with a log bucket that is open for Access Analyzer's roles, and these accounts besides that for logs.
+fn opened(mut accounts: Value, change: impl Fn(&mut Value)) -> Use {
+    accounts[ARCHIVE] = json!({ "assumable": ["AWSControlTowerExecution"] });
+    let mut document = access(accounts);
+    document["trail"]["bucketAccount"] = json!(ARCHIVE);
+    document["trail"]["bucketPolicy"] = json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "AllowSSLRequestsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+          "Resource": [format!("arn:aws:s3:::{BUCKET}"), format!("arn:aws:s3:::{BUCKET}/*")],
+          "Condition": { "Bool": { "aws:SecureTransport": "false" } } },
+    ] });
+    change(&mut document);
+    let used = Use::new(document);
+    used.world.run(&["permission-set", "logs", "open"]).assert().code(0);
+    used.world.stand_in.forget_calls();
+    used
+}
+
+/// The failures of the policy generation alone.
+fn generated(used: &Use, id: &str) -> Vec<String> {
+    let account = used.account(id);
+    let failures = account["failures"].as_array().cloned().unwrap_or_default();
+    let generated = failures.iter().filter(|failure| failure["source"] == "generated");
+    generated.map(|failure| format!("{}; {}", failure["cause"], failure["remedy"])).collect()
+}
+
+#[test]
+fn a_failed_generation_is_named_with_the_one_thing_that_is_wrong() {
+    let with = |role: &dyn Fn(&mut Value)| {
+        let mut account = account();
+        role(&mut account["roles"][1]);
+        account
+    };
+    let of_ec2 = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
+        "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole" }] });
+    let all = opened(
+        json!({
+            GOOD: account(),
+            "333344445555": with(&|role| role["trust"] = of_ec2.clone()),
+            "444455556666": with(&|role| role["mayNot"] = json!(["s3:GetObject"])),
+        }),
+        |_| {},
+    );
+    all.read(&["--source", "generated"]).code(1);
+    assert_eq!(generated(&all, GOOD), [""; 0]);
+    let expect = |used: &Use, id: &str, parts: &[&str]| {
+        let found = generated(used, id);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        for part in parts {
+            assert!(found[0].contains(part), "{part}: {found:#?}");
+        }
+        assert!(!found[0].contains("not known"), "{found:#?}");
+    };
+    expect(
+        &all,
+        "333344445555",
+        &["does not trust Access Analyzer", "let access-analyzer.amazonaws.com assume it"],
+    );
+    expect(&all, "444455556666", &["the policy of the role", "read the log: s3:GetObject", "on the bucket"]);
+    assert_eq!(all.world.calls("GetBucketPolicy"), 1, "what is the same for all accounts is read once");
+    assert_eq!(all.world.calls("PutBucketPolicy"), 0);
+
+    let one = |change: &dyn Fn(&mut Value)| opened(json!({ GOOD: account() }), change);
+    let closed = one(&|_| {});
+    closed.world.run(&["permission-set", "logs", "close"]).assert().code(0);
+    closed.read(&["--source", "generated"]).code(1);
+    expect(&closed, GOOD, &["the policy of the bucket aws-controltower-logs", "--open-logs"]);
+
+    let elsewhere = one(&|_| {});
+    elsewhere.world.stand_in.edit_bucket_policy(|policy| {
+        let keys = &mut policy["Statement"][1]["Resource"][1];
+        *keys = json!(keys.as_str().unwrap().replace("o-a1b2c3d4e5/AWSLogs", "AWSLogs"));
+    });
+    elsewhere.read(&["--source", "generated"]).code(1);
+    let objects = format!("arn:aws:s3:::{BUCKET}/o-a1b2c3d4e5/AWSLogs/o-a1b2c3d4e5/{GOOD}/*");
+    expect(&elsewhere, GOOD, &["the log has another prefix", &format!("let the statement name {objects}")]);
+
+    let owned = one(&|document| document["trail"]["ownership"] = json!("ObjectWriter"));
+    owned.read(&["--source", "generated"]).code(1);
+    expect(&owned, GOOD, &["may belong to others than its owner", "bucket owner enforced"]);
+
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/1";
+    for (member, may_not, why) in [
+        ("kmsKeyId", json!([]), "the key's own policy"),
+        ("bucketKey", json!([]), "the key's own policy"),
+        ("kmsKeyId", json!(["kms:Decrypt"]), "does not allow it kms:Decrypt"),
+    ] {
+        let accounts = json!({ GOOD: with(&|role| role["mayNot"] = may_not.clone()) });
+        let encrypted = opened(accounts, |document| {
+            document["trail"]["keyRefuses"] = json!(true);
+            document["trail"][member] = json!(key);
+        });
+        encrypted.read(&["--source", "generated"]).code(1);
+        expect(&encrypted, GOOD, &[&format!("encrypted with the key {key}"), why, "kms:EncryptionContext"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_of_a_failed_generation_is_not_known_and_stops_nothing() {
+    let denied = |operation: &str| Fault {
+        operation: operation.to_owned(),
+        kind: FaultKind::AccessDenied,
+        probability: 1.0,
+        count: None,
+        about: None,
+    };
+    let owned = || {
+        opened(json!({ GOOD: account() }), |document| {
+            document["trail"]["ownership"] = json!("ObjectWriter");
+        })
+    };
+    for (operation, what) in [
+        ("GetRole", "who may assume the role: iam:GetRole"),
+        ("SimulatePrincipalPolicy", "what the role's own policies allow: iam:SimulatePrincipalPolicy"),
+        ("GetBucketPolicy", "what the policy of the bucket"),
+        ("GetBucketEncryption", "whether a key encrypts the log: s3:GetEncryptionConfiguration"),
+    ] {
+        let used = owned();
+        used.world.stand_in.set_faults(vec![denied(operation)]);
+        used.read(&["--source", "generated"]).code(1);
+        let found = generated(&used, GOOD);
+        assert!(found[0].contains("belong to others") && found[0].contains(what), "{operation}: {found:#?}");
+    }
+    // Nothing of the bucket can be read, so that nothing of it is blamed.
+    let used = owned();
+    used.world.stand_in.set_faults(vec![denied("GetLandingZone")]);
+    used.read(&["--source", "generated"]).code(1);
+    let found = generated(&used, GOOD);
+    for part in
+        ["may not read the log: Incorrect permissions", "who owns the objects: controltower:GetLandingZone"]
+    {
+        assert!(found[0].contains(part), "{part}: {found:#?}");
+    }
+    assert_eq!(used.world.calls("GetBucketPolicy"), 0);
 }

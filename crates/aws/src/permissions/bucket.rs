@@ -1,7 +1,7 @@
-//! The policy of one S3 bucket, read and written.
+//! The policy of one S3 bucket, read and written, and who owns and what encrypts its objects.
 //!
 //! S3's SDK would bring a second, older HTTP crate and its own encryption of checksums into every AWS crate of this
-//! workspace. The two calls are signed and sent here with the SDK's own parts, as they are in its place.
+//! workspace. The few calls are signed and sent here with the SDK's own parts, as they are in its place.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -32,8 +32,24 @@ use crate::{
     client::{self, Tally, Watch},
 };
 
-const READ: &str = "s3:GetBucketPolicy";
-const WRITE: &str = "s3:PutBucketPolicy";
+/// A call, as S3 and as IAM call it.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    name: &'static str,
+    action: &'static str,
+    /// What of the bucket it is about.
+    query: &'static str,
+}
+
+const READ: Call = Call { name: "GetBucketPolicy", action: "s3:GetBucketPolicy", query: "policy" };
+const WRITE: Call = Call { name: "PutBucketPolicy", action: "s3:PutBucketPolicy", query: "policy" };
+const OWNERSHIP: Call = Call {
+    name: "GetBucketOwnershipControls",
+    action: "s3:GetBucketOwnershipControls",
+    query: "ownershipControls",
+};
+const ENCRYPTION: Call =
+    Call { name: "GetBucketEncryption", action: "s3:GetEncryptionConfiguration", query: "encryption" };
 
 /// One bucket, in the account that owns it.
 #[derive(Debug)]
@@ -70,32 +86,45 @@ impl Bucket {
 
     /// Returns the policy, a text of JSON; `None` if the bucket has none.
     pub async fn policy(&self) -> Result<Option<String>, CallError> {
-        let operation = self.operation("GetBucketPolicy", None).await?;
-        match quiet(self.calls.ask(READ, Patience::OfOne, || operation.invoke(())).await) {
+        self.read(READ, "NoSuchBucketPolicy").await
+    }
+
+    /// Returns the rule of who owns an object, such as `BucketOwnerEnforced`; `None` if the bucket has none.
+    pub async fn ownership(&self) -> Result<Option<String>, CallError> {
+        let text = self.read(OWNERSHIP, "OwnershipControlsNotFoundError").await?;
+        Ok(text.and_then(|text| element(&text, "ObjectOwnership").map(str::to_owned)))
+    }
+
+    /// Returns the KMS key that encrypts new objects, if the bucket names one.
+    pub async fn key(&self) -> Result<Option<String>, CallError> {
+        let text = self.read(ENCRYPTION, "ServerSideEncryptionConfigurationNotFoundError").await?;
+        Ok(text.and_then(|text| element(&text, "KMSMasterKeyID").map(str::to_owned)))
+    }
+
+    /// Returns an answer; `None` after the error `none`.
+    async fn read(&self, call: Call, none: &str) -> Result<Option<String>, CallError> {
+        let operation = self.operation(call, None).await?;
+        match quiet(self.calls.ask(call.action, Patience::OfOne, || operation.invoke(())).await) {
             Ok(text) => Ok(Some(text)),
-            Err(error) if error.code.as_deref() == Some("NoSuchBucketPolicy") => Ok(None),
+            Err(error) if error.code.as_deref() == Some(none) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// Replaces the policy. It is sent once: the caller reads before it writes again.
     pub async fn write_policy(&self, policy: String) -> Result<(), CallError> {
-        let operation = self.operation("PutBucketPolicy", Some(policy)).await?;
-        quiet(self.calls.once(WRITE, || operation.invoke(())).await).map(drop)
+        let operation = self.operation(WRITE, Some(policy)).await?;
+        quiet(self.calls.once(WRITE.action, || operation.invoke(())).await).map(drop)
     }
 
-    /// Returns a request that reads the policy, or writes `body`.
+    /// Returns a request that reads, or writes `body`.
     async fn operation(
         &self,
-        name: &'static str,
+        call: Call,
         body: Option<String>,
     ) -> Result<Operation<(), String, ErrorMetadata>, CallError> {
-        let failed = |cause, message: String| CallError {
-            operation: if body.is_some() { WRITE } else { READ },
-            cause,
-            code: None,
-            message,
-        };
+        let failed =
+            |cause, message: String| CallError { operation: call.action, cause, code: None, message };
         let unsigned = |why: &str| failed(Cause::Credentials, why.to_owned());
         let provider = self.sdk.credentials_provider().ok_or_else(|| unsigned("there are no credentials"))?;
         let credentials =
@@ -115,14 +144,16 @@ impl Bucket {
             (self.name.clone(), self.owner.clone(), self.region.clone(), endpoint.clone());
         Ok(Operation::builder()
             .service_name("s3")
-            .operation_name(name)
+            .operation_name(call.name)
             .http_client(http)
             .endpoint_url(&endpoint)
             .timeout_config(client::timeouts())
             .interceptor(Watch { pace: None, tally: self.tally.clone() })
             .no_auth()
             .no_retry()
-            .serializer(move |()| request(&url, &bucket, &owner, &region, body.as_deref(), &credentials))
+            .serializer(move |()| {
+                request(&url, (&bucket, call.query), &owner, &region, body.as_deref(), &credentials)
+            })
             .deserializer(read)
             .build())
     }
@@ -144,7 +175,7 @@ fn read(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetada
     Err(OrchestratorError::operation(error.build()))
 }
 
-/// Returns the text of an element of an error, which has no others within.
+/// Returns the text of an element that has no others within.
 fn element<'b>(body: &'b str, name: &str) -> Option<&'b str> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0)
@@ -152,7 +183,7 @@ fn element<'b>(body: &'b str, name: &str) -> Option<&'b str> {
 
 fn request(
     endpoint: &str,
-    bucket: &str,
+    (bucket, query): (&str, &str),
     owner: &AccountId,
     region: &str,
     body: Option<&str>,
@@ -178,7 +209,7 @@ fn request(
         .build()?
         .into();
     let method = if body.is_some() { "PUT" } else { "GET" };
-    let path = format!("/{bucket}?policy");
+    let path = format!("/{bucket}?{query}");
     let url = format!("{}{path}", endpoint.trim_end_matches('/'));
     let signed_body = SignableBody::Bytes(body.unwrap_or_default().as_bytes());
     let signable = SignableRequest::new(method, url.as_str(), headers.iter().copied(), signed_body)?;
@@ -205,8 +236,15 @@ mod tests {
         let owner = AccountId::parse("222233334444").unwrap();
         let credentials = Credentials::new("AKID", "secret", Some("token".to_owned()), None, "test");
         let request = |body| {
-            request("https://s3.eu-west-1.amazonaws.com", "logs", &owner, "eu-west-1", body, &credentials)
-                .unwrap()
+            request(
+                "https://s3.eu-west-1.amazonaws.com",
+                ("logs", "policy"),
+                &owner,
+                "eu-west-1",
+                body,
+                &credentials,
+            )
+            .unwrap()
         };
         let write = request(Some("{}"));
         assert_eq!((write.method(), write.uri()), ("PUT", "/logs?policy"));

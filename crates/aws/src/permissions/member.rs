@@ -1,6 +1,9 @@
 //! One account: its roles, policies, trails and last-accessed data.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use assigner_core::{
     cause::{CallError, Cause},
@@ -8,7 +11,10 @@ use assigner_core::{
     permissions::{policy::Document, sources::Accessed},
 };
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_iam::types::{AccessAdvisorUsageGranularityType, JobStatusType};
+use aws_sdk_iam::types::{
+    AccessAdvisorUsageGranularityType, ContextEntry, ContextKeyTypeEnum, JobStatusType,
+    PolicyEvaluationDecisionType,
+};
 use aws_smithy_types::{DateTime, date_time::Format};
 
 use super::{nothing, quiet};
@@ -34,6 +40,25 @@ pub struct Role {
     pub path: String,
     pub name: String,
     pub arn: String,
+}
+
+/// What one role has besides its policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleDetails {
+    pub arn: String,
+    /// The trust policy, a text of JSON.
+    pub trust: String,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An action that a role is not allowed, as IAM's simulator says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub action: String,
+    /// Condition keys of which the simulator lacks the values: whether they would allow it is not known.
+    pub missing: Vec<String>,
 }
 
 /// A trail that the account sees.
@@ -89,6 +114,67 @@ impl Member {
         let role =
             |role: aws_sdk_iam::types::Role| Role { path: role.path, name: role.role_name, arn: role.arn };
         Ok(quiet(roles.await)?.into_iter().map(role).collect())
+    }
+
+    /// Returns one role, or `None` if there is none of this name.
+    pub async fn role(&self, name: &str) -> Result<Option<RoleDetails>, CallError> {
+        const OPERATION: &str = "iam:GetRole";
+        let call = self.iam.get_role().role_name(name);
+        let role = match quiet(self.calls.ask(OPERATION, Patience::OfOne, || call.clone().send()).await) {
+            Ok(answer) => answer.role.ok_or_else(|| nothing(OPERATION, "role"))?,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(RoleDetails {
+            arn: role.arn,
+            trust: decoded(&role.assume_role_policy_document.unwrap_or_default()),
+            boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
+            tags: role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        }))
+    }
+
+    /// Returns which of some actions a role is not allowed on a resource, as IAM's simulator says. `context` has the
+    /// condition keys of the request.
+    pub async fn refused(
+        &self,
+        role: &str,
+        actions: &[&str],
+        resource: &str,
+        context: &[(&str, &str)],
+    ) -> Result<Vec<Refused>, CallError> {
+        let entry = |(key, value): &(&str, &str)| {
+            ContextEntry::builder()
+                .context_key_name(*key)
+                .context_key_type(ContextKeyTypeEnum::String)
+                .context_key_values(*value)
+                .build()
+        };
+        let call = self
+            .iam
+            .simulate_principal_policy()
+            .policy_source_arn(role)
+            .set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect()))
+            .resource_arns(resource)
+            .set_context_entries(
+                (!context.is_empty()).then(|| context.iter().map(entry).collect::<Vec<_>>()),
+            );
+        let results = self.calls.list(
+            "iam:SimulatePrincipalPolicy",
+            Patience::OfOne,
+            |marker| call.clone().set_marker(marker).send(),
+            |page| (page.evaluation_results.unwrap_or_default(), page.marker),
+        );
+        let results = quiet(results.await)?;
+        let mut refused = Vec::new();
+        for action in actions {
+            let result = results.iter().find(|result| result.eval_action_name == *action);
+            let result = result.ok_or_else(|| nothing("iam:SimulatePrincipalPolicy", action))?;
+            if result.eval_decision != PolicyEvaluationDecisionType::Allowed {
+                let missing = result.missing_context_values.clone().unwrap_or_default();
+                refused.push(Refused { action: (*action).to_owned(), missing });
+            }
+        }
+        Ok(refused)
     }
 
     /// Returns the inline policy of a role by its name, or `None` if the role has none of that name.

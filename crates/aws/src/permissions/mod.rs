@@ -16,7 +16,7 @@ pub use self::{
     bucket::Bucket,
     generation::{Found, Generation, GenerationStatus},
     judge::{Finding, NoNewAccess},
-    member::{Member, Role, Trail},
+    member::{Member, Refused, Role, RoleDetails, Trail},
 };
 use crate::{
     calls::{Calls, Patience},

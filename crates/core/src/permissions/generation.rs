@@ -1,4 +1,4 @@
-//! Policy generations: which one to ask for next, and what a failed one means. It does not ask.
+//! Policy generations: which one to ask for next. It does not ask.
 
 use std::collections::BTreeSet;
 
@@ -76,85 +76,6 @@ impl Plan {
     }
 }
 
-/// What is known of the way from the log to the generation, for the one thing that is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way<'w> {
-    /// The ARN of the role that reads the log. `None`: there is none in the account.
-    pub access_role: Option<&'w str>,
-    /// Whether Access Analyzer may assume it.
-    pub trusted: bool,
-    /// Whether its own policy allows to read the trail and the bucket.
-    pub allowed: bool,
-    pub bucket: &'w str,
-    /// What the bucket's policy says; `None` if it cannot be read.
-    pub bucket_statement: Option<bool>,
-    /// Whether the bucket's owner owns every object; `None` if it cannot be read.
-    pub bucket_owner_enforced: Option<bool>,
-    /// The ARN of the key that encrypts the log.
-    pub key: Option<&'w str>,
-}
-
-/// Why a generation failed, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnosis {
-    pub cause: String,
-    pub remedy: String,
-}
-
-/// Returns the one thing that is wrong, for a generation that was not allowed to read the log.
-pub fn diagnose(way: &Way<'_>, message: &str) -> Diagnosis {
-    let Way { access_role, trusted, allowed, bucket, bucket_statement, bucket_owner_enforced, key } = *way;
-    let of = |cause: String, remedy: String| Diagnosis { cause, remedy };
-    let Some(role) = access_role else {
-        return of(
-            "the account has no role with which Access Analyzer reads the log".to_owned(),
-            "create one below the path /service-role/, with a name that begins with AccessAnalyzerMonitorServiceRole"
-                .to_owned(),
-        );
-    };
-    if !trusted {
-        return of(
-            format!("the role {role} does not trust Access Analyzer"),
-            "let access-analyzer.amazonaws.com assume it".to_owned(),
-        );
-    }
-    if !allowed {
-        return of(
-            format!("the policy of the role {role} does not allow it to read the log"),
-            format!(
-                "allow it cloudtrail:GetTrail, iam:GenerateServiceLastAccessedDetails and \
-                 iam:GetServiceLastAccessedDetails on *, and s3:GetObject and s3:ListBucket on the bucket {bucket}"
-            ),
-        );
-    }
-    if bucket_statement == Some(false) {
-        return of(
-            format!("the policy of the bucket {bucket} does not let the role read the log"),
-            "add the statement for the roles AccessAnalyzerMonitorServiceRole* of the organization"
-                .to_owned(),
-        );
-    }
-    if bucket_owner_enforced == Some(false) {
-        return of(
-            format!("objects of the bucket {bucket} may belong to others than its owner"),
-            "set its object ownership to bucket owner enforced".to_owned(),
-        );
-    }
-    if let Some(key) = key {
-        return of(
-            format!("the log is encrypted with the key {key}, and the role may not use it"),
-            format!(
-                "allow the role kms:Decrypt in its own policy and in that of the key {key}, with \
-                 kms:ViaService s3.*.amazonaws.com and the trail as kms:EncryptionContext:aws:cloudtrail:arn"
-            ),
-        );
-    }
-    of(
-        format!("Access Analyzer may not read the log: {message}"),
-        format!("look at the policy of the bucket {bucket}, and whether an SCP or RCP denies reading it"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,46 +117,5 @@ mod tests {
             [(5, GLOBAL.to_owned())]
         );
         assert_eq!(asked(&mut plan(), |_| true).1.len(), 3);
-    }
-
-    #[test]
-    fn the_one_thing_that_is_wrong_is_named() {
-        let good = Way {
-            access_role: Some(
-                "arn:aws:iam::111122223333:role/service-role/AccessAnalyzerMonitorServiceRole_X",
-            ),
-            trusted: true,
-            allowed: true,
-            bucket: "logs",
-            bucket_statement: Some(true),
-            bucket_owner_enforced: Some(true),
-            key: None,
-        };
-        let cases = [
-            (Way { access_role: None, trusted: false, ..good }, "has no role", "/service-role/"),
-            (
-                Way { trusted: false, allowed: false, ..good },
-                "does not trust",
-                "access-analyzer.amazonaws.com",
-            ),
-            (Way { allowed: false, key: Some("k"), ..good }, "the policy of the role", "s3:GetObject"),
-            (
-                Way { bucket_statement: Some(false), key: Some("k"), ..good },
-                "the policy of the bucket logs",
-                "add the statement",
-            ),
-            (Way { bucket_owner_enforced: Some(false), ..good }, "belong to others", "bucket owner enforced"),
-            (
-                Way { key: Some("arn:aws:kms:x"), bucket_statement: None, ..good },
-                "encrypted with the key arn:aws:kms:x",
-                "kms:Decrypt",
-            ),
-            (good, "may not read the log: no", "SCP"),
-        ];
-        for (way, cause, remedy) in cases {
-            let diagnosis = diagnose(&way, "no");
-            assert!(diagnosis.cause.contains(cause), "{cause}: {diagnosis:?}");
-            assert!(diagnosis.remedy.contains(remedy), "{remedy}: {diagnosis:?}");
-        }
     }
 }

@@ -78,10 +78,7 @@ impl Place {
     /// Returns the statement. It lets roles of the organization that are named as Access Analyzer's read what their own
     /// account logged.
     pub fn statement(&self) -> Value {
-        let Place { partition, bucket, prefix, organization, of_organization } = self;
-        let bucket = format!("arn:{partition}:s3:::{bucket}");
-        let prefix = prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
-        let within = if *of_organization { format!("{organization}/") } else { String::new() };
+        let Place { partition, organization, .. } = self;
         let account = "${aws:PrincipalAccount}";
         let role = format!("arn:{partition}:iam::{account}:role{ACCESS_ROLE_PATH}{ACCESS_ROLE_NAME}*");
         json!({
@@ -89,12 +86,24 @@ impl Place {
             "Effect": "Allow",
             "Principal": { "AWS": "*" },
             "Action": ["s3:GetObject", "s3:ListBucket"],
-            "Resource": [bucket, format!("{bucket}/{prefix}AWSLogs/{within}{account}/*")],
+            "Resource": [self.bucket_arn(), self.objects(account)],
             "Condition": {
                 "StringEquals": { "aws:PrincipalOrgID": organization },
                 "StringLike": { "aws:PrincipalArn": role },
             },
         })
+    }
+
+    pub fn bucket_arn(&self) -> String {
+        format!("arn:{}:s3:::{}", self.partition, self.bucket)
+    }
+
+    /// Returns the ARN of all that an account logged.
+    pub fn objects(&self, account: &str) -> String {
+        let Place { prefix, organization, of_organization, .. } = self;
+        let prefix = prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+        let within = if *of_organization { format!("{organization}/") } else { String::new() };
+        format!("{}/{prefix}AWSLogs/{within}{account}/*", self.bucket_arn())
     }
 
     /// Returns what a policy has of the statement.

@@ -5,7 +5,9 @@
 //! | what a session in an account may do | [`narrow`] |
 //! | which roles of an account are those of a set | [`role`] |
 //! | what the sources of use say, as one list | [`sources`] |
-//! | which policy generation to ask for next, and what a failed one means | [`generation`] |
+//! | which policy generation to ask for next | [`generation`] |
+//! | why one was not allowed to read the log | [`way`] |
+//! | what a trust policy and a bucket's policy allow | [`resource_policy`] |
 //! | what of AWS's messages is not repeated | [`privacy`] |
 //! | the statement of the log bucket | [`logs`] |
 //! | the file of what was used, and the set as it was read | [`usage`] |
@@ -33,11 +35,13 @@ pub mod keep;
 pub mod logs;
 pub mod narrow;
 pub mod privacy;
+pub mod resource_policy;
 pub mod role;
 pub mod services;
 pub mod sources;
 pub mod today;
 pub mod usage;
+pub mod way;
 
 pub use crate::policy;
 

@@ -24,6 +24,9 @@ pub fn usage(sources: &BTreeSet<Source>) -> String {
             "access-analyzer:ListPolicyGenerations",
             "access-analyzer:StartPolicyGeneration",
             "cloudtrail:DescribeTrails",
+            // For what is wrong with the role that reads the log.
+            "iam:GetRole",
+            "iam:SimulatePrincipalPolicy",
         ]);
         statements.push(json!({
             "Effect": "Allow",
@@ -53,7 +56,11 @@ pub fn policies<'n>(names: impl Iterator<Item = &'n str>) -> String {
 
 /// Returns the policy of a session that looks at the log bucket.
 pub fn log_reader(partition: &str, bucket: &str) -> String {
-    of_bucket(&["s3:GetBucketPolicy"], partition, bucket)
+    of_bucket(
+        &["s3:GetBucketOwnershipControls", "s3:GetBucketPolicy", "s3:GetEncryptionConfiguration"],
+        partition,
+        bucket,
+    )
 }
 
 /// Returns the policy of a session that opens and closes the log bucket.

@@ -13,17 +13,18 @@ use assigner_core::{
     cause::{CallError, Cause},
     ids::AccountId,
     permissions::{
-        generation::{self, Answer, Plan, Regions, Way},
+        generation::{Answer, Plan, Regions},
         narrow,
         policy::Document,
         role, sources,
         sources::Generated,
         usage::{Account, Coverage, Failure, Source},
+        way::Diagnosis,
     },
 };
 use tokio::time::sleep;
 
-use super::usage::Ask;
+use super::{usage::Ask, way::LogBucket};
 
 const FIRST_POLL: Duration = Duration::from_secs(1);
 const LONGEST_POLL: Duration = Duration::from_secs(15);
@@ -67,10 +68,10 @@ impl Seen {
 /// Reads an account. `own`: it is the one that the caller is in, so that no role is assumed.
 pub async fn read(
     sessions: &Sessions,
-    id: AccountId,
-    name: String,
+    (id, name): (AccountId, String),
     own: bool,
     content: &PermissionSetContent,
+    log: &LogBucket<'_>,
     ask: &Ask,
 ) -> Seen {
     let mut seen = Seen::new(id, name);
@@ -117,7 +118,7 @@ pub async fn read(
         sources::require_actions(&mut seen.account, Source::LastAccessed);
     }
     if ask.sources.contains(&Source::Generated) {
-        if let Err(error) = generated(&mut member, ask, &mut seen).await {
+        if let Err(error) = generated(&mut member, log, ask, &mut seen).await {
             seen.fail_call(Some(Source::Generated), &error);
         }
         sources::require_actions(&mut seen.account, Source::Generated);
@@ -190,7 +191,12 @@ async fn idle(member: &Member) -> Result<(), CallError> {
     }
 }
 
-async fn generated(member: &mut Member, ask: &Ask, seen: &mut Seen) -> Result<(), CallError> {
+async fn generated(
+    member: &mut Member,
+    log: &LogBucket<'_>,
+    ask: &Ask,
+    seen: &mut Seen,
+) -> Result<(), CallError> {
     let Some(trail) = trail(member, seen).await? else { return Ok(()) };
     if let Some(region) = &trail.home_region {
         member.analyze_in(region);
@@ -218,11 +224,16 @@ async fn generated(member: &mut Member, ask: &Ask, seen: &mut Seen) -> Result<()
         if taken {
             continue;
         }
-        let Some(access_role) = access_role.as_ref().map(|found| found.arn.as_str()) else {
-            denied(&trail, None, "", seen);
-            return Ok(());
+        let denied = match &access_role {
+            Some(access_role) => generate(member, ask, &role, &trail, &access_role.arn, seen).await?,
+            None => Some(String::new()),
         };
-        generate(member, ask, &role, &trail, access_role, seen).await?;
+        if let Some(message) = denied {
+            let way = log.diagnose(member, &seen.account.id, &trail, access_role.as_ref(), &message);
+            let Diagnosis { cause, remedy } = way.await;
+            seen.fail(Some(Source::Generated), cause, remedy);
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -242,7 +253,7 @@ async fn trail(member: &Member, seen: &mut Seen) -> Result<Option<Trail>, CallEr
     Ok(trail)
 }
 
-/// Generates until everything that can be read has been read.
+/// Generates until everything that can be read has been read. Returns AWS's message if one was not allowed to read the log.
 async fn generate(
     member: &Member,
     ask: &Ask,
@@ -250,7 +261,7 @@ async fn generate(
     trail: &Trail,
     access_role: &str,
     seen: &mut Seen,
-) -> Result<(), CallError> {
+) -> Result<Option<String>, CallError> {
     let mut plan = Plan::new(ask.days, trail.home_region.clone());
     while let Some(next) = plan.next().cloned() {
         let region = match &next.regions {
@@ -274,7 +285,7 @@ async fn generate(
                     format!("the policy generations of the day are used up: {error}"),
                     "run it again tomorrow; what is finished is taken then",
                 );
-                return Ok(());
+                return Ok(None);
             }
             Err(error) => return Err(error),
         };
@@ -287,17 +298,14 @@ async fn generate(
         };
         let answer = match outcome {
             Generation::TooMuch => Answer::TooMuch,
-            Generation::Denied(message) => {
-                denied(trail, Some(access_role), &message, seen);
-                return Ok(());
-            }
+            Generation::Denied(message) => return Ok(Some(message)),
             Generation::Failed(message) => {
                 seen.fail(
                     Some(Source::Generated),
                     format!("the policy generation failed: {message}"),
                     "run it again; if it fails again, use --source last-accessed",
                 );
-                return Ok(());
+                return Ok(None);
             }
             Generation::InProgress | Generation::Done { .. } => {
                 take(member, &job, seen).await?;
@@ -312,7 +320,7 @@ async fn generate(
             );
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Returns the token of a generation: the same for the same ask in the same state, so that a request that is repeated, or
@@ -344,19 +352,4 @@ async fn take(member: &Member, job: &str, seen: &mut Seen) -> Result<bool, CallE
         job: Some(job.to_owned()),
     });
     Ok(true)
-}
-
-fn denied(trail: &Trail, access_role: Option<&str>, message: &str, seen: &mut Seen) {
-    // What is not known here is not said to be wrong.
-    let way = Way {
-        access_role,
-        trusted: true,
-        allowed: true,
-        bucket: &trail.bucket,
-        bucket_statement: None,
-        bucket_owner_enforced: None,
-        key: trail.key.as_deref(),
-    };
-    let generation::Diagnosis { cause, remedy } = generation::diagnose(&way, message);
-    seen.fail(Some(Source::Generated), cause, remedy);
 }

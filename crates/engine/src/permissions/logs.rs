@@ -115,6 +115,16 @@ impl Logs {
         self.bucket.name()
     }
 
+    /// Returns where the log is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Returns the bucket itself, for what is read of it besides its policy.
+    pub fn of_bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
     /// Returns the key that encrypts the log, and the statement that a person adds to its policy.
     pub fn key(&self) -> Option<(&str, String)> {
         let key = self.key.as_deref()?;

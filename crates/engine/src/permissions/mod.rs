@@ -8,3 +8,4 @@ pub mod logs;
 pub mod policies;
 pub mod rollout;
 pub mod usage;
+mod way;

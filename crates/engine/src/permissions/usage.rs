@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use assigner_aws::{
+    control_tower::ControlTower,
     identity_center::{BoundaryReference, IdentityCenter, PermissionSetContent, PolicyReference},
     organizations::Organizations,
     permissions::{Member, Sessions},
@@ -22,7 +23,10 @@ use assigner_core::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::account::{self, Seen};
+use super::{
+    account::{self, Seen},
+    way::LogBucket,
+};
 use crate::{READS_AT_ONCE, error::Error};
 
 /// Accounts that are read at the same time. Each waits for AWS nearly all of its time.
@@ -54,6 +58,7 @@ pub enum Step {
 pub struct Aws<'a> {
     pub center: &'a IdentityCenter,
     pub organizations: &'a Organizations,
+    pub tower: &'a ControlTower,
     pub sessions: &'a Sessions,
 }
 
@@ -80,12 +85,13 @@ pub async fn read(aws: Aws<'_>, ask: &Ask, watch: &(dyn Fn(Step) + Sync)) -> Res
     let all = ids.len();
     watch(Step::Accounts { read: 0, all });
     let content = Arc::new(content);
+    let log = Arc::new(LogBucket::new(aws));
     let mut seen: Vec<Seen> = Vec::with_capacity(all);
     let mut reading = stream::iter(ids.into_iter().map(|id| {
-        let content = content.clone();
+        let (content, log) = (content.clone(), log.clone());
         let own = own_account.as_ref() == Some(&id);
         let name = names.get(&id).cloned().unwrap_or_default();
-        async move { account::read(aws.sessions, id, name, own, &content, ask).await }
+        async move { account::read(aws.sessions, (id, name), own, &content, &log, ask).await }
     }))
     .buffer_unordered(ACCOUNTS_AT_ONCE);
     while let Some(one) = reading.next().await {

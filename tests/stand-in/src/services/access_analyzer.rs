@@ -116,11 +116,14 @@ fn start_policy_generation(state: &mut State, request: &Request) -> Answer {
         .or_else(|| {
             let expected =
                 format!("arn:aws:iam::{account}:role/service-role/AccessAnalyzerMonitorServiceRole");
-            let there =
-                access_role.starts_with(&expected) && state.access.role(&account, &access_role).is_some();
+            let there = access_role.starts_with(&expected)
+                && state.access.role(&account, &access_role).is_some_and(crate::access::Role::reads_logs);
             let known = state.access.document.trail.as_ref();
             let readable = known.is_some_and(|known| {
-                known.arn == trail.cloud_trail_arn && crate::services::s3::lets_analyzers_in(known)
+                known.arn == trail.cloud_trail_arn
+                    && crate::services::s3::lets_analyzers_in(known)
+                    && known.ownership.as_deref() != Some("ObjectWriter")
+                    && !known.key_refuses
             });
             (!there || !readable).then(|| crate::access::JobError {
                 code: "AUTHORIZATION_ERROR".to_owned(),

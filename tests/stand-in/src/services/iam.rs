@@ -1,12 +1,15 @@
 //! The operations of AWS IAM that permission sets need: roles, policies and last-accessed data. Each answers for the
 //! account of the session that asks.
 
-use crate::access::{Report, Role, SetContent, iso8601};
+use crate::access::{Boundary, Report, Role, SetContent, iso8601};
 use crate::services::sts::query_error;
 use crate::services::{Answer, Operation, Problem, Refusal, Request, Service, SignedIn, members};
 use crate::state::State;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// The members of a form, as they come.
+type Form = BTreeMap<String, String>;
 
 const LARGEST_MANAGED_POLICY: usize = 6_144;
 
@@ -18,13 +21,19 @@ pub(crate) static SERVICE: Service = Service {
     error: query_error,
     operations: &[
         Operation::single("CreatePolicy", create_policy),
+        Operation::single("CreateRole", create_role),
+        Operation::single("DeleteRole", delete_role),
+        Operation::single("DeleteRolePolicy", delete_role_policy),
         Operation::single("GenerateServiceLastAccessedDetails", generate_service_last_accessed_details),
         Operation::single("GetPolicy", get_policy),
         Operation::single("GetPolicyVersion", get_policy_version),
+        Operation::single("GetRole", get_role),
         Operation::single("GetRolePolicy", get_role_policy),
         Operation::single("GetServiceLastAccessedDetails", get_service_last_accessed_details),
         Operation::single("ListAttachedRolePolicies", list_attached_role_policies),
         Operation::single("ListRoles", list_roles),
+        Operation::single("PutRolePolicy", put_role_policy),
+        Operation::single("SimulatePrincipalPolicy", simulate_principal_policy),
     ],
 };
 
@@ -143,6 +152,116 @@ fn on_role(state: &State, request: &Request, name: &str) -> Result<(String, SetC
         set.and_then(|(set, _)| state.world.organization.permission_sets.iter().find(|one| one.name == set));
     let content = set.map(|set| state.access.on_role(&account, &set.arn)).unwrap_or_default();
     Ok((account, content))
+}
+
+fn own_role<'s>(state: &'s mut State, request: &Request, name: &str) -> Result<&'s mut Role, Refusal> {
+    let account = state.account_of_caller();
+    let found = state.access.document.accounts.get_mut(&account);
+    let role = found.and_then(|found| found.roles.iter_mut().find(|role| role.name == name));
+    role.ok_or_else(|| request.missing(format_args!("the role {name}")))
+}
+
+fn get_role(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { role_name: String });
+    let (account, content) = on_role(state, request, &members.role_name)?;
+    let role = own_role(state, request, &members.role_name)?;
+    let trusted = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
+        "Principal": { "Service": "access-analyzer.amazonaws.com" }, "Action": "sts:AssumeRole" }] });
+    let tags = role.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+    let mut shown = json!({
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": "AROAEXAMPLEEXAMPLE",
+        "Arn": role.arn(&account),
+        "CreateDate": "2026-01-01T00:00:00Z",
+        "AssumeRolePolicyDocument": encoded(role.trust.as_ref().unwrap_or(&trusted)),
+        "Tags": tags.collect::<Vec<_>>(),
+    });
+    let boundary = content.boundary.map(|boundary| match boundary {
+        Boundary::Managed(arn) => arn,
+        Boundary::CustomerManaged(of) => format!("arn:aws:iam::{account}:policy{}{}", of.path, of.name),
+    });
+    if let Some(arn) = role.boundary.clone().or(boundary) {
+        shown["PermissionsBoundary"] =
+            json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn });
+    }
+    Ok(json!({ "Role": shown }))
+}
+
+fn create_role(state: &mut State, request: &Request) -> Answer {
+    let form: Form = request.members()?;
+    let member = |name: &str| form.get(name).cloned().unwrap_or_default();
+    let (name, path) = (member("RoleName"), member("Path"));
+    let trust: Value = serde_json::from_str(&member("AssumeRolePolicyDocument"))
+        .map_err(|fault| Refusal::new(400, "MalformedPolicyDocument", fault.to_string()))?;
+    if name.is_empty() || name.len() > 64 || !path.starts_with('/') || !path.ends_with('/') {
+        return Err(request.refuse(Problem::Invalid, "a role has a name and a path"));
+    }
+    if own_role(state, request, &name).is_ok() {
+        return Err(Refusal::new(
+            409,
+            "EntityAlreadyExists",
+            format!("Role with name {name} already exists."),
+        ));
+    }
+    let tags = (1..).map_while(|number| {
+        let part = |part: &str| form.get(&format!("Tags.member.{number}.{part}")).cloned();
+        part("Key").zip(part("Value"))
+    });
+    let role = Role { name, path, trust: Some(trust), tags: tags.collect(), ..Role::default() };
+    let account = state.account_of_caller();
+    let arn = role.arn(&account);
+    let shown = json!({ "Path": role.path, "RoleName": role.name, "RoleId": "AROAEXAMPLEEXAMPLE", "Arn": arn,
+        "CreateDate": "2026-01-01T00:00:00Z" });
+    state.access.document.accounts.entry(account).or_default().roles.push(role);
+    Ok(json!({ "Role": shown }))
+}
+
+fn put_role_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { role_name: String, policy_name: String, policy_document: String });
+    let policy: Value = serde_json::from_str(&members.policy_document)
+        .map_err(|fault| Refusal::new(400, "MalformedPolicyDocument", fault.to_string()))?;
+    own_role(state, request, &members.role_name)?.inline.insert(members.policy_name, policy);
+    Ok(json!({}))
+}
+
+fn delete_role_policy(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { role_name: String, policy_name: String });
+    let deleted = own_role(state, request, &members.role_name)?.inline.remove(&members.policy_name);
+    deleted
+        .map(|_| json!({}))
+        .ok_or_else(|| request.missing(format_args!("the policy {}", members.policy_name)))
+}
+
+fn delete_role(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { role_name: String });
+    if !own_role(state, request, &members.role_name)?.inline.is_empty() {
+        let message = "Cannot delete entity, must delete policies first.";
+        return Err(Refusal::new(409, "DeleteConflict", message));
+    }
+    let account = state.account_of_caller();
+    if let Some(found) = state.access.document.accounts.get_mut(&account) {
+        found.roles.retain(|role| role.name != members.role_name);
+    }
+    Ok(json!({}))
+}
+
+/// Says of each action whether the role may do it. What a role may not is configured.
+fn simulate_principal_policy(state: &mut State, request: &Request) -> Answer {
+    let form: Form = request.members()?;
+    let arn = form.get("PolicySourceArn").cloned().unwrap_or_default();
+    let account = state.account_of_caller();
+    let role = state.access.role(&account, &arn);
+    let role = role.ok_or_else(|| request.missing(format_args!("{arn}")))?;
+    let actions = (1..).map_while(|number| form.get(&format!("ActionNames.member.{number}")));
+    let results: Vec<Value> = actions
+        .map(|action| {
+            let decision = if role.may_not.contains(action) { "implicitDeny" } else { "allowed" };
+            json!({ "EvalActionName": action, "EvalResourceName": form.get("ResourceArns.member.1"),
+                "EvalDecision": decision, "MissingContextValues": [] })
+        })
+        .collect();
+    Ok(json!({ "EvaluationResults": results, "IsTruncated": false }))
 }
 
 fn get_role_policy(state: &mut State, request: &Request) -> Answer {

@@ -1,4 +1,4 @@
-//! The operations of Amazon S3 on the policy of the log bucket. Only Control Tower's role in the account that owns the
+//! The operations of Amazon S3 on the policy of the log bucket, and those that say who owns and what encrypts its objects. Only Control Tower's role in the account that owns the
 //! bucket may change it, as the guard of the bucket has it.
 
 use crate::access::Trail;
@@ -13,6 +13,8 @@ pub(crate) static SERVICE: Service = Service {
     requests_per_second: |_| None,
     error: own_error,
     operations: &[
+        Operation::single("GetBucketEncryption", get_bucket_encryption),
+        Operation::single("GetBucketOwnershipControls", get_bucket_ownership_controls),
         Operation::single("GetBucketPolicy", get_bucket_policy),
         Operation::single("PutBucketPolicy", put_bucket_policy),
     ],
@@ -47,6 +49,26 @@ fn get_bucket_policy(state: &mut State, request: &Request) -> Answer {
     let policy = trail(state, request, &members.bucket)?.bucket_policy.clone();
     let policy = policy.ok_or_else(|| request.missing("the bucket policy"))?;
     Ok(json!({ "Policy": policy.to_string() }))
+}
+
+fn get_bucket_ownership_controls(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { bucket: String });
+    let rule = trail(state, request, &members.bucket)?.ownership.clone();
+    let rule = rule.unwrap_or_else(|| "BucketOwnerEnforced".to_owned());
+    if rule == "ObjectWriter" {
+        return Err(Refusal::new(404, "OwnershipControlsNotFoundError", "there are no ownership controls"));
+    }
+    Ok(json!({ "Xml": { "OwnershipControls": { "Rule": { "ObjectOwnership": rule } } } }))
+}
+
+fn get_bucket_encryption(state: &mut State, request: &Request) -> Answer {
+    let members = members!(request { bucket: String });
+    let rule = match &trail(state, request, &members.bucket)?.bucket_key {
+        Some(key) => json!({ "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key }),
+        None => json!({ "SSEAlgorithm": "AES256" }),
+    };
+    let rule = json!({ "ApplyServerSideEncryptionByDefault": rule, "BucketKeyEnabled": false });
+    Ok(json!({ "Xml": { "ServerSideEncryptionConfiguration": { "Rule": rule } } }))
 }
 
 fn put_bucket_policy(state: &mut State, request: &Request) -> Answer {
