@@ -492,3 +492,31 @@ fn the_policy_can_be_each_accounts_own() {
     // The policies are there: a set, its boundary, and a reference.
     assert_eq!(made.1, 3, "{}", made.0);
 }
+
+#[test]
+fn a_role_with_another_boundary_is_not_proven() {
+    let live = Live::new(1);
+    let boundary = |arn: Value| {
+        live.edit_access(|document| document["accounts"][id(1)]["roles"][0]["boundary"] = arn.clone());
+    };
+    boundary(json!("arn:aws:iam::aws:policy/Other"));
+    let mut child = std::process::Command::new(PROGRAM)
+        .args(REPLACE)
+        .env_clear()
+        .envs(live.world.environment())
+        .current_dir(live.directory.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The policies are there, and the boundary is looked at again and again.
+    let began = Instant::now();
+    while live.world.calls("GetRole") < 3 {
+        assert!(began.elapsed() < Duration::from_secs(60), "the role was not looked at");
+        assert_eq!(child.try_wait().unwrap(), None, "proven with another boundary");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    boundary(Value::Null);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    live.require_replaced(&live.accounts);
+}

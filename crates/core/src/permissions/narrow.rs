@@ -41,7 +41,7 @@ pub fn usage(sources: &BTreeSet<Source>) -> String {
 
 /// Returns the policy of a session that looks at what is on the roles of an account.
 pub fn roles() -> String {
-    let actions = ["iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRoles"];
+    let actions = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRoles"];
     let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
     json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }

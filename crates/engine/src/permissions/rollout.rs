@@ -14,7 +14,10 @@ use assigner_core::{
     cause::CallError,
     ids::AccountId,
     outcome::{Settled, Status},
-    permissions::{narrow, role, usage::PermissionSet},
+    permissions::{
+        narrow, role,
+        usage::{Boundary, CustomerManaged, PermissionSet},
+    },
     work::{Answer, Ask, Bounds, Count, Evidence, Manners, Scope, Wish, Work},
 };
 use futures_util::{FutureExt, StreamExt, stream};
@@ -226,16 +229,25 @@ async fn differs(
     let roles = member.roles(role::PATH).await?;
     for found in roles.into_iter().filter(|found| role::is_of_set(&found.path, &found.name, &set.name)) {
         let partition = found.arn.split(':').nth(1).unwrap_or("aws");
-        let own = set.customer_managed_policies.iter();
-        let own = own.map(|of| format!("arn:{partition}:iam::{account}:policy{}{}", of.path, of.name));
+        let of_account =
+            |of: &CustomerManaged| format!("arn:{partition}:iam::{account}:policy{}{}", of.path, of.name);
+        let own = set.customer_managed_policies.iter().map(of_account);
         let wanted: BTreeSet<String> =
             set.managed_policies.iter().map(|policy| policy.arn.clone()).chain(own).collect();
         let attached = member.attached_policies(&found.name).await?;
         let inline = member.role_policy(&found.name, INLINE).await?;
-        let what = match (attached == wanted, inline == set.inline_policy) {
-            (true, true) => return Ok(None),
-            (false, _) => "has other managed policies",
-            (true, false) => "has another inline policy",
+        // A list has no boundary.
+        let details = member.role(&found.name).await?;
+        let boundary = details.and_then(|details| details.boundary);
+        let wanted_boundary = set.boundary.as_ref().map(|boundary| match boundary {
+            Boundary::Managed(policy) => policy.arn.clone(),
+            Boundary::CustomerManaged(of) => of_account(of),
+        });
+        let what = match (attached == wanted, inline == set.inline_policy, boundary == wanted_boundary) {
+            (true, true, true) => return Ok(None),
+            (false, _, _) => "has other managed policies",
+            (true, false, _) => "has another inline policy",
+            (true, true, false) => "has another permissions boundary",
         };
         first.get_or_insert_with(|| format!("the role {} {what}", found.name));
     }
