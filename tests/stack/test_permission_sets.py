@@ -187,3 +187,117 @@ def test_of_every_policy_of_aws_what_was_used_means_the_same_and_nothing_else_is
         for (action, resource, context), before, after in zip(requests, old, new):
             assert after == (before and action in used), f"{name}: {action} on {resource} with {context}: {before} became {after}"
     assert with_not_action > 5
+
+
+def allow(**members):
+    return {"Effect": "Allow", "Resource": "*", **members}
+
+
+def deny(**members):
+    return {"Effect": "Deny", "Resource": "*", **members}
+
+
+BUCKET, OBJECT, OTHER = "arn:aws:s3:::a", "arn:aws:s3:::a/x", "arn:aws:s3:::b/x"
+INSTANCE = "arn:aws:ec2:eu-west-1:111122223333:instance/i-1"
+APP = "arn:aws:iam::111122223333:role/app"
+# The statements of a set, what was used, what is kept; and requests, with whether each is allowed before and after. The
+# answers are written by hand, from what IAM documents: they judge the evaluator too.
+FORMS = {
+    "NotAction": (
+        [allow(NotAction=["iam:*", "organizations:*"])],
+        ["s3:GetObject", "iam:PassRole"],
+        [],
+        [
+            ("s3:GetObject", OBJECT, True, True),
+            ("s3:PutObject", OBJECT, True, False),
+            ("ec2:RunInstances", INSTANCE, True, False),
+            ("iam:PassRole", APP, False, False),
+        ],
+    ),
+    "NotAction, and a row that is kept": (
+        [allow(NotAction="iam:*")],
+        ["s3:GetObject"],
+        [allow(Action="ec2:DescribeInstances")],
+        [
+            ("s3:GetObject", OBJECT, True, True),
+            ("ec2:DescribeInstances", INSTANCE, True, True),
+            ("ec2:RunInstances", INSTANCE, True, False),
+        ],
+    ),
+    "NotAction, and a Deny with a wildcard": (
+        [allow(NotAction="iam:*"), deny(Action="s3:P*")],
+        ["s3:PutObject", "s3:GetObject"],
+        [],
+        [
+            ("s3:PutObject", OBJECT, False, False),
+            ("s3:GetObject", OBJECT, True, True),
+            ("s3:ListBucket", BUCKET, True, False),
+        ],
+    ),
+    "a Deny of one place": (
+        [allow(Action="*"), deny(Action="s3:*", Resource="arn:aws:s3:::b*")],
+        ["s3:GetObject"],
+        [],
+        [
+            ("s3:GetObject", OBJECT, True, True),
+            ("s3:GetObject", OTHER, False, False),
+            ("s3:PutObject", OBJECT, True, False),
+        ],
+    ),
+    "a Deny with NotAction": (
+        [allow(Action="*"), deny(NotAction=["s3:*", "ec2:Describe*"])],
+        ["s3:GetObject", "ec2:RunInstances", "ec2:DescribeInstances"],
+        [],
+        [
+            ("s3:GetObject", OBJECT, True, True),
+            ("ec2:DescribeInstances", INSTANCE, True, True),
+            ("ec2:RunInstances", INSTANCE, False, False),
+            ("s3:PutObject", OBJECT, True, False),
+        ],
+    ),
+    "a Deny with NotResource": (
+        [allow(Action="s3:*"), {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::a/*"}],
+        ["s3:GetObject", "s3:ListBucket"],
+        [],
+        [
+            ("s3:GetObject", OBJECT, True, True),
+            ("s3:GetObject", OTHER, False, False),
+            ("s3:ListBucket", BUCKET, False, False),
+            ("s3:PutObject", OBJECT, True, False),
+        ],
+    ),
+    "wildcards of actions, in any case": (
+        [allow(Action=["ec2:R?nInstances", "S3:get*"])],
+        ["ec2:RunInstances", "s3:GetObject", "s3:PutObject"],
+        [],
+        [
+            ("ec2:RunInstances", INSTANCE, True, True),
+            ("s3:GetObject", OBJECT, True, True),
+            ("ec2:DescribeInstances", INSTANCE, False, False),
+            ("s3:PutObject", OBJECT, False, False),
+        ],
+    ),
+    "wildcards of resources": (
+        [allow(Action="s3:*", Resource=["arn:aws:s3:::?", "arn:aws:s3:::a/*"])],
+        ["s3:ListBucket", "s3:GetObject"],
+        [],
+        [
+            ("s3:ListBucket", BUCKET, True, True),
+            ("s3:ListBucket", "arn:aws:s3:::ab", False, False),
+            ("s3:GetObject", OBJECT, True, True),
+            ("s3:GetObject", OTHER, False, False),
+            ("s3:PutObject", OBJECT, True, False),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_of_each_form_of_a_statement_the_answers_are_those_that_iam_documents(judge, draft, form):
+    statements, used, keeps, expected = FORMS[form]
+    rows = [{"statement": keep, "reason": "a test"} for keep in keeps]
+    status, made = draft({"inlinePolicy": document(statements)}, used, rows or None)
+    assert status == 0, made
+    requests = [(action, resource, {}) for action, resource, *_ in expected]
+    assert judge([document(statements)], [], requests) == [before for *_, before, _ in expected], "the evaluator"
+    assert judge([made["policy"]], [], requests) == [after for *_, after in expected], made["policy"]
