@@ -63,7 +63,8 @@ pub struct Usage {
     /// The role that is assumed in the accounts of the set.
     #[arg(long, value_name = "NAME", default_value = "AWSControlTowerExecution")]
     pub role: String,
-    /// Opens the log bucket for Access Analyzer meanwhile, as `assignctl permission-set logs` does.
+    /// Opens the log bucket for Access Analyzer meanwhile, as `assignctl permission-set logs` does, and makes the role that
+    /// reads it in accounts that have none. Both are taken away again.
     #[arg(long)]
     pub open_logs: bool,
     /// Writes the usage file.

@@ -7,7 +7,10 @@ use assigner_aws::{client::Tally, control_tower::ControlTower, permissions::Sess
 use assigner_core::permissions::logs::Status;
 use assigner_engine::{
     error::Error,
-    permissions::logs::{Change, Logs, Purpose},
+    permissions::{
+        access_role::AccessRoles,
+        logs::{Change, Logs, Purpose},
+    },
 };
 use serde::Serialize;
 use tokio::time::{timeout, timeout_at};
@@ -116,7 +119,7 @@ fn show(session: &Session, logs: &Logs, status: Status, change: Change) {
 
 /// The bucket while it is open for one run.
 pub struct Opened {
-    logs: Logs,
+    logs: Arc<Logs>,
     signals: Signals,
     ours: bool,
 }
@@ -127,7 +130,7 @@ impl Opened {
         // From now on a signal is noted and no longer ends the command, so that no write goes without its end.
         let signals = Signals::listen();
         let opening = logs.open().await;
-        let mut opened = Opened { logs, signals, ours: true };
+        let mut opened = Opened { logs: Arc::new(logs), signals, ours: true };
         match opening {
             Ok(Change::Done) => {}
             Ok(Change::None) => {
@@ -149,6 +152,10 @@ impl Opened {
         Ok(opened)
     }
 
+    pub fn logs(&self) -> Arc<Logs> {
+        self.logs.clone()
+    }
+
     /// Returns what `work` returns, or nothing if something asks the command to end.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -159,7 +166,7 @@ impl Opened {
     }
 
     /// Closes the bucket. No signal ends this.
-    pub async fn close(self) -> Result<(), Failure> {
+    pub async fn close(&self) -> Result<(), Failure> {
         if !self.ours {
             return Ok(());
         }
@@ -179,6 +186,24 @@ impl Opened {
         say(&format!("{WARNING}warning{WARNING:#}: {}; {}\n", failure.message, failure.next));
         Err(failure)
     }
+}
+
+/// Takes away the roles that were made for one run. No signal ends this while the bucket is there.
+pub async fn remove(roles: &AccessRoles, sessions: &Sessions) -> Result<(), Failure> {
+    let left = timeout(LONGEST_CLOSE, roles.remove(sessions)).await;
+    let late = || vec!["the roles that were made may be left: no answer in time".to_owned()];
+    let left = left.unwrap_or_else(|_| late());
+    if left.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure {
+        name: "RoleLeft",
+        message: clean(&left.join("; ")),
+        next: "run it again with --open-logs, which takes it away, or delete it by hand".to_owned(),
+        exit: Exit::Missing,
+    };
+    say(&format!("{WARNING}warning{WARNING:#}: {}; {}\n", failure.message, failure.next));
+    Err(failure)
 }
 
 /// Returns the failure of a run that was asked to end.

@@ -8,6 +8,7 @@ use assigner_engine::{
     clock,
     error::Error,
     permissions::{
+        access_role::AccessRoles,
         logs::Purpose,
         usage::{self, Ask, Aws, Step},
     },
@@ -60,16 +61,17 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
     let tower = ControlTower::new(&aws.sdk, Arc::new(Tally::default()));
     let clients =
         Aws { center: &aws.center, organizations: &aws.organizations, tower: &tower, sessions: &sessions };
-    let reading = tokio::time::timeout_at(session.until, usage::read(clients, &ask, &watch));
+    let roles = opened.as_ref().map(|opened| AccessRoles::new(opened.logs(), ask.role.clone()));
+    let reading = tokio::time::timeout_at(session.until, usage::read(clients, &ask, roles.as_ref(), &watch));
     let read = match &mut opened {
         Some(opened) => opened.during(reading).await,
         None => Some(reading.await),
     };
     bar.finish_and_clear();
     // Before anything is said: nobody may be listening.
-    let closed = match opened {
-        Some(opened) => opened.close().await,
-        None => Ok(()),
+    let (closed, removed) = match (&opened, &roles) {
+        (Some(opened), Some(roles)) => tokio::join!(opened.close(), logs::remove(roles, &sessions)),
+        _ => (Ok(()), Ok(())),
     };
     let usage = read.ok_or_else(logs::interrupted)?.map_err(|_| Error::Late {
         what: "the use of the permission set",
@@ -85,7 +87,7 @@ pub async fn run(session: &Session, arguments: arguments::Usage) -> Result<Exit,
         session.print(&summary(&usage));
     }
     session.note(&format!("written to {}", output.display()));
-    closed?;
+    closed.and(removed)?;
     let failed = usage.accounts.iter().any(|account| !account.failures.is_empty());
     Ok(if failed { Exit::Missing } else { Exit::Good })
 }

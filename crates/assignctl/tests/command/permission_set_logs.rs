@@ -273,3 +273,129 @@ fn doctor_finds_a_forgotten_statement_and_never_takes_an_unread_policy_for_a_clo
         (Some("ok"), true)
     );
 }
+
+const ROLE: &str = "AccessAnalyzerMonitorServiceRole_assignctl";
+
+/// The world without the role that reads the log.
+fn without_role() -> Served {
+    let world = world();
+    world.stand_in.edit_access(|document| _ = document.accounts.get_mut(GOOD).unwrap().roles.remove(1));
+    world
+}
+
+/// Whether the account has a role of this name.
+fn has_role(world: &Served, name: &str) -> bool {
+    world.stand_in.access().accounts[GOOD].roles.iter().any(|role| role.name == name)
+}
+
+#[test]
+fn a_missing_role_is_made_for_the_run_and_taken_away_again() {
+    let (world, directory) = (without_role(), tempfile::tempdir().unwrap());
+    // Without the flag nothing is made.
+    world.run(&USAGE[..3]).args(["--output", "usage.json"]).current_dir(directory.path()).assert().code(1);
+    assert_eq!(world.calls("CreateRole"), 0);
+    usage(&world, &directory).code(0);
+    assert!(!has_role(&world, ROLE));
+    assert_eq!(world.stand_in.bucket_policy(), Some(policy()));
+    for operation in
+        ["CreateRole", "PutRolePolicy", "StartPolicyGeneration", "DeleteRolePolicy", "DeleteRole"]
+    {
+        assert_eq!(world.calls(operation), 1, "{operation}");
+    }
+    let asked = |operation: &str| {
+        let history = world.stand_in.history();
+        history.into_iter().find(|call| call.operation == operation).unwrap().request
+    };
+    let role = asked("CreateRole");
+    assert_eq!((&role["Path"], &role["RoleName"]), (&json!("/service-role/"), &json!(ROLE)));
+    let tag = (&role["Tags.member.1.Key"], &role["Tags.member.1.Value"]);
+    assert_eq!(tag, (&json!("assignctl:made-for"), &json!("policy-generation")));
+    let text = asked("PutRolePolicy")["PolicyDocument"].as_str().unwrap().to_owned();
+    let objects = "-eu-west-1/o-a1b2c3d4e5/AWSLogs/o-a1b2c3d4e5/111122223333/*";
+    assert!(text.contains(objects) && !text.contains("s3:*"), "{text}");
+}
+
+#[test]
+fn roles_of_others_are_used_or_left_alone_and_one_of_ours_that_was_left_is_taken_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let writes = |world: &Served| {
+        ["CreateRole", "PutRolePolicy", "DeleteRolePolicy", "DeleteRole"]
+            .map(|operation| world.calls(operation))
+    };
+    let theirs = world();
+    usage(&theirs, &directory).code(0);
+    assert_eq!(writes(&theirs), [0; 4], "the account has one");
+    assert!(has_role(&theirs, "AccessAnalyzerMonitorServiceRole_X"));
+
+    // One of our name, without our tag.
+    let tagged = |tags: Value| {
+        let world = without_role();
+        let role = json!({ "name": ROLE, "path": "/service-role/", "tags": tags });
+        world.stand_in.edit_access(|document| {
+            let roles = &mut document.accounts.get_mut(GOOD).unwrap().roles;
+            roles.push(serde_json::from_value(role).unwrap());
+        });
+        world
+    };
+    let untagged = tagged(json!({ "assignctl:made-for": "something else" }));
+    let ended = usage(&untagged, &directory).code(1);
+    let text = String::from_utf8_lossy(&ended.get_output().stdout).into_owned();
+    assert!(text.contains("without the tag assignctl:made-for"), "{text}");
+    assert_eq!(writes(&untagged), [1, 0, 0, 0], "and the one that was asked for was refused");
+    assert!(has_role(&untagged, ROLE));
+
+    let left = tagged(json!({ "assignctl:made-for": "policy-generation" }));
+    usage(&left, &directory).code(0);
+    assert!(!has_role(&left, ROLE));
+}
+
+#[test]
+fn whatever_fails_or_interrupts_no_role_of_ours_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let operations = {
+        let world = without_role();
+        usage(&world, &directory).code(0);
+        world.stand_in.calls().into_keys().collect::<Vec<_>>()
+    };
+    let removes = ["DeleteRole", "DeleteRolePolicy"];
+    for operation in operations.iter().filter(|operation| !removes.contains(&operation.as_str())) {
+        let world = without_role();
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::AccessDenied, Some(1))]);
+        usage(&world, &directory);
+        assert!(!has_role(&world, ROLE), "{operation}");
+        assert_eq!(world.stand_in.bucket_policy(), Some(policy()), "{operation}");
+    }
+    for operation in ["CreateRole", "PutRolePolicy", "DeleteRolePolicy", "DeleteRole"] {
+        let world = without_role();
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::CutAfter, Some(1))]);
+        usage(&world, &directory).code(0);
+        assert!(!has_role(&world, ROLE), "{operation}");
+    }
+    // One that cannot be taken away is said, and the next run takes it away.
+    let world = without_role();
+    world.stand_in.set_faults(vec![fault("DeleteRole", FaultKind::AccessDenied, None)]);
+    let ended = usage(&world, &directory).code(1);
+    let text = String::from_utf8_lossy(&ended.get_output().stderr).into_owned();
+    assert!(text.contains(&format!("{ROLE} of the account {GOOD} may be left")), "{text}");
+    assert!(has_role(&world, ROLE));
+    world.stand_in.set_faults(vec![]);
+    usage(&world, &directory).code(0);
+    assert!(!has_role(&world, ROLE));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_takes_the_role_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let calls = ["CreateRole", "PutRolePolicy", "StartPolicyGeneration", "DeleteRole"];
+    for (operation, signal) in calls.iter().zip(["-INT", "-TERM", "-HUP", "-INT"]) {
+        let world = without_role();
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 250 }, Some(1))]);
+        let child = start(&world, &directory, operation);
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, id.as_str()]).status().unwrap().success());
+        child.wait_with_output().unwrap();
+        assert!(!has_role(&world, ROLE), "{operation} {signal}");
+        assert_eq!(world.stand_in.bucket_policy(), Some(policy()), "{operation} {signal}");
+    }
+}

@@ -64,7 +64,7 @@ async fn time(seconds: &[u64]) -> Duration {
     };
     let began = Instant::now();
     let aws = Aws { center: &center, organizations: &organizations, tower: &tower, sessions: &sessions };
-    let read = usage::read(aws, &ask, &|_| {}).await.unwrap();
+    let read = usage::read(aws, &ask, None, &|_| {}).await.unwrap();
     assert_eq!(read.accounts.len(), seconds.len());
     let failures: Vec<_> = read.accounts.iter().flat_map(|account| &account.failures).collect();
     assert!(failures.is_empty(), "{failures:?}");

@@ -13,7 +13,7 @@ use assigner_core::{
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_iam::types::{
     AccessAdvisorUsageGranularityType, ContextEntry, ContextKeyTypeEnum, JobStatusType,
-    PolicyEvaluationDecisionType,
+    PolicyEvaluationDecisionType, Tag,
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 
@@ -175,6 +175,54 @@ impl Member {
             }
         }
         Ok(refused)
+    }
+
+    /// Creates a role with one inline policy and these tags. Each call is sent once; after an error the role may be there.
+    pub async fn create_role(
+        &self,
+        (path, name): (&str, &str),
+        trust: &str,
+        tags: &[(&str, &str)],
+    ) -> Result<(), CallError> {
+        const OPERATION: &str = "iam:CreateRole";
+        let wrong = |error: aws_smithy_types::error::operation::BuildError| CallError {
+            operation: OPERATION,
+            cause: Cause::Invalid,
+            code: None,
+            message: error.to_string(),
+        };
+        let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+        let tags = tags.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let call = self.iam.create_role().path(path).role_name(name).assume_role_policy_document(trust);
+        let call = call.set_tags(Some(tags));
+        quiet(self.calls.once(OPERATION, || call.send()).await).map(drop)
+    }
+
+    /// Gives a role an inline policy.
+    pub async fn put_role_policy(&self, role: &str, name: &str, policy: &str) -> Result<(), CallError> {
+        let call = self.iam.put_role_policy().role_name(role).policy_name(name).policy_document(policy);
+        let put = self.calls.ask("iam:PutRolePolicy", Patience::OfOne, || call.clone().send());
+        quiet(put.await).map(drop)
+    }
+
+    /// Takes an inline policy away from a role. It is no error if there is none.
+    pub async fn delete_role_policy(&self, role: &str, name: &str) -> Result<(), CallError> {
+        let call = self.iam.delete_role_policy().role_name(role).policy_name(name);
+        let deleted = self.calls.ask("iam:DeleteRolePolicy", Patience::OfOne, || call.clone().send());
+        match quiet(deleted.await) {
+            Err(error) if !is_missing(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes a role. It is no error if there is none.
+    pub async fn delete_role(&self, name: &str) -> Result<(), CallError> {
+        let call = self.iam.delete_role().role_name(name);
+        let deleted = self.calls.ask("iam:DeleteRole", Patience::OfOne, || call.clone().send());
+        match quiet(deleted.await) {
+            Err(error) if !is_missing(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the inline policy of a role by its name, or `None` if the role has none of that name.

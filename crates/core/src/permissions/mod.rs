@@ -10,6 +10,7 @@
 //! | what a trust policy and a bucket's policy allow | [`resource_policy`] |
 //! | what of AWS's messages is not repeated | [`privacy`] |
 //! | the statement of the log bucket | [`logs`] |
+//! | the role that is made to read the log | [`access_role`] |
 //! | the file of what was used, and the set as it was read | [`usage`] |
 //! | what the set allows today, its boundary included | [`today`] |
 //! | what is kept although nobody was seen to use it | [`keep`] |
@@ -24,6 +25,7 @@
 //! Nothing here widens: each statement that allows something comes from the set, or from a row of the keep file that
 //! the set allows.
 
+pub mod access_role;
 pub mod apply;
 pub mod before;
 pub mod change;

@@ -11,8 +11,8 @@ use super::usage::Source;
 pub const ACCESS_ROLE_PATH: &str = "/service-role/";
 pub const ACCESS_ROLE_NAME: &str = "AccessAnalyzerMonitorServiceRole";
 
-/// Returns the policy of a session that reads what the roles of an account did.
-pub fn usage(sources: &BTreeSet<Source>) -> String {
+/// Returns the policy of a session that reads what the roles of an account did, and that may `make` a role of this name.
+pub fn usage(sources: &BTreeSet<Source>, make: Option<&str>) -> String {
     let mut actions = vec!["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListRoles"];
     if sources.contains(&Source::LastAccessed) {
         actions.extend(["iam:GenerateServiceLastAccessedDetails", "iam:GetServiceLastAccessedDetails"]);
@@ -35,8 +35,21 @@ pub fn usage(sources: &BTreeSet<Source>) -> String {
             "Condition": { "StringEquals": { "iam:PassedToService": "access-analyzer.amazonaws.com" } },
         }));
     }
+    statements
+        .extend(make.map(|name| of_role(&["iam:CreateRole", "iam:PutRolePolicy", "iam:TagRole"], name)));
     statements.push(json!({ "Effect": "Allow", "Action": actions, "Resource": "*" }));
     json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+}
+
+/// Returns the policy of a session that takes away the role of this name that reads the log.
+pub fn no_access_role(name: &str) -> String {
+    let statement = of_role(&["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole"], name);
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+fn of_role(actions: &[&str], name: &str) -> Value {
+    let role = format!("arn:*:iam::*:role{ACCESS_ROLE_PATH}{name}");
+    json!({ "Effect": "Allow", "Action": actions, "Resource": role })
 }
 
 /// Returns the policy of a session that looks at what is on the roles of an account.
@@ -92,7 +105,7 @@ mod tests {
             (BTreeSet::from([Source::Generated]), "StartPolicyGeneration", "GetServiceLastAccessedDetails"),
             (both, "iam:PassedToService", "iam:Create"),
         ] {
-            let text = usage(&sources);
+            let text = usage(&sources, None);
             assert!(Document::parse(text.as_bytes(), Strictness::Written).is_ok(), "{text}");
             assert!(text.contains(has) && !text.contains(lacks) && text.len() <= MOST, "{text}");
         }
@@ -100,6 +113,8 @@ mod tests {
         for (text, has, lacks) in [
             (roles(), "iam:GetRolePolicy", "Create"),
             (policies(names.iter().map(String::as_str)), "iam:CreatePolicy", "Role"),
+            (usage(&BTreeSet::from([Source::Generated]), Some("R")), "role/service-role/R", "Delete"),
+            (no_access_role("R"), "role/service-role/R", "Create"),
             (logs("aws", "b"), "s3:PutBucketPolicy", "iam:"),
             (log_reader("aws", "b"), "s3:GetBucketPolicy", "Put"),
         ] {

@@ -91,7 +91,8 @@ fn of(way: &Way<'_>, message: &str) -> Diagnosis {
     let Some(role) = access_role else {
         return of(
             "the account has no role with which Access Analyzer reads the log".to_owned(),
-            "create one below the path /service-role/, with a name that begins with AccessAnalyzerMonitorServiceRole"
+            "read the use with --open-logs, which makes one for the run, or create one below the path /service-role/, \
+             with a name that begins with AccessAnalyzerMonitorServiceRole"
                 .to_owned(),
         );
     };

@@ -13,6 +13,7 @@ use assigner_core::{
     cause::{CallError, Cause},
     ids::AccountId,
     permissions::{
+        access_role,
         generation::{Answer, Plan, Regions},
         narrow,
         policy::Document,
@@ -24,10 +25,13 @@ use assigner_core::{
 };
 use tokio::time::sleep;
 
-use super::{usage::Ask, way::LogBucket};
+use super::{access_role::AccessRoles, usage::Ask, way::LogBucket};
 
 const FIRST_POLL: Duration = Duration::from_secs(1);
 const LONGEST_POLL: Duration = Duration::from_secs(15);
+/// IAM says that a new role takes some seconds until it is known everywhere.
+const UNTIL_A_NEW_ROLE_IS_KNOWN: Duration = Duration::from_secs(8);
+const TRIES_OF_A_NEW_ROLE: u32 = 3;
 
 /// What was seen in an account.
 pub struct Seen {
@@ -65,20 +69,34 @@ impl Seen {
     }
 }
 
+/// How a generation comes to the log.
+#[derive(Clone, Copy)]
+pub struct Log<'l> {
+    pub bucket: &'l LogBucket<'l>,
+    /// Makes the role that reads it, where it is missing. `None`: none is made.
+    pub roles: Option<&'l AccessRoles>,
+}
+
 /// Reads an account. `own`: it is the one that the caller is in, so that no role is assumed.
 pub async fn read(
     sessions: &Sessions,
     (id, name): (AccountId, String),
     own: bool,
     content: &PermissionSetContent,
-    log: &LogBucket<'_>,
+    log: Log<'_>,
     ask: &Ask,
 ) -> Seen {
     let mut seen = Seen::new(id, name);
     let session = if own {
         Ok(sessions.own())
     } else {
-        sessions.assume(&seen.account.id, &ask.role, &narrow::usage(&ask.sources)).await
+        sessions
+            .assume(
+                &seen.account.id,
+                &ask.role,
+                &narrow::usage(&ask.sources, log.roles.map(|_| access_role::NAME)),
+            )
+            .await
     };
     let mut member = match session {
         Ok(member) => member,
@@ -118,7 +136,7 @@ pub async fn read(
         sources::require_actions(&mut seen.account, Source::LastAccessed);
     }
     if ask.sources.contains(&Source::Generated) {
-        if let Err(error) = generated(&mut member, log, ask, &mut seen).await {
+        if let Err(error) = generated(&mut member, own, log, ask, &mut seen).await {
             seen.fail_call(Some(Source::Generated), &error);
         }
         sources::require_actions(&mut seen.account, Source::Generated);
@@ -193,7 +211,8 @@ async fn idle(member: &Member) -> Result<(), CallError> {
 
 async fn generated(
     member: &mut Member,
-    log: &LogBucket<'_>,
+    own: bool,
+    log: Log<'_>,
     ask: &Ask,
     seen: &mut Seen,
 ) -> Result<(), CallError> {
@@ -205,7 +224,13 @@ async fn generated(
     idle(member).await?;
     let finished = member.generations().await?;
     let access_roles = member.roles(narrow::ACCESS_ROLE_PATH).await?;
-    let access_role = access_roles.into_iter().find(|found| found.name.starts_with(narrow::ACCESS_ROLE_NAME));
+    // One that is not ours comes first.
+    let access_role = access_roles
+        .into_iter()
+        .filter(|found| found.name.starts_with(narrow::ACCESS_ROLE_NAME))
+        .min_by_key(|found| found.name == access_role::NAME);
+    let mut access_role = access_role.filter(|found| log.roles.is_none() || found.name != access_role::NAME);
+    let mut is_new = false;
     for role in seen.account.roles.clone() {
         let of_role = |job: &&assigner_aws::permissions::Found| {
             job.role == role && job.status == GenerationStatus::Succeeded
@@ -224,12 +249,24 @@ async fn generated(
         if taken {
             continue;
         }
+        if let (None, Some(roles)) = (&access_role, log.roles) {
+            match roles.make(member, &seen.account.id, own, &trail).await {
+                Ok(made) => (access_role, is_new) = (Some(made), true),
+                Err(Diagnosis { cause, remedy }) => {
+                    seen.fail(Some(Source::Generated), cause, remedy);
+                    return Ok(());
+                }
+            }
+        }
         let denied = match &access_role {
-            Some(access_role) => generate(member, ask, &role, &trail, &access_role.arn, seen).await?,
+            Some(access_role) => {
+                let tries = if is_new { TRIES_OF_A_NEW_ROLE } else { 1 };
+                generate_with(member, ask, &role, (&trail, &access_role.arn), tries, seen).await?
+            }
             None => Some(String::new()),
         };
         if let Some(message) = denied {
-            let way = log.diagnose(member, &seen.account.id, &trail, access_role.as_ref(), &message);
+            let way = log.bucket.diagnose(member, &seen.account.id, &trail, access_role.as_ref(), &message);
             let Diagnosis { cause, remedy } = way.await;
             seen.fail(Some(Source::Generated), cause, remedy);
             return Ok(());
@@ -251,6 +288,27 @@ async fn trail(member: &Member, seen: &mut Seen) -> Result<Option<Trail>, CallEr
         );
     }
     Ok(trail)
+}
+
+/// Generates as often as it may take until other services know a role that was just made.
+#[expect(clippy::disallowed_methods, reason = "waits for IAM; the caller's deadline may drop it")]
+async fn generate_with(
+    member: &Member,
+    ask: &Ask,
+    role: &str,
+    (trail, access_role): (&Trail, &str),
+    tries: u32,
+    seen: &mut Seen,
+) -> Result<Option<String>, CallError> {
+    for _ in 1..tries {
+        match generate(member, ask, role, trail, access_role, seen).await {
+            Ok(Some(_)) => {}
+            Err(error) if error.cause == Cause::Invalid => {}
+            other => return other,
+        }
+        sleep(UNTIL_A_NEW_ROLE_IS_KNOWN).await;
+    }
+    generate(member, ask, role, trail, access_role, seen).await
 }
 
 /// Generates until everything that can be read has been read. Returns AWS's message if one was not allowed to read the log.

@@ -24,7 +24,8 @@ use assigner_core::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    account::{self, Seen},
+    access_role::AccessRoles,
+    account::{self, Log, Seen},
     way::LogBucket,
 };
 use crate::{READS_AT_ONCE, error::Error};
@@ -62,11 +63,16 @@ pub struct Aws<'a> {
     pub sessions: &'a Sessions,
 }
 
-/// Reads everything. What fails in one account is in the result, and does not stop the others.
+/// Reads everything. `roles` makes the role that reads the log where it is missing. What fails in one account is in the result, and does not stop the others.
 ///
 /// # Errors
 /// If the set, its policies or its accounts cannot be read, or there is no such set.
-pub async fn read(aws: Aws<'_>, ask: &Ask, watch: &(dyn Fn(Step) + Sync)) -> Result<Usage, Error> {
+pub async fn read(
+    aws: Aws<'_>,
+    ask: &Ask,
+    roles: Option<&AccessRoles>,
+    watch: &(dyn Fn(Step) + Sync),
+) -> Result<Usage, Error> {
     watch(Step::Set);
     aws.center.find_instance().await?;
     let arn = find(aws.center, &ask.set).await?;
@@ -91,7 +97,9 @@ pub async fn read(aws: Aws<'_>, ask: &Ask, watch: &(dyn Fn(Step) + Sync)) -> Res
         let (content, log) = (content.clone(), log.clone());
         let own = own_account.as_ref() == Some(&id);
         let name = names.get(&id).cloned().unwrap_or_default();
-        async move { account::read(aws.sessions, (id, name), own, &content, &log, ask).await }
+        async move {
+            account::read(aws.sessions, (id, name), own, &content, Log { bucket: &log, roles }, ask).await
+        }
     }))
     .buffer_unordered(ACCOUNTS_AT_ONCE);
     while let Some(one) = reading.next().await {
