@@ -1,7 +1,7 @@
 # `make demo` runs the main job on this machine; `make test` runs every test. Both set up what they need.
 
 .PHONY: demo test format lint unit doc template programs moto browser stack stack-demo fakecloud docker pictures \
-	tools deny bench
+	tools deny bench dist
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
@@ -97,6 +97,17 @@ bench: .venv-bench/.installed
 	cargo build --locked --release --package control-keeper
 	cargo build --locked --release --package assignctl
 	cargo run --locked --profile bench-driver --package bench
+
+# zig as the linker, which knows every glibc.
+.venv-dist/.installed: dist/requirements.txt
+	python3 -m venv --clear .venv-dist
+	.venv-dist/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement dist/requirements.txt
+	.venv-dist/bin/pip check
+	touch $@
+
+# Archives of `assignctl` for Linux on x86_64 and arm64, and their checksums, into target/dist/.
+dist: .venv-dist/.installed
+	dist/build
 
 # What the function is built from, and then everything else, which may have a crate twice. `cargo deny` fetches the
 # advisory database, so this is not part of `make test`.

@@ -16,6 +16,12 @@ use crate::{
     permissions, terminal,
 };
 
+/// With the commit, if `make dist` built it.
+const VERSION: &str = match option_env!("ASSIGNCTL_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// Who gets which access to which AWS account, and why.
 ///
 /// Reads the table that the function account-assigner reads, and the organization as it is: checks, plans,
@@ -23,7 +29,7 @@ use crate::{
 ///
 /// Credentials and Region come from where the AWS SDKs look for them: environment, profile, `aws sso login`.
 #[derive(Debug, Parser)]
-#[command(name = "assignctl", version, max_term_width = 110, after_long_help = EXAMPLES)]
+#[command(name = "assignctl", version = VERSION, max_term_width = 110, after_long_help = EXAMPLES)]
 pub struct Arguments {
     /// The config table: a JSON file, - for standard input, or dynamodb:NAME [default: assignments.json, and controls.json
     /// for `controls`]

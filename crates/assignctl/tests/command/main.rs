@@ -20,6 +20,8 @@ mod controls_snapshot;
 mod import;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
+mod pack;
 mod partial;
 mod permission_set;
 mod permission_set_apply;
