@@ -94,7 +94,7 @@ Examples:
   assignctl snapshot > org.json                      what `plan --snapshot org.json` reads, offline
   assignctl plan --snapshot org.json --against main.json --table assignments.json
   assignctl apply --all                              asks before it creates anything
-  assignctl import > assignments.json                rows for what was assigned by hand
+  assignctl import --output imported.json            rows for what was assigned by hand
   assignctl --table dynamodb:NAME table push assignments.json
   assignctl report --html access.html
 

@@ -9,7 +9,7 @@ use crate::arguments::Selection;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  assignctl import > assignments.json
+  assignctl import --output imported.json
   assignctl import --ou Education --output education.json
   assignctl import --snapshot org.json
 

@@ -2,15 +2,25 @@
 //!
 //! `make pictures` recreates them. A picture that does not show what the command prints fails here.
 
+use std::process::Output;
+
 use snapbox::{Data, assert_data_eq, cmd::Command, file};
 
 use crate::{PROGRAM, assignctl};
 use world::Served;
 
-/// Returns the picture of a terminal in which the command was just run.
+/// Returns the picture of a terminal in which the command was just run; standard error is of no interest.
 fn terminal(line: &str, command: Command) -> String {
-    let output = command.env("CLICOLOR_FORCE", "1").output().unwrap();
-    let text = without_request_ids(&String::from_utf8(output.stdout).unwrap());
+    picture(line, output(command).stdout)
+}
+
+fn output(command: Command) -> Output {
+    command.env("CLICOLOR_FORCE", "1").output().unwrap()
+}
+
+fn picture(line: &str, shown: Vec<u8>) -> String {
+    assert!(!shown.is_empty(), "{line} shows nothing");
+    let text = without_request_ids(&String::from_utf8(shown).unwrap());
     let text = format!("\u{1b}[1m$ {line}\u{1b}[0m\n{}\n", text.trim_end());
     anstyle_svg::Term::new().render_svg(&text) + "\n"
 }
@@ -75,4 +85,28 @@ fn apply() {
     let world = Served::with_drift(PROGRAM);
     let command = world.run(&["apply", "--ou", "Workloads", "--yes"]);
     is(terminal("assignctl apply --ou Workloads --yes", command), file!["../../../../docs/apply.svg"]);
+}
+
+#[test]
+fn import() {
+    let world = Served::with_drift(PROGRAM);
+    for account in ["444455556666", "555566667777"] {
+        world.put(account, "AdministratorAccess", "platform-admins");
+    }
+    // A terminal shows both: the table, and then what is said of it.
+    let Output { stdout, stderr, .. } = output(world.run(&["import"]));
+    is(picture("assignctl import", [stdout, stderr].concat()), file!["../../../../docs/import.svg"]);
+}
+
+#[test]
+fn revoke() {
+    let world = crate::revoke::world();
+    // A directory of its own, for the record.
+    let directory = tempfile::tempdir().unwrap();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/assignments.json");
+    std::fs::copy(table, directory.path().join("assignments.json")).unwrap();
+    let line = "assignctl revoke --unexplained --all --record taken.json --yes --max 10";
+    let arguments: Vec<&str> = line.split(' ').skip(1).collect();
+    let command = world.run(&arguments).current_dir(directory.path());
+    is(terminal(line, command), file!["../../../../docs/revoke.svg"]);
 }

@@ -48,7 +48,7 @@ fn world_with(provisioning: Duration) -> Served {
     world
 }
 
-fn world() -> Served {
+pub fn world() -> Served {
     world_with(Duration::from_millis(100))
 }
 
