@@ -4,7 +4,9 @@
 //! Every kind of condition occurs in the rows. An account matches few of them, as in an organization: matching rows
 //! cost more, because each makes a grant.
 
-use std::{fs, hint::black_box, ops::Range, time::Duration};
+mod process;
+
+use std::{hint::black_box, ops::Range, time::Duration};
 
 use assigner_core::{
     assignments::{
@@ -18,6 +20,8 @@ use assigner_core::{
     table,
 };
 use serde_json::{Value, json};
+
+use crate::process::{cpu_time, peak};
 
 const ROWS: [usize; 4] = [10, 100, 1_000, 5_000];
 const ACCOUNTS: [usize; 2] = [10_000, 100_000];
@@ -111,19 +115,4 @@ fn accounts_of(numbers: Range<usize>) -> Vec<Account> {
 
 fn account_id(n: usize) -> String {
     format!("{:012}", 100_000_000_000 + n)
-}
-
-/// Returns the CPU time of this process so far. It has one thread.
-fn cpu_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/schedstat").expect("/proc/self/schedstat");
-    let nanoseconds = stat.split_whitespace().next().and_then(|first| first.parse().ok());
-    Duration::from_nanos(nanoseconds.expect("nanoseconds"))
-}
-
-/// Returns the most memory that this process had resident so far, in bytes.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.expect("kilobytes") * 1024
 }
