@@ -30,6 +30,7 @@
 //! | what a failed call means and what has to be done | [`cause`]; its words in `words.rs` of each shell |
 //! | which controls an OU shall have, and every fault of the table | [`controls::row`], [`controls::apart`], [`controls::wish`] |
 //! | what has to be done about each OU and control | [`controls::plan`], and what may be sent now in [`controls::step`] |
+//! | what a file of `assignctl snapshot` has | [`assignments::snapshot`], and its part of controls [`controls::snapshot`] |
 //! | which controls a person may disable | [`controls::disable`], the only way that anything is disabled |
 //! | which payload means what to `control-keeper`, and its answer | [`controls::event`], [`controls::report`] |
 //! | how an IAM policy is read, written and compared; what a pattern matches; sizes | [`policy`] |
