@@ -101,8 +101,7 @@ impl Difference {
         let keys: BTreeSet<(Place, &str)> =
             before.wishes.own.keys().chain(after.wishes.own.keys()).copied().collect();
         let concerns = |key: &(Place, &str)| {
-            selected(key.0)
-                || [before, after].iter().any(|side| side.heirs(*key).any(&selected))
+            selected(key.0) || [before, after].iter().any(|side| side.heirs(*key).any(&selected))
         };
         for key @ (place, id) in keys.into_iter().filter(concerns) {
             match (before.wishes.own.get(&key), after.wishes.own.get(&key)) {
