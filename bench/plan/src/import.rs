@@ -9,7 +9,10 @@ mod process;
 use std::{collections::BTreeMap, hint::black_box};
 
 use assigner_core::{
-    assignments::{import::import, snapshot::Snapshot},
+    assignments::{
+        import::import,
+        snapshot::{Nothing, Snapshot},
+    },
     day::Day,
 };
 use serde_json::{Value, json};
@@ -47,7 +50,7 @@ fn main() {
 /// Returns how many rows the table has. Its import proves it.
 fn imported(text: &str) -> usize {
     let today = Day::parse("2027-01-01").expect("a day");
-    let facts = Snapshot::parse(text.as_bytes()).expect("a snapshot").facts(&[], today);
+    let facts = Snapshot::<Nothing>::parse(text.as_bytes()).expect("a snapshot").facts(&[], today);
     let table = import(&facts).expect("a table").table;
     black_box(serde_json::to_string_pretty(&table).expect("a text"));
     table.rows.len()
