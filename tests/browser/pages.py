@@ -1,4 +1,4 @@
-"""What the tests of the pages of reports share: both pages have one frame."""
+"""What the tests of the pages of reports share: all pages have one frame."""
 
 import os
 import subprocess

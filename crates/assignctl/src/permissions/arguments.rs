@@ -13,6 +13,8 @@ pub enum PermissionSet {
     Usage(Usage),
     /// Drafts the policy that allows what was used, offline
     Draft(Draft),
+    /// Writes a page for reviewers: who used what where, what a draft keeps and drops
+    Report(Report),
     /// Makes a set of the policy file, next to the old one or in its place
     Apply(Apply),
     /// Gives a set back what `apply --replace` took from it
@@ -108,6 +110,31 @@ pub struct Draft {
     /// Drafts without the use of this account, by id or by name; may be repeated.
     #[arg(long, value_name = "ID|NAME", value_parser = account)]
     pub without: Vec<NamedAccount>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  assignctl permission-set report --usage poweruser.usage.json --draft poweruser.policy.json --html poweruser.html
+  assignctl permission-set report --usage poweruser.usage.json --draft poweruser.policy.json --csv poweruser.csv
+
+The page begins with what has to be decided. It works offline, names accounts and no persons, and the same files make the
+same page. If the policy was edited by hand, the page says what was added and removed.
+
+Exit status: 0 written, also if there is something to decide, 2 bad input, or the files do not belong together.")]
+pub struct Report {
+    /// What `assignctl permission-set usage` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub usage: PathBuf,
+    /// What `assignctl permission-set draft` made of it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub draft: PathBuf,
+    /// Writes the page.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// Writes a line for each action and account, for a spreadsheet.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -31,12 +31,7 @@ pub fn run(session: &Session, arguments: arguments::Draft) -> Result<Exit, Failu
     if let Some(output) = &output {
         refuse_input_as_output(output, [Some(path.as_path()), keep_path.as_deref()])?;
     }
-    let usage = Usage::parse(&session.read(&path, LARGEST_SNAPSHOT)?).map_err(|problem| {
-        Failure::wrong(
-            format!("{}: {problem}", path.display()),
-            "write a new one with `assignctl permission-set usage`",
-        )
-    })?;
+    let usage = read(session, &path)?;
     let keep = keep_path.as_deref().map(|path| session.read(path, keep::MAX_BYTES)).transpose()?;
     let named = usage.accounts.iter().map(|account| (&account.id, account.name.as_str()));
     let id = |account: &NamedAccount| {
@@ -68,8 +63,18 @@ pub fn run(session: &Session, arguments: arguments::Draft) -> Result<Exit, Failu
     Ok(if fits { Exit::Good } else { Exit::Missing })
 }
 
+/// Reads a usage file.
+pub(super) fn read(session: &Session, path: &Path) -> Result<Usage, Failure> {
+    Usage::parse(&session.read(path, LARGEST_SNAPSHOT)?).map_err(|problem| {
+        Failure::wrong(
+            format!("{}: {problem}", path.display()),
+            "write a new one with `assignctl permission-set usage`",
+        )
+    })
+}
+
 /// Refuses to overwrite what is read.
-fn refuse_input_as_output<'p>(
+pub(super) fn refuse_input_as_output<'p>(
     output: &Path,
     inputs: impl IntoIterator<Item = Option<&'p Path>>,
 ) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ mod draft;
 mod live;
 pub mod logs;
 mod replace;
+mod report;
 mod restore;
 mod show;
 mod usage;
@@ -22,6 +23,7 @@ pub async fn run(session: &Session, arguments: PermissionSet) -> Result<Exit, Fa
     let ended = match arguments {
         PermissionSet::Usage(arguments) => usage::run(session, arguments).await,
         PermissionSet::Draft(arguments) => draft::run(session, arguments),
+        PermissionSet::Report(arguments) => report::run(session, arguments),
         PermissionSet::Apply(arguments) if arguments.replace => replace::run(session, arguments).await,
         PermissionSet::Apply(arguments) => apply::run(session, arguments).await,
         PermissionSet::Restore(arguments) => restore::run(session, arguments).await,

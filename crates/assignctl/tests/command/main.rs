@@ -27,6 +27,7 @@ mod permission_set;
 mod permission_set_apply;
 mod permission_set_logs;
 mod permission_set_replace;
+mod permission_set_report;
 mod permission_set_time;
 mod permission_set_usage;
 mod pictures;

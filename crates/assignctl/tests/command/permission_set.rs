@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::assignctl;
 
 /// A set, and what two accounts did. In a third one a source failed.
-fn usage() -> Value {
+pub fn usage() -> Value {
     let failure = json!({ "source": "generated", "cause": "the role cannot be assumed", "remedy": "name another one with --role" });
     json!({
         "version": 1, "days": 90,
@@ -46,25 +46,25 @@ fn usage() -> Value {
     })
 }
 
-struct Files(TempDir);
+pub struct Files(TempDir);
 
 impl Files {
-    fn new(usage: &Value) -> Files {
+    pub fn new(usage: &Value) -> Files {
         let files = Files(tempfile::tempdir().unwrap());
         files.write("usage.json", usage);
         files
     }
 
-    fn write(&self, name: &str, content: &Value) {
+    pub fn write(&self, name: &str, content: &Value) {
         std::fs::write(self.path(name), content.to_string()).unwrap();
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }
 
     /// Drafts without the account whose use is not known.
-    fn draft(&self, arguments: &[&str]) -> OutputAssert {
+    pub fn draft(&self, arguments: &[&str]) -> OutputAssert {
         self.command(&["--without", "333344445555"]).args(arguments).assert()
     }
 
@@ -73,12 +73,12 @@ impl Files {
         command.args(arguments).current_dir(self.0.path())
     }
 
-    fn policy(&self) -> Value {
+    pub fn policy(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.path("policy.json")).unwrap()).unwrap()
     }
 }
 
-fn error(failed: &OutputAssert) -> String {
+pub fn error(failed: &OutputAssert) -> String {
     String::from_utf8_lossy(&failed.get_output().stderr).into_owned()
 }
 

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     gaps::{self, Gap},
-    keep::{self, Kept},
+    keep::{self, Kept, KeptRow},
     policy::{
         Actions, Condition, Document, Effect, Resources, Statement, condition_covers,
         pattern::Pattern,
@@ -26,7 +26,7 @@ use crate::{ids::AccountId, reading::Fault};
 pub const VERSION: u32 = 1;
 
 /// The policy file. It has no time of its own, so that the same input makes the same bytes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Draft {
     pub version: u32,
@@ -38,6 +38,9 @@ pub struct Draft {
     pub actions: Vec<Line>,
     /// What was used and is not kept, because the set does not allow it.
     pub left_out: Vec<LeftOut>,
+    /// Rows of the keep file that count. Empty in files of before there was this list.
+    #[serde(default)]
+    pub kept: Vec<KeptRow>,
     /// Rows of the keep file whose `until` has passed.
     pub ended: Vec<Ended>,
     pub gaps: Vec<Gap>,
@@ -47,7 +50,7 @@ pub struct Draft {
     pub permission_set: PermissionSet,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Without {
     pub account: AccountId,
@@ -56,7 +59,7 @@ pub struct Without {
     pub causes: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Covered {
     pub account: AccountId,
@@ -65,7 +68,7 @@ pub struct Covered {
 }
 
 /// An action, or a pattern of the keep file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     pub action: String,
@@ -74,7 +77,7 @@ pub struct Line {
     pub keep: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Use {
     pub account: AccountId,
@@ -83,7 +86,7 @@ pub struct Use {
     pub sources: BTreeSet<Source>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LeftOut {
     pub action: String,
@@ -91,7 +94,7 @@ pub struct LeftOut {
     pub reason: Reason,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ended {
     /// Counted from 1.
@@ -101,7 +104,7 @@ pub struct Ended {
 }
 
 /// Sizes in bytes as AWS counts them, white space not counted.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sizes {
     pub inline: usize,
@@ -153,6 +156,7 @@ pub fn draft(
     };
     let (ended, rows): (Vec<_>, Vec<_>) =
         rows.into_iter().enumerate().partition(|(_, row)| row.has_ended(day));
+    let kept_rows = rows.iter().map(|(index, row)| KeptRow::of(*index, row)).collect();
     let rows: Vec<Kept> = rows.into_iter().map(|(_, row)| row).collect();
 
     let (used, left_out) = sort_out(&accounts, &today);
@@ -193,6 +197,7 @@ pub fn draft(
         accounts: accounts.into_iter().map(covered).collect(),
         actions: lines,
         left_out,
+        kept: kept_rows,
         ended: ended
             .into_iter()
             .filter_map(|(index, Kept { reason, until, .. })| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     policy::{Document, Effect, Statement, data_events::DATA_EVENTS, pattern::Pattern},
@@ -13,7 +13,7 @@ use crate::day::Day;
 use crate::ids::AccountId;
 
 /// Something that was perhaps used, and that the draft does not allow.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Gap {
     /// An action that hands a role to a service. That needs `iam:PassRole`, which is never logged.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     policy::{Actions, Effect, Statement},
     today::Today,
@@ -34,6 +36,25 @@ impl Kept {
     pub fn actions(&self) -> &BTreeSet<String> {
         let (Actions::These(actions) | Actions::AllBut(actions)) = &self.statement.actions;
         actions
+    }
+}
+
+/// A row as the policy file has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptRow {
+    /// Counted from 1.
+    pub row: usize,
+    pub actions: BTreeSet<String>,
+    pub reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Day>,
+}
+
+impl KeptRow {
+    pub fn of(index: usize, kept: &Kept) -> KeptRow {
+        let Kept { reason, until, .. } = kept;
+        KeptRow { row: index + 1, actions: kept.actions().clone(), reason: reason.clone(), until: *until }
     }
 }
 

@@ -21,6 +21,7 @@
 //! | the file that remembers a set as it was | [`before`] |
 //! | what no source can show | [`gaps`] |
 //! | what goes away, service by service | [`services`] |
+//! | what a reviewer of a draft has to decide | [`review`] |
 //!
 //! Nothing here widens: each statement that allows something comes from the set, or from a row of the keep file that
 //! the set allows.
@@ -38,6 +39,7 @@ pub mod logs;
 pub mod narrow;
 pub mod privacy;
 pub mod resource_policy;
+pub mod review;
 pub mod role;
 pub mod services;
 pub mod sources;

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{policy::Actions, today::Today, usage::Account};
 use crate::day::Day;
 
 /// What becomes of one service.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceChange {
     /// Its prefix in actions, such as `s3`; `*` for patterns that are about all services.
