@@ -55,6 +55,11 @@ impl AccessRoles {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), made);
     }
 
+    /// Takes away in the end what an earlier run has left in an account, if it is ours.
+    pub fn take_over(&self, account: &AccountId, own: bool) {
+        self.note(account, Made { own, seen: true });
+    }
+
     /// Returns the role of an account, which is made if there is none. One that an earlier run left is taken over.
     ///
     /// # Errors

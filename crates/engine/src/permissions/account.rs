@@ -224,6 +224,11 @@ async fn generated(
     idle(member).await?;
     let finished = member.generations().await?;
     let access_roles = member.roles(narrow::ACCESS_ROLE_PATH).await?;
+    if let Some(roles) =
+        log.roles.filter(|_| access_roles.iter().any(|found| found.name == access_role::NAME))
+    {
+        roles.take_over(&seen.account.id, own);
+    }
     // One that is not ours comes first.
     let access_role = access_roles
         .into_iter()
