@@ -215,7 +215,7 @@ impl<'a> Job<'a> {
             let there = there.take().unwrap_or_else(|| self.there());
             // Names that the table gives an account are probably of what it has, unless it is new.
             let likely = async { there.clone().await.provisioned.unwrap_or_default() };
-            let resolving = self.resolver.resolve(self.center, grants.to_vec(), likely);
+            let resolving = self.resolver.resolve(self.center, grants.to_vec(), likely.boxed_local());
             let (resolved, There { in_progress, provisioned }) = tokio::join!(resolving, there.clone());
             let read = states(self.center, self.account, resolved, provisioned).await;
             let missing: BTreeSet<&str> = read

@@ -23,7 +23,7 @@ use assigner_core::{
     cause::{CallError, Cause},
     selector,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use tokio::time::Instant;
 
 use crate::READS_AT_ONCE;
@@ -33,6 +33,9 @@ const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 
 /// More ARNs than this are looked for in the list of all permission sets, 100 a page, instead of one by one.
 const MOST_DESCRIBED: usize = 10;
+
+/// ARNs that names probably have. One type, so that the program has what awaits it once.
+pub type Likely<'a> = LocalBoxFuture<'a, Vec<String>>;
 
 /// Permission sets that have been described, by ARN.
 #[derive(Debug, Default)]
@@ -64,22 +67,17 @@ impl Resolver {
         &self,
         center: &IdentityCenter,
         grants: Vec<Grant<'t>>,
-        likely: impl Future<Output = Vec<String>>,
+        likely: Likely<'_>,
     ) -> Vec<Resolved<'t>> {
         self.look_up(center, &grants, likely).await.resolve(grants)
     }
 
     /// Looks up all names of the grants.
     pub async fn names(&self, center: &IdentityCenter, grants: &[Grant<'_>]) -> Names {
-        self.look_up(center, grants, std::future::ready(Vec::new())).await
+        self.look_up(center, grants, std::future::ready(Vec::new()).boxed_local()).await
     }
 
-    async fn look_up(
-        &self,
-        center: &IdentityCenter,
-        grants: &[Grant<'_>],
-        likely: impl Future<Output = Vec<String>>,
-    ) -> Names {
+    async fn look_up(&self, center: &IdentityCenter, grants: &[Grant<'_>], likely: Likely<'_>) -> Names {
         let permission_sets: BTreeSet<&PermissionSet> =
             grants.iter().map(|grant| grant.permission_set).collect();
         let principals: BTreeSet<&Principal> = grants.iter().map(|grant| grant.principal).collect();
@@ -119,7 +117,7 @@ impl Resolver {
         &self,
         center: &IdentityCenter,
         wanted: BTreeSet<&PermissionSet>,
-        likely: impl Future<Output = Vec<String>>,
+        likely: Likely<'_>,
     ) -> HashMap<PermissionSet, Result<String, Obstacle>> {
         let (mut names, mut arns) = (BTreeSet::new(), BTreeSet::new());
         for set in wanted {
@@ -186,7 +184,7 @@ impl Resolver {
         &self,
         center: &IdentityCenter,
         names: BTreeSet<&'n str>,
-        likely: impl Future<Output = Vec<String>>,
+        likely: Likely<'_>,
     ) -> (HashMap<&'n str, Result<String, Obstacle>>, Option<HashSet<String>>) {
         let mut found: HashMap<&str, Result<String, Obstacle>> = HashMap::new();
         let mut missing = names;
