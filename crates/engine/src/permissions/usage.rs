@@ -63,7 +63,8 @@ pub struct Aws<'a> {
     pub sessions: &'a Sessions,
 }
 
-/// Reads everything. `roles` makes the role that reads the log where it is missing. What fails in one account is in the result, and does not stop the others.
+/// Reads everything. `roles` makes the role that reads the log where it is missing. What fails in one account is in the
+/// result, and does not stop the others.
 ///
 /// # Errors
 /// If the set, its policies or its accounts cannot be read, or there is no such set.
