@@ -149,7 +149,8 @@ fn what_was_used_only_in_an_account_that_is_left_out_is_named() {
 #[test]
 fn files_that_do_not_belong_together_are_refused() {
     let files = drafted(&usage());
-    let change = |change: &dyn Fn(&mut Value)| {
+    type Change = fn(&mut Value);
+    let change = |change: Change| {
         let mut other = usage();
         change(&mut other);
         files.write("usage.json", &other);
@@ -157,26 +158,26 @@ fn files_that_do_not_belong_together_are_refused() {
         assert!(!files.path("page.html").exists());
         error(&failed)
     };
-    let cases: [(&dyn Fn(&mut Value), &str); 6] = [
-        (&|usage| usage["permissionSet"]["description"] = json!("x"), "the usage file is about"),
+    let cases: [(Change, &str); 6] = [
+        (|usage| usage["permissionSet"]["description"] = json!("x"), "the usage file is about"),
         (
-            &|usage| _ = usage["accounts"].as_array_mut().unwrap().pop(),
+            |usage| _ = usage["accounts"].as_array_mut().unwrap().pop(),
             "usage file does not have account 333344445555",
         ),
         (
-            &|usage| usage["accounts"][2]["id"] = json!("444455556666"),
+            |usage| usage["accounts"][2]["id"] = json!("444455556666"),
             "draft does not have account 444455556666",
         ),
         (
-            &|usage| usage["accounts"][0]["sources"][0]["to"] = json!("2026-11-28"),
+            |usage| usage["accounts"][0]["sources"][0]["to"] = json!("2026-11-28"),
             "account 111122223333: other days",
         ),
         (
-            &|usage| usage["accounts"][0]["actions"][0]["last"] = json!("2026-11-21"),
+            |usage| usage["accounts"][0]["actions"][0]["last"] = json!("2026-11-21"),
             "1 of its actions in accounts",
         ),
         (
-            &|usage| _ = usage["accounts"][0]["actions"].as_array_mut().unwrap().remove(1),
+            |usage| _ = usage["accounts"][0]["actions"].as_array_mut().unwrap().remove(1),
             "1 of its actions in accounts",
         ),
     ];

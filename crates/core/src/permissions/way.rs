@@ -247,7 +247,7 @@ mod tests {
         for (way, what) in cases {
             let cause = diagnose(&way, "no").cause;
             assert!(cause.starts_with("Access Analyzer may not read the log: no (not known: "), "{cause}");
-            assert!(cause.contains(&format!("{what}")) && cause.ends_with(": denied)"), "{cause}");
+            assert!(cause.contains(what) && cause.ends_with(": denied)"), "{cause}");
         }
         let several = Way { trust: not(), ownership: Known::Bad, ..good() };
         let cause = diagnose(&several, "no").cause;
