@@ -6,8 +6,10 @@
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-# The last ones mostly wait, so they run side by side.
-test: format lint doc unit
+# What is fetched comes while the first crates compile. The last ones mostly wait, so they run side by side.
+test: format
+	$(MAKE) --jobs=3 --output-sync=target lint .venv/.installed .venv-stack/.installed
+	$(MAKE) doc unit
 	$(MAKE) --jobs=4 --output-sync=target template browser moto stack
 
 format:
