@@ -199,18 +199,19 @@ impl Resolver {
         if missing.is_empty() {
             return (found, None);
         }
-        let (listed, likely) = tokio::join!(center.list_permission_sets(), likely);
-        let listed = match listed {
+        let listed = match center.list_permission_sets().await {
             Ok(listed) => listed,
             Err(error) => {
                 found.extend(missing.into_iter().map(|name| (name, Err(Obstacle::Failed(error.clone())))));
                 return (found, None);
             }
         };
-        let likely: HashSet<String> = likely.into_iter().collect();
-        let (mut unread, others): (Vec<String>, Vec<String>) =
-            listed.iter().cloned().partition(|arn| likely.contains(arn));
-        unread.extend(others);
+        let mut unread = listed.clone();
+        // Few are described at once, in whichever order.
+        if unread.len() > READS_AT_ONCE {
+            let likely: HashSet<String> = likely.await.into_iter().collect();
+            unread.sort_by_key(|arn| !likely.contains(arn));
+        }
         let listed: HashSet<String> = listed.into_iter().collect();
         {
             let mut remembered = self.lock();
