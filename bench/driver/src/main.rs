@@ -39,9 +39,10 @@ async fn run() -> Result<(), Failure> {
     trend::check()?;
     let figures = measure::everything().await?;
     println!("{figures:#?}");
+    let goals = goals::goals(&figures)?;
+    // Before the plots: it says whether the measured commit had changes.
+    trend::write(&goals)?;
     plot::draw(&figures.makespans, figures.latency())?;
     plot::draw_plan(&figures.plan)?;
-    let goals = goals::goals(&figures)?;
-    trend::write(&goals)?;
     page::write(&figures, &goals)
 }
