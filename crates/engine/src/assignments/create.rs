@@ -286,13 +286,13 @@ async fn look(
     assignment: &Assignment,
     ours: &HashSet<String>,
 ) -> Result<Evidence, CallError> {
-    // If creations cannot be listed, the assignment itself still shows.
-    let others = center
-        .creations_in_progress()
-        .await
-        .into_iter()
-        .flatten()
-        .filter(|request_id| !ours.contains(request_id));
+    // If creations cannot be listed, the assignment itself still shows. But it shows nothing that is under way, which would
+    // be asked for twice, so the list has a second chance.
+    let listed = match center.creations_in_progress().await {
+        None => center.creations_in_progress().await,
+        listed => listed,
+    };
+    let others = listed.into_iter().flatten().filter(|request_id| !ours.contains(request_id));
     let mut creations = stream::iter(others)
         .map(async |request_id| (center.creation(&request_id, Patience::OfOne).await, request_id))
         .buffer_unordered(READS_AT_ONCE);
