@@ -24,12 +24,17 @@ unit:
 doc:
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --document-private-items
 
+# An environment of Python with what its requirements say, and nothing that they leave out.
+define environment
+python3 -m venv --clear $(@D)
+$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+$(@D)/bin/pip check
+touch $@
+endef
+
 # Linters, moto, the runtime interface emulator and cargo-lambda, at the versions of the requirements.
 .venv/.installed: tests/requirements.txt
-	python3 -m venv --clear .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/requirements.txt
-	.venv/bin/pip check
-	touch $@
+	$(environment)
 
 tools: .venv/.installed
 
@@ -55,10 +60,7 @@ browser: .venv/.installed programs
 
 # ministack pins other versions of what the AWS SAM CLI and moto need, so it has an environment of its own.
 .venv-stack/.installed: tests/stack/requirements.txt
-	python3 -m venv --clear .venv-stack
-	.venv-stack/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/stack/requirements.txt
-	.venv-stack/bin/pip check
-	touch $@
+	$(environment)
 
 # The templates, deployed by `sam deploy` onto ministack, and every trigger of them driven to its effect.
 stack: .venv/.installed .venv-stack/.installed programs
@@ -85,10 +87,7 @@ pictures:
 	cp target/report/light.png docs/report.png
 
 .venv-bench/.installed: bench/requirements.txt
-	python3 -m venv --clear .venv-bench
-	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement bench/requirements.txt
-	.venv-bench/bin/pip check
-	touch $@
+	$(environment)
 
 # Measures, and writes the figures of docs/performance.md and its plot. The function alone first, so that it is built as
 # it is deployed; the floor and the plan then add no features to what all three are built from. The second function and
@@ -102,10 +101,7 @@ bench: .venv-bench/.installed
 
 # zig as the linker, which knows every glibc.
 .venv-dist/.installed: dist/requirements.txt
-	python3 -m venv --clear .venv-dist
-	.venv-dist/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement dist/requirements.txt
-	.venv-dist/bin/pip check
-	touch $@
+	$(environment)
 
 # Archives of `assignctl` for Linux on x86_64 and arm64, and their checksums, into target/dist/.
 dist: .venv-dist/.installed

@@ -1,15 +1,13 @@
 //! `assignctl snapshot`: what is true in AWS now, as a file.
 
-use assigner_core::{
-    assignments::{access::AccountAccess, snapshot::Snapshot},
-    controls::snapshot::Part,
-};
+use assigner_core::{assignments::access::AccountAccess, controls::snapshot::Part};
 use assigner_engine::facts::Tags;
 
 use crate::{
     arguments,
     controls::{self, offline},
     exit::{Exit, Failure},
+    files::Snapshot,
     session::Session,
     terminal::{self, clean, plural},
 };
@@ -51,10 +49,10 @@ pub async fn run(session: &Session, arguments: arguments::Snapshot) -> Result<Ex
         let (ous, enabled) = controls.counts();
         counts.push(format!("{} with {}", plural(ous, "OU"), plural(enabled, "enabled control")));
     }
-    let text = match controls {
-        None => terminal::as_it_is(&snapshot),
-        Some(controls) => terminal::as_it_is(&snapshot.with_controls(controls)),
-    };
+    if let Some(controls) = controls {
+        snapshot = snapshot.with_controls(controls);
+    }
+    let text = terminal::as_it_is(&snapshot);
     match output {
         None => session.print(&text),
         Some(path) => {

@@ -228,9 +228,19 @@ const frame = (() => {
 
   // What a page may add to.
   const frame = {
-    ...{ drift, set, table, lines, COLUMN, lower, listed, isDrift, ofAll, has },
+    ...{ drift, set, COLUMN, lower, listed, isDrift, ofAll, has },
     // Shows what has all terms, and returns how much that is, as a number and in words. Another view puts its own here.
     filter: filterLines,
+    // Enters the select `sort`: lines move within their part of the table. Without an order they stand as they were written.
+    sorting(inOrder) {
+      let sorted = "";
+      frame.choice("sort", (order) => {
+        if (sorted === order) return;
+        sorted = order;
+        const rows = (inOrder[order] ? [...lines].sort(inOrder[order]) : lines).map(({ row }) => row);
+        for (const body of table.tBodies) body.append(...rows.filter((row) => row.parentNode === body));
+      });
+    },
     // Enters a select of the bar. `chosen` gets its value now and whenever it changes.
     choice(name, chosen) {
       const control = document.getElementById(name);

@@ -177,7 +177,7 @@ impl Member {
         Ok(refused)
     }
 
-    /// Creates a role with one inline policy and these tags. Each call is sent once; after an error the role may be there.
+    /// Creates a role without policies, with these tags. It is asked for once; after an error the role may be there.
     pub async fn create_role(
         &self,
         (path, name): (&str, &str),

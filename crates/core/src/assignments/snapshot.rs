@@ -125,49 +125,12 @@ impl<C: DeserializeOwned> Snapshot<C> {
     }
 }
 
-impl Snapshot<Nothing> {
-    /// Adds what is true of controls.
-    pub fn with_controls<C>(self, controls: C) -> Snapshot<C> {
-        let Snapshot {
-            version: _,
-            taken_at,
-            instance,
-            method,
-            selection,
-            accounts,
-            permission_sets,
-            groups,
-            users,
-            unlisted,
-            organizational_units,
-            assignments,
-            account_access,
-            members,
-            notes,
-            controls: _,
-        } = self;
-        Snapshot {
-            version: VERSION_WITH_CONTROLS,
-            taken_at,
-            instance,
-            method,
-            selection,
-            accounts,
-            permission_sets,
-            groups,
-            users,
-            unlisted,
-            organizational_units,
-            assignments,
-            account_access,
-            members,
-            notes,
-            controls: Some(controls),
-        }
-    }
-}
-
 impl<C> Snapshot<C> {
+    /// Adds what is true of controls.
+    pub fn with_controls(self, controls: C) -> Snapshot<C> {
+        Snapshot { version: VERSION_WITH_CONTROLS, controls: Some(controls), ..self }
+    }
+
     /// Returns what was true of controls; `None` if they were not asked for.
     pub fn into_controls(self) -> Option<C> {
         self.controls
@@ -257,8 +220,8 @@ impl<C> Snapshot<C> {
     }
 }
 
-impl From<&Facts> for Snapshot<Nothing> {
-    fn from(facts: &Facts) -> Snapshot<Nothing> {
+impl<C> From<&Facts> for Snapshot<C> {
+    fn from(facts: &Facts) -> Snapshot<C> {
         let Facts {
             read_at,
             today: _,

@@ -1,24 +1,15 @@
 // What the report of access adds to the frame: the order of the accounts, and the same by group and user.
 {
-  const { drift, set, table, lines, lower, listed, ofAll, has } = frame;
-  const sort = document.getElementById("sort");
+  const { drift, set, lower, listed, ofAll, has } = frame;
   const people = document.getElementById("people");
 
-  // Sorting moves rows within their part of the table.
   const nameOf = ({ exact: [[name]] }) => name;
   const idOf = ({ exact: [[, id]] }) => id;
   const drifts = ({ entries }) => entries.filter((entry) => entry.drift).length;
-  const inOrder = {
+  frame.sorting({
     name: (one, other) => nameOf(one).localeCompare(nameOf(other)) || idOf(one).localeCompare(idOf(other)),
     id: (one, other) => idOf(one).localeCompare(idOf(other)),
     drift: (one, other) => drifts(other) - drifts(one),
-  };
-  let sorted = "";
-  frame.choice("sort", () => {
-    if (sorted === sort.value) return;
-    sorted = sort.value;
-    const order = inOrder[sorted] ? [...lines].sort(inOrder[sorted]) : lines;
-    for (const body of table.tBodies) body.append(...order.map(({ row }) => row).filter((row) => row.parentNode === body));
   });
 
   // The same by group and user: each row of that table is an entry, and has the texts of one. An OU is a matter of

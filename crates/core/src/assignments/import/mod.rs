@@ -21,7 +21,7 @@ use super::{
     compare::{Comparison, Held, Presence, compare},
     facts::{Facts, NamesById},
     plan::Index,
-    snapshot::Snapshot,
+    snapshot::{Nothing, Snapshot},
     unexplained::is_of_control_tower,
 };
 use crate::{
@@ -186,7 +186,7 @@ fn leave<'l>(
 
 /// Compares the table with the facts as a plan does: it must explain everything that is not left out, and want no more.
 fn prove(table: &Table, facts: &Facts) -> Result<(), String> {
-    let facts = Snapshot::from(facts).facts(&[table], facts.today);
+    let facts = Snapshot::<Nothing>::from(facts).facts(&[table], facts.today);
     let wrong = |account: &AccountId, what: &str| {
         Err(format!("the table would not say what account {account} has: {what}; nothing was written"))
     };

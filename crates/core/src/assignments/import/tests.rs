@@ -156,7 +156,7 @@ proptest! {
         prop_assert!(table.rows.len() <= some.assigned.count());
         let read = crate::table::parse::<Row>(&serde_json::to_vec(&table).unwrap());
         prop_assert_eq!(read.as_ref(), Ok(&table), "it can be read");
-        let known = Snapshot::from(&some).facts(&[&table], some.today);
+        let known = Snapshot::<Nothing>::from(&some).facts(&[&table], some.today);
         let index = Index::new(&table, known.today);
         for account in &known.accounts {
             let Comparison::Applies(compared) = compare(&index, account, &known) else { panic!() };

@@ -17,7 +17,7 @@ use crate::{
         facts::{Facts, Method, NamesById},
         members::{Belongs, Members, Memberships},
         plan::{self, Index, Plan},
-        snapshot::Snapshot,
+        snapshot::{Nothing, Snapshot},
     },
     day::Day,
     ids::AccountId,
@@ -96,7 +96,7 @@ fn facts(table: &Table, accounts: Vec<Account>, assigned: Assigned) -> Facts {
         notes: Vec::new(),
     };
     // As a command reads it: names and OUs are looked up in what was read.
-    Snapshot::from(&facts).facts(&[table], today())
+    Snapshot::<Nothing>::from(&facts).facts(&[table], today())
 }
 
 fn parse(rows: &[Value]) -> Table {

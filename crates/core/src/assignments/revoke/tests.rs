@@ -7,7 +7,7 @@ use crate::{
         compare::Assigned,
         facts::{Method, NamesById, Unlisted},
         names::Names,
-        snapshot::Snapshot,
+        snapshot::{Nothing, Snapshot},
     },
     cause::CallError,
     day::Day,
@@ -71,7 +71,7 @@ fn facts(table: &Table, held: &[(&str, PrincipalId)]) -> Facts {
         notes: Vec::new(),
     };
     let today = facts.today;
-    Snapshot::from(&facts).facts(&[table], today)
+    Snapshot::<Nothing>::from(&facts).facts(&[table], today)
 }
 
 type Found = (Vec<(String, PrincipalId)>, Vec<(PrincipalId, Stays)>);
