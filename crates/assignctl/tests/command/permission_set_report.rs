@@ -129,8 +129,27 @@ fn what_a_person_changed_in_the_policy_is_said() {
     let added = between(decide, "Added to the policy by hand", "</ul>");
     assert!(added.contains("<li>ec2:Describe*<li>ec2:RunInstances"), "{added}");
     assert!(!removed.contains("ec2:DescribeVpcs"), "a wider pattern allows it: {removed}");
+    assert!(!decide.contains("were edited by hand"), "the resources are as drafted: {decide}");
     // The gaps are those of the policy as it is.
     assert!(!decide.contains("iam:PassRole to ec2.amazonaws.com"), "the set does not allow it: {decide}");
+}
+
+#[test]
+fn what_a_person_changed_besides_actions_is_said() {
+    let files = drafted(&usage());
+    let mut policy = files.policy();
+    policy["policy"]["Statement"][0]["Resource"] = json!("arn:aws:s3:::only/*");
+    files.write("policy.json", &policy);
+    let shown = report(&files, &["--html", "page.html", "--csv", "list.csv"]).code(0);
+    let title = "Resources, conditions and denials that were edited by hand";
+    let said = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    assert!(said.contains(&format!("- {title}: ")), "{said}");
+    let text = std::fs::read_to_string(files.path("page.html")).unwrap();
+    let edited = between(between(&text, "<ol class=\"decide\"", "</ol>"), title, "</ul>");
+    let now = "no longer allowed: ec2:describevpcs, iam:listroles, s3:listallmybuckets on *";
+    assert!(edited.contains(&format!("<li>{now}")), "{edited}");
+    let list = std::fs::read_to_string(files.path("list.csv")).unwrap();
+    assert!(list.contains(&format!(",,,edited,,,\"{now}\"")), "{list}");
 }
 
 #[test]

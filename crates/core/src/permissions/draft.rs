@@ -38,8 +38,7 @@ pub struct Draft {
     pub actions: Vec<Line>,
     /// What was used and is not kept, because the set does not allow it.
     pub left_out: Vec<LeftOut>,
-    /// Rows of the keep file that count. Empty in files of before there was this list.
-    #[serde(default)]
+    /// Rows of the keep file that count.
     pub kept: Vec<KeptRow>,
     /// Rows of the keep file whose `until` has passed.
     pub ended: Vec<Ended>,
@@ -160,32 +159,13 @@ pub fn draft(
     let rows: Vec<Kept> = rows.into_iter().map(|(_, row)| row).collect();
 
     let (used, left_out) = sort_out(&accounts, &today);
-    let mut wanted = Wanted::default();
-    for (lower, used) in &used {
-        let pattern = Pattern::action(lower);
-        // As in every account, not only where it was used: each kept action means what it means today.
-        let most = if today.differs_by_account() { ids.len() } else { 1 };
-        let statements: BTreeSet<&Statement> = ids
-            .iter()
-            .take(most)
-            .filter_map(|account| today.allowing(&pattern, account).ok())
-            .flatten()
-            .collect();
-        for statement in statements {
-            wanted.add(&statement.resources, &statement.condition, &used.name);
-        }
-    }
-    for row in &rows {
-        for action in row.actions() {
-            wanted.add(&row.statement.resources, &row.statement.condition, action);
-        }
-    }
-    if wanted.0.is_empty() {
+    let names = used.values().map(|used| used.name.as_str());
+    let policy = policy(names, rows.iter().map(|row| &row.statement), &today, &ids);
+    if policy.statements.is_empty() {
         return Err(Refusal::Use(vec![
             "nothing would be left: no action that was used is allowed by the set; an empty policy is not written".into(),
         ]));
     }
-    let policy = document(wanted, &today);
     let lines = lines(used, &rows);
     let kept: BTreeSet<String> = lines.iter().map(|line| line.action.clone()).collect();
     Ok(Draft {
@@ -207,6 +187,36 @@ pub fn draft(
         policy,
         permission_set: usage.permission_set.clone(),
     })
+}
+
+/// Returns the policy: what allows these actions in one of the accounts, and what is kept as it says.
+pub(super) fn policy<'p>(
+    used: impl Iterator<Item = &'p str>,
+    kept: impl Iterator<Item = &'p Statement>,
+    today: &Today,
+    accounts: &BTreeSet<AccountId>,
+) -> Document {
+    let mut wanted = Wanted::default();
+    for name in used {
+        let pattern = Pattern::action(name);
+        // As in every account, not only where it was used: each kept action means what it means today.
+        let most = if today.differs_by_account() { accounts.len() } else { 1 };
+        let statements: BTreeSet<&Statement> = accounts
+            .iter()
+            .take(most)
+            .filter_map(|account| today.allowing(&pattern, account).ok())
+            .flatten()
+            .collect();
+        for statement in statements {
+            wanted.add(&statement.resources, &statement.condition, name);
+        }
+    }
+    for statement in kept {
+        for action in statement.patterns() {
+            wanted.add(&statement.resources, &statement.condition, action);
+        }
+    }
+    document(wanted, today)
 }
 
 fn covered(account: &Account) -> Covered {

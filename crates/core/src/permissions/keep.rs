@@ -34,8 +34,7 @@ impl Kept {
 
     /// Returns the patterns of its actions.
     pub fn actions(&self) -> &BTreeSet<String> {
-        let (Actions::These(actions) | Actions::AllBut(actions)) = &self.statement.actions;
-        actions
+        self.statement.patterns()
     }
 }
 
@@ -45,7 +44,7 @@ impl Kept {
 pub struct KeptRow {
     /// Counted from 1.
     pub row: usize,
-    pub actions: BTreeSet<String>,
+    pub statement: Statement,
     pub reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Day>,
@@ -53,8 +52,8 @@ pub struct KeptRow {
 
 impl KeptRow {
     pub fn of(index: usize, kept: &Kept) -> KeptRow {
-        let Kept { reason, until, .. } = kept;
-        KeptRow { row: index + 1, actions: kept.actions().clone(), reason: reason.clone(), until: *until }
+        let Kept { statement, reason, until } = kept.clone();
+        KeptRow { row: index + 1, statement, reason, until }
     }
 }
 

@@ -52,4 +52,6 @@ pub use crate::policy;
 #[cfg(test)]
 mod apply_tests;
 #[cfg(test)]
+mod review_tests;
+#[cfg(test)]
 mod tests;

@@ -10,9 +10,11 @@ use serde::Serialize;
 
 use super::{
     apply::PolicyFile,
-    draft::{Draft, Sizes},
+    draft::{self, Draft, Sizes},
     gaps::{self, Gap},
-    policy::{Actions, Effect, pattern::Pattern},
+    policy::{
+        Actions, Condition, Document, Effect, Resources, Statement, condition_covers, pattern::Pattern,
+    },
     services::{self, ServiceChange},
     today::Today,
     usage::{Account, Usage},
@@ -32,6 +34,8 @@ pub struct Review<'f> {
     pub removed: BTreeSet<String>,
     /// What the policy allows and the draft does not keep.
     pub added: BTreeSet<String>,
+    /// What is allowed or denied on other resources or under other conditions than was drafted, a sentence each.
+    pub edited: Vec<String>,
     /// Actions that were used only in accounts that the draft leaves out, with these accounts.
     pub uncounted: BTreeMap<String, BTreeSet<AccountId>>,
 }
@@ -52,6 +56,7 @@ pub enum Kind {
     TooLarge,
     Removed,
     Added,
+    Edited,
     Without,
     Uncounted,
     PassRole,
@@ -69,6 +74,7 @@ impl Kind {
             Kind::TooLarge => "The policy is too large",
             Kind::Removed => "Taken out of the policy by hand",
             Kind::Added => "Added to the policy by hand",
+            Kind::Edited => "Resources, conditions and denials that were edited by hand",
             Kind::Without => "Accounts whose use is not in the draft",
             Kind::Uncounted => "Used only in accounts that are left out",
             Kind::PassRole => "Roles that may be passed to a service",
@@ -87,6 +93,7 @@ impl Kind {
             Kind::TooLarge => "Which form shall it have, or what can it do without?",
             Kind::Removed => "It was used or kept, and will be denied. Is that meant?",
             Kind::Added => "Nobody was seen to use it. Is it needed?",
+            Kind::Edited => "It is allowed or denied otherwise than was drafted. Is that meant?",
             Kind::Without => {
                 "Who works there keeps only what is used elsewhere. Read its use again, or agree."
             }
@@ -103,7 +110,7 @@ impl Kind {
 
     /// Whether something is wrong, and not only unknown.
     pub fn is_fault(self) -> bool {
-        matches!(self, Kind::TooLarge | Kind::Removed | Kind::Added)
+        matches!(self, Kind::TooLarge | Kind::Removed | Kind::Added | Kind::Edited)
     }
 }
 
@@ -152,7 +159,11 @@ impl<'f> Review<'f> {
                 }
             }
         }
+        let used = draft.actions.iter().filter(|line| !line.uses.is_empty()).map(|line| line.action.as_str());
+        let rows = draft.kept.iter().map(|row| &row.statement);
+        let drafted = draft::policy(used, rows, &today, &ids);
         Ok(Review {
+            edited: edited(&drafted, &draft.policy, &removed, &added),
             sizes: Sizes::of(&draft.policy),
             gaps: gaps::gaps(&accounts, &today, &ids, &draft.policy, &kept),
             services: services::changes(&accounts, &today, &kept),
@@ -175,6 +186,7 @@ impl<'f> Review<'f> {
         decide(Kind::TooLarge, self.too_large());
         decide(Kind::Removed, self.removed.iter().cloned().collect());
         decide(Kind::Added, self.added.iter().cloned().collect());
+        decide(Kind::Edited, self.edited.clone());
         let without = self.draft.without.iter().map(|left| {
             let why =
                 if left.causes.is_empty() { "left out on demand".into() } else { left.causes.join("; ") };
@@ -201,7 +213,7 @@ impl<'f> Review<'f> {
             ended.map(|row| format!("row {}, until {}: {}", row.row, row.until, row.reason)).collect(),
         );
         let kept = self.draft.kept.iter().map(|row| {
-            let actions: Vec<&str> = row.actions.iter().map(String::as_str).collect();
+            let actions: Vec<&str> = row.statement.patterns().iter().map(String::as_str).collect();
             let until = row.until.map(|day| format!(", until {day}")).unwrap_or_default();
             format!("row {}, {}{until}: {}", row.row, actions.join(", "), row.reason)
         });
@@ -248,6 +260,111 @@ fn allowed(draft: &Draft) -> BTreeSet<String> {
         }
     }
     allowed
+}
+
+/// What a statement says of one action, or of all but some, on one resource, or on all but some.
+type Said<'d> = (Effect, Actions, Resources, &'d Condition);
+
+/// Returns what a policy says, however it is divided into statements.
+fn said(policy: &Document) -> BTreeSet<Said<'_>> {
+    let mut said = BTreeSet::new();
+    for Statement { effect, actions, resources, condition, .. } in &policy.statements {
+        let actions = match actions {
+            // IAM does not tell letters by their size.
+            Actions::These(these) => these.iter().map(|one| Actions::These(lower([one]))).collect(),
+            Actions::AllBut(these) => vec![Actions::AllBut(lower(these))],
+        };
+        let resources = match resources {
+            Resources::These(these) => {
+                these.iter().map(|one| Resources::These([one.clone()].into())).collect()
+            }
+            but @ Resources::AllBut(_) => vec![but.clone()],
+        };
+        for action in &actions {
+            said.extend(resources.iter().map(|on| (*effect, action.clone(), on.clone(), condition)));
+        }
+    }
+    said
+}
+
+/// Whether the one says all that the other says.
+fn covers(one: &Said<'_>, other: &Said<'_>) -> bool {
+    let ((effect, by, on, condition), (of_effect, of, of_on, of_condition)) = (one, other);
+    let actions = match (by, of) {
+        (Actions::These(by), Actions::These(of)) => of.iter().all(|action| {
+            let action = Pattern::action(action);
+            by.iter().any(|by| Pattern::action(by).covers(&action))
+        }),
+        _ => by == of,
+    };
+    actions && effect == of_effect && on.cover(of_on) && condition_covers(condition, of_condition)
+}
+
+fn lower<'t>(texts: impl IntoIterator<Item = &'t String>) -> BTreeSet<String> {
+    texts.into_iter().map(|text| text.to_ascii_lowercase()).collect()
+}
+
+/// Returns what one policy says and the other does not, nor more. Actions that are `removed` or `added` are named as such.
+fn edited(
+    drafted: &Document,
+    now: &Document,
+    removed: &BTreeSet<String>,
+    added: &BTreeSet<String>,
+) -> Vec<String> {
+    let (before, after) = (said(drafted), said(now));
+    let (removed, added) = (lower(removed), lower(added));
+    let mut sentences = Vec::new();
+    for (one, other, named, words) in
+        [(&after, &before, &added, "now"), (&before, &after, &removed, "no longer")]
+    {
+        let mut groups: BTreeMap<(Effect, bool, &Resources, &Condition), BTreeSet<&String>> = BTreeMap::new();
+        for said in one.difference(other) {
+            let (effect, actions, resources, condition) = said;
+            let (but, patterns) = match actions {
+                Actions::These(patterns) => (false, patterns),
+                Actions::AllBut(patterns) => (true, patterns),
+            };
+            let is_named = *effect == Effect::Allow && !but && patterns.is_subset(named);
+            if !is_named && !other.iter().any(|wider| covers(wider, said)) {
+                groups.entry((*effect, but, resources, condition)).or_default().extend(patterns);
+            }
+        }
+        for ((effect, but, resources, condition), patterns) in groups {
+            sentences.push(sentence(words, effect, but, &patterns, resources, condition));
+        }
+    }
+    sentences
+}
+
+fn sentence(
+    words: &str,
+    effect: Effect,
+    but: bool,
+    patterns: &BTreeSet<&String>,
+    resources: &Resources,
+    condition: &Condition,
+) -> String {
+    let joined =
+        |texts: &mut dyn Iterator<Item = &String>| texts.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let effect = match effect {
+        Effect::Allow => "allowed",
+        Effect::Deny => "denied",
+    };
+    let all_but = if but { "all but " } else { "" };
+    let actions = joined(&mut patterns.iter().copied());
+    let on = match resources {
+        Resources::These(these) => joined(&mut these.iter()),
+        Resources::AllBut(these) => format!("all but {}", joined(&mut these.iter())),
+    };
+    let terms = condition.iter().flat_map(|(operator, keys)| {
+        keys.iter().map(move |(key, values)| {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            format!("{operator} {key} {}", values.join(" or "))
+        })
+    });
+    let terms = terms.collect::<Vec<_>>().join(" and ");
+    let when = if terms.is_empty() { String::new() } else { format!(" if {terms}") };
+    format!("{words} {effect}: {all_but}{actions} on {on}{when}")
 }
 
 /// Returns why the draft was not made from this use.

@@ -84,6 +84,12 @@ impl Document {
 }
 
 impl Statement {
+    /// Returns the patterns of actions that it names, whether it is about these or about all but these.
+    pub fn patterns(&self) -> &BTreeSet<String> {
+        let (Actions::These(actions) | Actions::AllBut(actions)) = &self.actions;
+        actions
+    }
+
     /// Whether it is about what `pattern` matches, whatever that is.
     pub fn is_about_all(&self, pattern: &Pattern) -> bool {
         Compiled::new(self).is_about_all(pattern)
@@ -234,9 +240,26 @@ impl<'de> de::Deserialize<'de> for Document {
         let json = Json::deserialize(deserializer)?;
         let mut faults = Faults::default();
         let document = Document::read("", &json, Strictness::AsRead, &mut faults);
-        faults.or(document.unwrap_or_default()).map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(parse::sentence).collect();
-            de::Error::custom(format!("a policy document that cannot be read: {}", faults.join("; ")))
-        })
+        faults.or(document.unwrap_or_default()).map_err(unreadable("document"))
+    }
+}
+
+/// Reads a statement as it was written here. The error names every fault.
+impl<'de> de::Deserialize<'de> for Statement {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Statement, D::Error> {
+        let json = Json::deserialize(deserializer)?;
+        let mut faults = Faults::default();
+        let statement = Statement::read("", &json, &mut faults);
+        faults
+            .or(statement)
+            .map_err(unreadable("statement"))?
+            .ok_or_else(|| de::Error::custom("a policy statement that cannot be read"))
+    }
+}
+
+fn unreadable<E: de::Error>(what: &'static str) -> impl Fn(Vec<crate::reading::Fault>) -> E {
+    move |faults| {
+        let faults: Vec<String> = faults.iter().map(parse::sentence).collect();
+        de::Error::custom(format!("a policy {what} that cannot be read: {}", faults.join("; ")))
     }
 }

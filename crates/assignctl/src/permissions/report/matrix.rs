@@ -108,10 +108,7 @@ impl Mark {
 impl<'r> Matrix<'r> {
     pub fn new(review: &'r Review<'r>) -> Matrix<'r> {
         let draft = review.draft;
-        let has_hand = !draft.kept.is_empty()
-            || !review.added.is_empty()
-            || !review.removed.is_empty()
-            || draft.actions.iter().any(|line| !line.keep.is_empty());
+        let has_hand = !draft.kept.is_empty() || !review.added.is_empty() || !review.removed.is_empty();
         let has_use = |account: &&Account| !account.actions.is_empty() || !account.left_out.is_empty();
         let mut accounts: Vec<&Account> = review.usage.accounts.iter().filter(has_use).collect();
         accounts.sort_by_key(|account| &account.id);
@@ -133,7 +130,7 @@ impl<'r> Matrix<'r> {
             for row in draft
                 .kept
                 .iter()
-                .filter(|row| row.actions.iter().any(|of| of.eq_ignore_ascii_case(&line.action)))
+                .filter(|row| row.statement.patterns().iter().any(|of| of.eq_ignore_ascii_case(&line.action)))
             {
                 let reason = Some(row.reason.as_str());
                 into.entries.push(Entry {
@@ -142,11 +139,6 @@ impl<'r> Matrix<'r> {
                     until: row.until,
                     ..Entry::of(0, Mark::Kept)
                 });
-            }
-            if draft.kept.is_empty() {
-                // A file of before rows were in it.
-                let of = |reason: &'r String| Entry { reason: Some(reason), ..Entry::of(0, Mark::Kept) };
-                into.entries.extend(line.keep.iter().map(of));
             }
             for used in &line.uses {
                 let Some(column) = places.get(&used.account) else { continue };

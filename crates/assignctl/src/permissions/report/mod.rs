@@ -139,8 +139,8 @@ fn summary(review: &Review<'_>, decisions: &[Decision]) -> String {
     text
 }
 
-/// Returns the CSV file: a line for each action and account, then what the keep file keeps, what nobody used, what no
-/// source can show, and the accounts that are left out.
+/// Returns the CSV file: a line for each action and account, then what nobody used, what was edited, what no source can
+/// show, and the accounts that are left out.
 fn to_csv(review: &Review<'_>, matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |record: [&str; 7]| {
@@ -175,6 +175,9 @@ fn to_csv(review: &Review<'_>, matrix: &Matrix<'_>) -> Result<Vec<u8>, csv::Erro
                 "AWS knows that nobody used it",
             ])?;
         }
+    }
+    for sentence in &review.edited {
+        write(["", "", "", "edited", "", "", sentence])?;
     }
     for gap in &review.gaps {
         write(["", "", "", "unknown", "", "", &Gap::sentence(gap)])?;
