@@ -321,6 +321,21 @@ async fn names_of_permission_sets_are_remembered_and_only_needed_names_are_asked
 }
 
 #[tokio::test(start_paused = true)]
+async fn names_that_are_remembered_are_confirmed_by_one_list_before_anything_is_created_with_them() {
+    for (list_fails, lists, descriptions) in [(false, 1, 0), (true, 1, 4)] {
+        let world = World::with(rows_for(4), with_permission_sets(20), Settings::default(), &[]).await;
+        world.survey(json!({ "survey": true })).await.unwrap();
+        world.stand_in.forget_calls();
+        if list_fails {
+            world.stand_in.set_faults(vec![Fault::on("ListPermissionSets", FaultKind::AccessDenied)]);
+        }
+        assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 4);
+        let calls = (world.calls("ListPermissionSets"), world.calls("DescribePermissionSet"));
+        assert_eq!(calls, (lists, descriptions), "list fails: {list_fails}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_recreated_with_a_new_id_is_seen_by_the_next_event() {
     let world = World::new(json!([
         { "id": "a", "permissionSet": "ReadOnlyAccess", "group": "auditors" },

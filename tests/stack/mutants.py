@@ -235,7 +235,7 @@ MUTANTS = [
         "function: nothing reserved",
         "ReservedConcurrentExecutions: !If [HasReservedConcurrency, !Ref ReservedConcurrency, !Ref AWS::NoValue]",
         "",
-        "test_by_default or test_events_at_once",
+        "test_by_default",
     ),
     Mutant("function: may not write its log", "                  - logs:PutLogEvents\n", "", "test_another_rule_sees"),
     Mutant("function: may not create", "              - sso:CreateAccountAssignment\n", "", VENDED),

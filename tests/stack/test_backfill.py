@@ -225,8 +225,8 @@ def test_with_nothing_reserved_and_no_schedule_there_is_neither(with_table):
     assert not {"ScheduleRule", "UnexplainedRule"} & set(with_table.resources())
 
 
-def test_by_default_each_function_has_one_execution_reserved_and_the_schedule_is_daily(stack):
-    assert reserved(stack) == [1, 1]
+def test_by_default_executions_are_reserved_for_five_accounts_and_the_backfill_and_the_schedule_is_daily(stack):
+    assert reserved(stack) == [5, 1]
     for name in ("ScheduleRule", "UnexplainedRule"):
         rule = stack.client("events").describe_rule(Name=stack.resources()[name])
         assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 day)", "ENABLED")

@@ -12,11 +12,33 @@ const DEPTH: u32 = 3;
 /// ListPermissionSetsProvisionedToAccount for the assignments.
 const READS: usize = 4;
 
+/// The same of an invocation that knows the names: without ListInstances and DescribePermissionSet.
+/// ListPermissionSets shows whether they still hold.
+const WARM_READS: usize = 3;
+
 /// Returns the least time to create all grants of `shape` if none is there. Everything is read first, and a permission
-/// set is found by name by describing all of the instance. The creations follow as soon as quota and places allow:
+/// set is found by name by describing all of the instance.
+pub fn makespan(shape: Shape, provisioning: Duration, latency: Duration) -> Duration {
+    let reads = READS + shape.permission_sets_of_the_instance;
+    creations(shape.grants(), reads, (OUTSTANDING, REQUESTS_PER_SECOND), provisioning, latency)
+}
+
+/// Returns the least time in which so many invocations that know the names create so many grants together. `quotas`:
+/// outstanding creations and requests a second.
+pub fn warm_makespan(
+    invocations: usize,
+    grants: usize,
+    quotas: (usize, usize),
+    provisioning: Duration,
+    latency: Duration,
+) -> Duration {
+    creations(grants, invocations * WARM_READS, quotas, provisioning, latency)
+}
+
+/// Returns the least time for so many reads and so many creations after them, which follow as soon as quota and places
+/// allow:
 ///
 /// ```text
-/// reads    = 4 + permission sets of the instance
 /// polls(i) = the polls before creation i: one for each full set of places that must have been freed
 /// quota(i) = (reads + i - 1 + polls(i)) / requests a second, in whole seconds
 /// start(i) = the later of quota(i) and, while places are free, 3 x latency; afterwards
@@ -26,14 +48,19 @@ const READS: usize = 4;
 ///
 /// The quota holds for any second, so that a whole second's requests may go at once. One poll shows as many creations
 /// as there are places. The end of a creation is seen one latency later.
-pub fn makespan(shape: Shape, provisioning: Duration, latency: Duration) -> Duration {
-    let reads = READS + shape.permission_sets_of_the_instance;
+fn creations(
+    count: usize,
+    reads: usize,
+    (outstanding, requests): (usize, usize),
+    provisioning: Duration,
+    latency: Duration,
+) -> Duration {
     let each = provisioning + latency;
-    let mut starts: Vec<Duration> = Vec::with_capacity(shape.grants());
-    for i in 0..shape.grants() {
-        let polls = i / OUTSTANDING;
-        let quota = Duration::from_secs(((reads + i + polls) / REQUESTS_PER_SECOND) as u64);
-        let place = match i.checked_sub(OUTSTANDING) {
+    let mut starts: Vec<Duration> = Vec::with_capacity(count);
+    for i in 0..count {
+        let polls = i / outstanding;
+        let quota = Duration::from_secs(((reads + i + polls) / requests) as u64);
+        let place = match i.checked_sub(outstanding) {
             Some(before) => starts[before] + each,
             None => DEPTH * latency,
         };

@@ -139,7 +139,7 @@ pub async fn everything() -> Result<Figures, Failure> {
     let first_everything_to_do = cold_everything_to_do(tls).await?;
     let warm = warm(tls).await?;
     let (calls_of_sixty, calls_of_a_redelivery) = calls(tls).await?;
-    let deployed = deployed::measure(tls).await?;
+    let deployed = deployed::measure(tls, Duration::from_secs_f64(latency.median())).await?;
     let mut makespans = makespans_of_the_function(tls).await?;
     let (slow, memory, (calls_of_controls, operations)) =
         tokio::try_join!(makespans_of_python(tls), memory(tls), controls::calls_and_operations())?;

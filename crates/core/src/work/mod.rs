@@ -608,7 +608,7 @@ impl Work {
         let oldest = self.outstanding().map(|(_, _, since)| since).min();
         let outstanding = self.outstanding().count();
         let waiting = self.is_waiting();
-        self.polls.plan(now, oldest, outstanding, waiting, self.random);
+        self.polls.plan(now, oldest, outstanding, waiting, self.share.is_alone(), self.random);
     }
 
     fn outstanding(&self) -> impl Iterator<Item = (usize, &str, Duration)> {

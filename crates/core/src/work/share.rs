@@ -79,6 +79,11 @@ impl Share {
         self.manners.is_some()
     }
 
+    /// Whether others draw on the quota, and none of them is at work.
+    pub fn is_alone(&self) -> bool {
+        self.is_shared() && self.others == Others::UnderWay(0)
+    }
+
     pub fn yields(&self) -> bool {
         self.manners == Some(Manners::Yields)
     }

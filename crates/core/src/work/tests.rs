@@ -204,6 +204,69 @@ fn a_list_that_fails_is_asked_again_by_the_next_poll_unless_it_cannot_be() {
     assert_eq!(describes(&last(Cause::Unsupported)), 2);
 }
 
+/// Returns how much later than its end what takes so long is seen to be done, and by how many polls.
+fn seen_late(polls: &mut Polls, millis: u64, alone: bool) -> (u64, u32) {
+    polls.begun(at(0));
+    let (mut count, mut seen_at) = (0, None);
+    loop {
+        let now = polls.at().unwrap();
+        polls.scope();
+        polls.asked(1);
+        polls.answered();
+        count += 1;
+        if now >= at(millis) {
+            polls.finished(now, Some((seen_at, now)));
+            polls.plan(now, None, 0, false, alone, || 0.5);
+            return ((now - at(millis)).as_millis() as u64, count);
+        }
+        seen_at = Some(now);
+        polls.plan(now, Some(at(0)), 10, false, alone, || 0.5);
+    }
+}
+
+#[test]
+fn what_takes_long_is_seen_sooner_if_nobody_else_is_at_work() {
+    // Takes so many milliseconds; the most polls, alone and next to others.
+    for (millis, alone, with_others) in [(1_000, 6, 6), (3_000, 18, 13), (10_000, 30, 19), (60_000, 46, 31)] {
+        for (is_alone, most, part) in [(true, alone, 0.12), (false, with_others, 0.24)] {
+            let (late, polls) = seen_late(&mut Polls::default(), millis, is_alone);
+            assert!(
+                late as f64 <= (millis as f64 * part).max(120.0),
+                "{millis} ms, {is_alone}: {late} ms late"
+            );
+            assert!(polls <= most, "{millis} ms, {is_alone}: {polls} polls");
+        }
+    }
+}
+
+#[test]
+fn what_was_seen_once_is_expected() {
+    for millis in [1_000, 3_000, 10_000] {
+        let mut polls = Polls::default();
+        let first = seen_late(&mut polls, millis, true);
+        let mut later = (0, 0);
+        for _ in 0..5 {
+            let (late, count) = seen_late(&mut polls, millis, true);
+            assert!(late <= 130 + millis / 40, "{millis} ms: {late} late");
+            later = (later.0.max(late), later.1 + count);
+        }
+        assert!(later.1 <= 5 * first.1.min(5), "{millis} ms: {first:?}, then {later:?}");
+    }
+}
+
+#[test]
+fn a_poll_that_came_late_is_not_taken_for_how_long_it_takes() {
+    let mut polls = Polls::default();
+    seen_late(&mut polls, 1_000, true);
+    polls.begun(at(0));
+    polls.asked(1);
+    polls.answered();
+    polls.finished(at(4_000), Some((None, at(4_000))));
+    polls.plan(at(4_000), None, 0, false, true, || 0.5);
+    polls.begun(at(4_000));
+    assert!(polls.at().unwrap() < at(5_100), "{:?}", polls.at());
+}
+
 #[test]
 fn a_refusal_decides_whether_the_item_is_looked_at_before_it_is_started_again() {
     let again = Ask::Start { item: 0, again: true };

@@ -36,8 +36,8 @@ const FOLLOWED_FOR: Duration = Duration::from_secs(30);
 
 /// Makes the account have the grants. A dry run stops before anything is created.
 ///
-/// To find a permission set by its name, all of the instance are described, which takes a minute if there are a thousand.
-/// Grants that need none of that are not kept waiting for it.
+/// To find a permission set by its name, all of the instance are described, which takes a minute if there are a thousand,
+/// and principals are looked up at the pace of the identity store. Grants whose names are soon known wait for neither.
 pub async fn ensure<'t>(
     center: &IdentityCenter,
     resolver: &Resolver,
@@ -50,14 +50,14 @@ pub async fn ensure<'t>(
         return Vec::new();
     }
     let job = Job { center, resolver, account, dry_run, limits };
-    let (at_once, named) = resolver.known_at_once(&grants);
-    let settled = match at_once.is_empty() || named.is_empty() {
+    let (soon, later) = resolver.known_soon(&grants);
+    let settled = match soon.is_empty() || later.is_empty() {
         true => job.ensure(grants).await,
         false => {
             let places: HashMap<_, usize> =
                 grants.iter().enumerate().map(|(place, grant)| (names(grant), place)).collect();
             let place = |grant: &Grant<'t>| places.get(&names(grant)).copied();
-            job.ensure_in_two([at_once, named], place).await
+            job.ensure_in_two([soon, later], place).await
         }
     };
     for (resolved, settled) in &settled {
@@ -113,7 +113,7 @@ impl<'a> Job<'a> {
         place: impl Fn(&Grant<'t>) -> Option<usize>,
     ) -> Vec<(Resolved<'t>, Settled)> {
         let there = self.there();
-        let [at_once, named] = parts.clone();
+        let [soon, not_soon] = parts.clone();
         let reading = parts.map(|grants| self.prepare(grants, there.clone()).boxed_local());
         let (Prepared { mut grants, batch }, first, mut others) = select_all(reading).await;
         let mut second = None;
@@ -124,7 +124,7 @@ impl<'a> Job<'a> {
             batch
         };
         let created = self.create(batch, Some(later.boxed_local())).await;
-        grants.extend(second.unwrap_or_else(|| not_read(if first == 0 { named } else { at_once })));
+        grants.extend(second.unwrap_or_else(|| not_read(if first == 0 { not_soon } else { soon })));
         grants.sort_by_key(|(resolved, _)| place(&resolved.grant));
         self.settle(joined(grants), created)
     }

@@ -34,6 +34,9 @@ const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 /// More ARNs than this are looked for in the list of all permission sets, 100 a page, instead of one by one.
 const MOST_DESCRIBED: usize = 10;
 
+/// So many principals are looked up in a second, without a wait for the quota.
+const IN_A_SECOND: usize = 16;
+
 /// ARNs that names probably have. One type, so that the program has what awaits it once.
 pub type Likely<'a> = LocalBoxFuture<'a, Vec<String>>;
 
@@ -50,14 +53,24 @@ struct Remembered {
 }
 
 impl Resolver {
-    /// Splits the grants into those whose permission set is known at once, by its ARN or because its name is remembered,
-    /// and those for which all permission sets of the instance are listed.
-    pub fn known_at_once<'t>(&self, grants: &[Grant<'t>]) -> (Vec<Grant<'t>>, Vec<Grant<'t>>) {
+    /// Splits the grants into those that are known soon and the others. Late are the names of permission sets that are not
+    /// remembered, because for these all of the instance are listed, and most principals, if they are more than a second
+    /// has room for.
+    pub fn known_soon<'t>(&self, grants: &[Grant<'t>]) -> (Vec<Grant<'t>>, Vec<Grant<'t>>) {
         let remembered = self.lock();
         let names: HashSet<&str> = remembered.values().map(|one| one.name.as_str()).collect();
-        grants.iter().cloned().partition(|grant| match grant.permission_set {
-            PermissionSet::Arn(_) => true,
-            PermissionSet::Name(name) => names.contains(name.as_str()),
+        let mut seen = HashSet::new();
+        let principals =
+            grants.iter().map(|grant| grant.principal).filter(|principal| seen.insert(*principal));
+        let principals: Vec<&Principal> = principals.collect();
+        let soon = if principals.len() > IN_A_SECOND { READS_AT_ONCE } else { principals.len() };
+        let soon: HashSet<&Principal> = principals.into_iter().take(soon).collect();
+        grants.iter().cloned().partition(|grant| {
+            let is_known = match grant.permission_set {
+                PermissionSet::Arn(_) => true,
+                PermissionSet::Name(name) => names.contains(name.as_str()),
+            };
+            is_known && soon.contains(grant.principal)
         })
     }
 
@@ -265,7 +278,15 @@ impl Resolver {
             .filter(|(arn, remembered)| remembered.at < since && arns.contains(arn.as_str()))
             .map(|(arn, remembered)| (arn.clone(), remembered.name.clone()))
             .collect();
-        let mut answers = stream::iter(old)
+        // AWS renames none, so one that is listed has its name. One list is less than a description of each.
+        let listed: HashSet<String> = match old.len() {
+            0 | 1 => HashSet::new(),
+            _ => center.some_permission_sets().await.unwrap_or_default().into_iter().collect(),
+        };
+        let (listed, unlisted): (Vec<_>, Vec<_>) = old.into_iter().partition(|(arn, _)| listed.contains(arn));
+        let at = Instant::now();
+        self.lock().extend(listed.into_iter().map(|(arn, name)| (arn, Remembered { name, at })));
+        let mut answers = stream::iter(unlisted)
             .map(async |(arn, name)| (center.permission_set_name(&arn).await, arn, name))
             .buffer_unordered(READS_AT_ONCE);
         let mut all = true;
