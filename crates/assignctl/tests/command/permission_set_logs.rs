@@ -213,7 +213,7 @@ fn a_signal_at_any_call_closes_the_bucket() {
     for (operation, signal) in operations.iter().zip(signals) {
         let world = world();
         // It has taken effect, and its answer is still to come.
-        world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 250 }, Some(1))]);
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 5_000 }, Some(1))]);
         let child = start(&world, &directory, operation);
         let id = child.id().to_string();
         assert!(std::process::Command::new("kill").args([*signal, id.as_str()]).status().unwrap().success());
@@ -390,7 +390,7 @@ fn a_signal_takes_the_role_away() {
     let calls = ["CreateRole", "PutRolePolicy", "StartPolicyGeneration", "DeleteRole"];
     for (operation, signal) in calls.iter().zip(["-INT", "-TERM", "-HUP", "-INT"]) {
         let world = without_role();
-        world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 250 }, Some(1))]);
+        world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 5_000 }, Some(1))]);
         let child = start(&world, &directory, operation);
         let id = child.id().to_string();
         assert!(std::process::Command::new("kill").args([signal, id.as_str()]).status().unwrap().success());

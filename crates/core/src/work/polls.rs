@@ -28,7 +28,9 @@ const LONGEST_GAP: Duration = Duration::from_secs(5);
 /// for several if nobody else is at work.
 const GROWTH: f64 = 0.4;
 const SHARED_GROWTH: f64 = 0.24;
-const ALONE_GROWTH: f64 = 0.12;
+const ALONE_GROWTH: f64 = 0.14;
+/// This part of the time that is expected is not worth a poll.
+const NO_MATTER: f64 = 0.02;
 /// A first poll that finds everything done may have come late. So the next one comes earlier.
 const EARLIER: f64 = 0.97;
 /// Pages of 100 that one poll reads at most. More history than they hold is not searched.
@@ -207,6 +209,7 @@ impl Polls {
         let calls = if self.scope.is_some() { 1 } else { outstanding.div_ceil(2) };
         let expected = oldest + self.provisioning;
         let gap = shortest
+            .max(self.provisioning.mul_f64(NO_MATTER))
             .max(now.saturating_sub(self.news.max(expected)).mul_f64(growth))
             .mul_f64(calls as f64)
             .min(LONGEST_GAP)
