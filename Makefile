@@ -21,8 +21,11 @@ lint:
 unit:
 	cargo test --locked
 
+# The examples bring the features of the tests, so that what `make lint` has checked is not checked once more. The programs
+# are those that are no library's, whose page would have the same name.
 doc:
-	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --document-private-items --lib --examples \
+		--bin assignctl --bin bench --bin floor --bin import-speed --bin plan-speed
 
 # An environment of Python with what its requirements say, and nothing that they leave out.
 define environment
