@@ -281,7 +281,13 @@ impl Resolver {
         // AWS renames none, so one that is listed has its name. One list is less than a description of each.
         let listed: HashSet<String> = match old.len() {
             0 | 1 => HashSet::new(),
-            _ => center.some_permission_sets().await.unwrap_or_default().into_iter().collect(),
+            _ => match center.some_permission_sets().await {
+                Ok(listed) => listed.into_iter().collect(),
+                Err(error) => {
+                    tracing::warn!(%error, "permission sets are described one by one");
+                    HashSet::new()
+                }
+            },
         };
         let (listed, unlisted): (Vec<_>, Vec<_>) = old.into_iter().partition(|(arn, _)| listed.contains(arn));
         let at = Instant::now();
