@@ -115,9 +115,9 @@ impl Share {
             (None, _) | (_, Others::UnderWay(0)) => Some(1.0),
             (Some(Manners::Yields), _) => Some(OF_YIELDING),
             (Some(Manners::GoesFirst), Others::UnderWay(others)) if others < FAIR => Some(NEXT_TO_YIELDING),
-            // Reading takes requests and no places, so that nobody gets less than a third.
+            // Five at once get what their places are of all, and more than five wait for AWS.
             (Some(Manners::GoesFirst), _) => {
-                Some((self.places() as f64 / self.most.max(1) as f64).clamp(1.0 / 3.0, 0.5))
+                Some((self.places() as f64 / self.most.max(1) as f64).clamp(0.2, 0.5))
             }
         }
     }
@@ -176,8 +176,8 @@ mod tests {
             (GoesFirst, Some(3), 7, Some(7.0 / 15.0)),
             (GoesFirst, Some(7), 7, Some(7.0 / 15.0)),
             (GoesFirst, Some(10), 5, Some(5.0 / 15.0)),
-            (GoesFirst, Some(12), 3, Some(1.0 / 3.0)),
-            (GoesFirst, Some(40), 3, Some(1.0 / 3.0)),
+            (GoesFirst, Some(12), 3, Some(0.2)),
+            (GoesFirst, Some(40), 3, Some(0.2)),
             (Yields, None, 3, None),
             (Yields, Some(0), 15, Some(1.0)),
             (Yields, Some(1), 1, Some(0.25)),
