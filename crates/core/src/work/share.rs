@@ -115,7 +115,7 @@ impl Share {
             (None, _) | (_, Others::UnderWay(0)) => Some(1.0),
             (Some(Manners::Yields), _) => Some(OF_YIELDING),
             (Some(Manners::GoesFirst), Others::UnderWay(others)) if others < FAIR => Some(NEXT_TO_YIELDING),
-            // Five at once get what their places are of all, and more than five wait for AWS.
+            // As of the places, five at once take all there is.
             (Some(Manners::GoesFirst), _) => {
                 Some((self.places() as f64 / self.most.max(1) as f64).clamp(0.2, 0.5))
             }
