@@ -4,10 +4,8 @@ The emulator is the one that aws-sam-cli carries; it needs no container. moto is
 and if it differs, the seeding here makes up for it, with a comment.
 """
 
-import errno
 import http.server
 import importlib.util
-import itertools
 import json
 import os
 import platform
@@ -461,22 +459,12 @@ def stand_in(tmp_path):
         process.stdout.close()
 
 
-# Below those that the system gives out, which any other process may be given before they are used.
-PORTS = itertools.count(12_000 + 1_200 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
-
-
 def free_ports(number):
-    """Ports that nobody listens on. Each process of the tests has its own to choose from."""
-    found = []
-    while len(found) < number:
-        port = next(PORTS)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-            found.append(port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-    return found
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [listening.getsockname()[1] for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
 
 
 def wait_for(process, port, log):
