@@ -115,7 +115,7 @@ impl Share {
             (None, _) | (_, Others::UnderWay(0)) => Some(1.0),
             (Some(Manners::Yields), _) => Some(OF_YIELDING),
             (Some(Manners::GoesFirst), Others::UnderWay(others)) if others < FAIR => Some(NEXT_TO_YIELDING),
-            // As of the places, five at once take all there is.
+            // Nobody gets less than a fifth: five at once ask for no more than there is, as with places.
             (Some(Manners::GoesFirst), _) => {
                 Some((self.places() as f64 / self.most.max(1) as f64).clamp(0.2, 0.5))
             }
@@ -190,17 +190,21 @@ mod tests {
     }
 
     #[test]
-    fn five_that_see_each_other_fill_the_quota_and_no_more() {
+    fn five_that_see_each_other_fill_the_quotas_and_no_more() {
+        let seeing = |others| share(Manners::GoesFirst, Some(others));
         for at_work in 1..=5 {
             let mut places = vec![share(Manners::GoesFirst, None).places(); at_work];
+            let others = |places: &[usize], one: usize| places.iter().sum::<usize>() - places[one];
             // One looks after the other, until nothing changes any more.
             for turn in 0..10 * at_work {
                 let one = turn % at_work;
-                let others = places.iter().sum::<usize>() - places[one];
-                places[one] = share(Manners::GoesFirst, Some(others)).places();
+                places[one] = seeing(others(&places, one)).places();
             }
             let sum: usize = places.iter().sum();
             assert!((14..=15).contains(&sum), "{at_work}: {places:?}");
+            let requests = (0..at_work).filter_map(|one| seeing(others(&places, one)).of_requests());
+            let sum: f64 = requests.sum();
+            assert!((0.9..=1.001).contains(&sum), "{at_work}: {sum} of the requests for {places:?}");
         }
     }
 
