@@ -184,8 +184,9 @@ impl Signals {
     #[cfg(unix)]
     pub fn listen() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        Signals { streams: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        let hangup = (!is_hangup_ignored()).then(SignalKind::hangup);
+        Signals { streams: kinds.into_iter().chain(hangup).filter_map(|kind| signal(kind).ok()).collect() }
     }
 
     #[cfg(not(unix))]
@@ -210,6 +211,17 @@ impl Signals {
     pub async fn next(&mut self) {
         interrupted().await;
     }
+}
+
+/// Whether the command was started so that it goes on when its terminal is closed, as by `nohup`. Linux says so.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::path::Path::new("/proc/self/status");
+    let status = assigner_engine::files::first(status, 10_000).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // One bit for each signal, and SIGHUP is the first.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Writes to standard output.

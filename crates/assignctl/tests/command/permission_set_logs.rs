@@ -181,11 +181,21 @@ fn a_statement_that_cannot_be_taken_away_is_said_with_the_way_out() {
     assert_eq!(world.stand_in.bucket_policy(), Some(policy()));
 }
 
+/// Starts a program to which a hangup means something, also where these tests were started to outlive their terminal.
+const HANGUP_COUNTS: &[&str] =
+    if cfg!(target_os = "linux") { &["/usr/bin/env", "--default-signal=HUP"] } else { &[] };
+
 /// Starts reading the use, and returns when this operation has been asked for.
 fn start(world: &Served, directory: &TempDir, operation: &str) -> Child {
+    start_by(&[], world, directory, operation)
+}
+
+/// The same, where another program starts the command.
+fn start_by(by: &[&str], world: &Served, directory: &TempDir, operation: &str) -> Child {
     world.stand_in.forget_calls();
-    let child = std::process::Command::new(PROGRAM)
-        .args(USAGE)
+    let words = [by, &[PROGRAM], USAGE].concat();
+    let child = std::process::Command::new(words[0])
+        .args(&words[1..])
         .env_clear()
         .envs(world.environment())
         .current_dir(directory.path())
@@ -224,7 +234,7 @@ fn a_signal_at_any_call_closes_the_bucket() {
         let world = world();
         // It has taken effect, and its answer is still to come.
         world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 5_000 }, Some(1))]);
-        let child = start(&world, &directory, operation);
+        let child = start_by(HANGUP_COUNTS, &world, &directory, operation);
         let id = child.id().to_string();
         assert!(std::process::Command::new("kill").args([*signal, id.as_str()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
@@ -232,6 +242,21 @@ fn a_signal_at_any_call_closes_the_bucket() {
         assert!(!output.status.success(), "{operation} {signal}: {text}");
         assert_eq!(world.stand_in.bucket_policy(), Some(policy()), "{operation} {signal}: {text}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_terminal_ends_nothing_that_was_started_to_outlive_it() {
+    let (world, directory) = (world(), tempfile::tempdir().unwrap());
+    let operation = "StartPolicyGeneration";
+    world.stand_in.set_faults(vec![fault(operation, FaultKind::Slow { millis: 2_000 }, Some(1))]);
+    let nohup = ["/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"];
+    let child = start_by(&nohup, &world, &directory, operation);
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(directory.path().join("usage.json").exists());
 }
 
 /// Returns what `doctor` says of the log bucket. Whatever it finds, it writes nothing.
