@@ -214,6 +214,48 @@ async fn several_share_what_there_is() {
     }
 }
 
+/// Works on an account and is killed after so many seconds.
+async fn killed(world: &World, account: &str, seconds: u64) {
+    let function = world.another_with(&VENDED).await;
+    let event = json!({ "accountId": account });
+    let killed = tokio::time::timeout(Duration::from_secs(seconds), handle(&function, &event)).await;
+    assert!(killed.is_err(), "{killed:?}");
+}
+
+/// Returns how many creations of others an account had described before it asked for its own.
+fn described_first(world: &World) -> usize {
+    let history = world.stand_in.history();
+    let operations = history.iter().map(|call| call.operation.as_str());
+    let before = operations.take_while(|operation| *operation != "CreateAccountAssignment");
+    before.filter(|operation| *operation == "DescribeAccountAssignmentCreationStatus").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_is_under_way_for_other_accounts_little_is_described() {
+    let settings = Settings { outstanding: 100, ..taking(Duration::from_secs(60)) };
+    let world = world(30, settings).await;
+    killed(&world, OTHERS[0], 2).await;
+    let others = world.stand_in.creations().len();
+    assert!(others >= 10, "{others}");
+    world.stand_in.forget_calls();
+    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 30);
+    let described = described_first(&world);
+    assert!((1..=4).contains(&described), "{described} of {others}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_for_the_same_account_is_found_among_that_of_others() {
+    let settings = Settings { outstanding: 100, ..taking(Duration::from_secs(60)) };
+    let world = world(30, settings).await;
+    killed(&world, CLASS_7, 2).await;
+    let ours = world.stand_in.creations().len();
+    killed(&world, OTHERS[0], 5).await;
+    let others = world.stand_in.creations().len() - ours;
+    assert!(ours >= 10 && (1..10).contains(&others), "{ours} and {others}: the middle of the list is ours");
+    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.failed, 0);
+    assert_eq!(world.stand_in.creations().len(), others + 30, "nothing is asked for twice");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_is_lower_than_the_setting_is_found_and_kept() {
     let world = world(60, Settings { outstanding: 10, ..Settings::default() }).await;

@@ -33,6 +33,8 @@ const ONE_BURST: Duration = Duration::from_millis(500);
 pub struct Pace {
     /// Most requests in a second, if nobody else sends any.
     full: usize,
+    /// The part of the pace that is left after a throttle.
+    slowing_to: f64,
     now: Mutex<Now>,
     /// Held by whoever is next.
     line: tokio::sync::Mutex<()>,
@@ -81,7 +83,18 @@ impl Pace {
             slowed: None,
             not_before: None,
         };
-        Pace { full, now: Mutex::new(now), line: tokio::sync::Mutex::default(), changed: Notify::new() }
+        Pace {
+            full,
+            slowing_to: 0.7,
+            now: Mutex::new(now),
+            line: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Goes down to this part after a throttle, instead of seven tenths.
+    pub fn slowing_to(self, part: f64) -> Pace {
+        Pace { slowing_to: part, ..self }
     }
 
     /// Takes half until [`Pace::share`] says how much it is.
@@ -131,8 +144,7 @@ impl Pace {
         }
     }
 
-    /// Reports a throttle: the pace goes down to seven tenths. If nobody knows of others, they are there, and it takes a
-    /// third.
+    /// Reports a throttle: the pace goes down. If nobody knows of others, they are there, and it takes a third.
     pub fn throttled(&self) {
         let mut now = self.lock();
         let present = Instant::now();
@@ -143,7 +155,7 @@ impl Pace {
         if !now.is_known {
             now.width = now.width.min(self.full as f64 / 3.0).max(SLOWEST);
         }
-        now.rate = (now.rate.min(now.width) * 0.7).max(SLOWEST);
+        now.rate = (now.rate.min(now.width) * self.slowing_to).max(SLOWEST);
         now.not_before = Some(present + Duration::from_secs_f64(1.0 / now.rate));
     }
 
@@ -298,6 +310,14 @@ mod tests {
             }
             tokio::time::advance(ONE_BURST).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_may_slow_down_to_less() {
+        let pace = Pace::per_second(20).slowing_to(0.25);
+        pace.throttled();
+        let times = send(&pace, 4).await;
+        assert!((times[3] - times[0] - 0.6).abs() < 0.01, "5 a second: {times:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -111,13 +111,14 @@ impl IdentityCenter {
         let region = region.ok_or(NoClient::Region)?;
         let http = sdk.http_client().ok_or(NoClient::HttpClient)?;
         // The identity store's quota is as high as Identity Center's. Nothing shows who else draws on it, so that what
-        // yields takes half of it at most.
+        // yields takes half of it at most, and a throttle means that several begin at once.
         let requests = options.max_requests_per_second;
         let of_store = match options.manners {
             Manners::GoesFirst => requests,
             Manners::Yields => requests.div_ceil(2),
         };
-        let (pace, store_pace) = (Arc::new(Pace::per_second(requests)), Arc::new(Pace::per_second(of_store)));
+        let pace = Arc::new(Pace::per_second(requests));
+        let store_pace = Arc::new(Pace::per_second(of_store).slowing_to(0.35));
         let paced = |pace: &Arc<Pace>| Paced { http: http.clone(), pace: pace.clone() };
         let sso = aws_sdk_ssoadmin::config::Builder::from(sdk)
             .region(region.clone())

@@ -147,13 +147,18 @@ pub async fn follow(
     true
 }
 
+/// So many creations of others are described before it is decided whether somebody else is about the same account.
+/// Whoever is has many under way. To describe all that four others have under way would take a quarter of what their
+/// accounts need in all, and save less: a second creation of an assignment costs one call, and changes nothing.
+const DESCRIBED_FIRST: usize = 4;
+
 /// Creations of others, each described once.
 #[derive(Default)]
 pub struct Others(HashMap<String, Creation>);
 
 impl Others {
     /// Returns the creations that were in progress at `read`, before other things were read, and those that are now, as far
-    /// as they can be described in time.
+    /// as they are known: all if any of the first few is for `missing`.
     pub async fn look(
         &mut self,
         center: &IdentityCenter,
@@ -161,26 +166,51 @@ impl Others {
         missing: &HashSet<Assignment>,
         until: Instant,
     ) -> Vec<Creation> {
-        self.describe(center, &before, until).await;
-        let others: Vec<Creation> = before.iter().filter_map(|id| self.0.get(id).cloned()).collect();
-        let is_ours = |other: &Creation| other.assignment.as_ref().is_some_and(|one| missing.contains(one));
-        if read.elapsed() < CURRENT_FOR && !others.iter().any(is_ours) {
-            return others;
+        let ours = self.describe(center, &before, missing, until).await;
+        if read.elapsed() < CURRENT_FOR && !ours {
+            return self.known(&before);
         }
         // Whoever is about the same account goes on while we read, and reading takes long while others draw on the quota.
         let now = timeout_at(until, center.creations_in_progress()).await.ok().flatten().unwrap_or_default();
-        self.describe(center, &now, until).await;
-        before
-            .iter()
-            .chain(&now)
-            .collect::<HashSet<_>>()
-            .into_iter()
-            .filter_map(|id| self.0.get(id).cloned())
-            .collect()
+        self.describe(center, &now, missing, until).await;
+        self.known(before.iter().chain(&now).collect::<HashSet<_>>())
     }
 
-    async fn describe(&mut self, center: &IdentityCenter, request_ids: &[String], until: Instant) {
-        let unknown = request_ids.iter().filter(|request_id| !self.0.contains_key(*request_id)).cloned();
+    fn known<'a>(&self, request_ids: impl IntoIterator<Item = &'a String>) -> Vec<Creation> {
+        request_ids.into_iter().filter_map(|id| self.0.get(id).cloned()).collect()
+    }
+
+    /// Describes the first few, and the rest if any of them may be for `missing`. Returns whether any may.
+    async fn describe(
+        &mut self,
+        center: &IdentityCenter,
+        request_ids: &[String],
+        missing: &HashSet<Assignment>,
+        until: Instant,
+    ) -> bool {
+        // Spread over the list, which is in no documented order.
+        let every = request_ids.len().div_ceil(DESCRIBED_FIRST).max(1);
+        let first: Vec<&String> = request_ids.iter().step_by(every).collect();
+        self.describe_all(center, first.iter().copied(), until).await;
+        // Nor is it known whose one is that cannot be described.
+        let is_of_others = |id: &&String| {
+            let assignment = self.0.get(*id).and_then(|creation| creation.assignment.as_ref());
+            assignment.is_some_and(|assignment| !missing.contains(assignment))
+        };
+        let ours = !first.iter().all(is_of_others);
+        if ours {
+            self.describe_all(center, request_ids.iter().filter(|id| !first.contains(id)), until).await;
+        }
+        ours
+    }
+
+    async fn describe_all(
+        &mut self,
+        center: &IdentityCenter,
+        request_ids: impl IntoIterator<Item = &String>,
+        until: Instant,
+    ) {
+        let unknown = request_ids.into_iter().filter(|id| !self.0.contains_key(*id)).cloned();
         let unknown: Vec<String> = unknown.collect();
         let described = describe(center, &unknown, until).await;
         let by_id =
