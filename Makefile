@@ -3,14 +3,20 @@
 .PHONY: demo test format lint unit doc template programs moto browser stack stack-demo fakecloud docker pictures \
 	tools deny bench dist
 
+# So many tests of one kind at once, because they mostly wait.
+SIDE_BY_SIDE = $$((2 * $$(getconf _NPROCESSORS_ONLN)))
+
+# Beside `make unit`, which has the function where cargo puts it, with the features of the tests.
+export ACCOUNT_ASSIGNER_BINARY = $(CURDIR)/target/deployed/account-assigner
+
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
 
-# What is fetched comes while the first crates compile. The last ones mostly wait, so they run side by side.
+# What is fetched comes while the first crates compile. The tests mostly wait, so they run side by side.
 test: format
 	$(MAKE) --jobs=3 --output-sync=target lint .venv/.installed .venv-stack/.installed
-	$(MAKE) doc unit
-	$(MAKE) --jobs=4 --output-sync=target template browser moto stack
+	$(MAKE) doc programs
+	$(MAKE) --jobs=5 --output-sync=target unit template browser moto stack
 
 format:
 	cargo fmt --all --check
@@ -18,8 +24,8 @@ format:
 lint:
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
-unit:
-	cargo test --locked
+unit: programs
+	RUST_TEST_THREADS=$(SIDE_BY_SIDE) cargo test --locked
 
 # The examples bring the features of the tests, so that what `make lint` has checked is not checked once more. The programs
 # are those that are no library's, whose page would have the same name.
@@ -52,9 +58,11 @@ template: .venv/.installed
 programs:
 	cargo test --locked --no-run
 	cargo build --locked --package account-assigner
+	mkdir -p $(dir $(ACCOUNT_ASSIGNER_BINARY))
+	ln -f target/debug/account-assigner $(ACCOUNT_ASSIGNER_BINARY)
 
 moto: .venv/.installed programs
-	.venv/bin/python -m pytest -q tests/moto
+	.venv/bin/python -m pytest -q --numprocesses=$(SIDE_BY_SIDE) --maxprocesses=16 tests/moto
 
 # The report of `assignctl` in Chromium, from Debian's packages if it is missing; poppler reads what it prints.
 browser: .venv/.installed programs

@@ -4,8 +4,10 @@ The emulator is the one that aws-sam-cli carries; it needs no container. moto is
 and if it differs, the seeding here makes up for it, with a comment.
 """
 
+import errno
 import http.server
 import importlib.util
+import itertools
 import json
 import os
 import platform
@@ -94,12 +96,15 @@ class Aws:
 def moto_server():
     """moto on a free port, with the list of the calls that reach it."""
     moto, calls = DomainDispatcherApplication(create_backend_app), []
+    # moto goes through what another thread of its changes meanwhile: "dictionary changed size during iteration".
+    one_at_a_time = threading.Lock()
 
     def recording(environ, start_response):
         target = environ.get("HTTP_X_AMZ_TARGET")
         if target:
             calls.append(target)
-        return moto(environ, start_response)
+        with one_at_a_time:
+            return moto(environ, start_response)
 
     class Quiet(WSGIRequestHandler):
         def log_request(self, *_):
@@ -459,12 +464,22 @@ def stand_in(tmp_path):
         process.stdout.close()
 
 
+# Below those that the system gives out, which any other process may be given before they are used.
+PORTS = itertools.count(12_000 + 1_200 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+
+
 def free_ports(number):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [listening.getsockname()[1] for listening in sockets]
-    for listening in sockets:
-        listening.close()
-    return ports
+    """Ports that nobody listens on. Each process of the tests has its own to choose from."""
+    found = []
+    while len(found) < number:
+        port = next(PORTS)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            found.append(port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    return found
 
 
 def wait_for(process, port, log):

@@ -18,11 +18,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 const NAME: &str = "account-assigner";
+
+/// A process that has not asked for work after so long never will.
+const LONGEST_INIT: Duration = Duration::from_secs(60);
 
 /// The outcome of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +61,8 @@ pub struct Function {
 struct Event {
     request_id: String,
     payload: String,
-    deadline: SystemTime,
+    timeout: Duration,
+    delivered: oneshot::Sender<()>,
 }
 
 struct RuntimeApi {
@@ -144,21 +148,38 @@ impl Function {
         self.process.id()
     }
 
-    /// Delivers one event. The function has `timeout` to answer it.
+    /// Delivers one event. The function has `timeout` to answer it, from when it takes it.
     pub async fn invoke(&mut self, payload: &str, timeout: Duration) -> Invocation {
+        self.invoke_patiently(payload, timeout, timeout).await
+    }
+
+    /// Like [`Function::invoke`], but kills the process only after `patience`: that it answers in time can be tested where
+    /// the processor has other things to do as well.
+    pub async fn invoke_patiently(
+        &mut self,
+        payload: &str,
+        timeout: Duration,
+        patience: Duration,
+    ) -> Invocation {
         self.invocations += 1;
+        let (delivered, taken) = oneshot::channel();
         let event = Event {
             request_id: format!("00000000-0000-4000-8000-{:012}", self.invocations),
             payload: payload.to_owned(),
-            deadline: SystemTime::now() + timeout,
+            timeout,
+            delivered,
         };
         // Fails only if the server is gone. Then the process ends or runs out of time, and both are outcomes.
         let _ = self.events.send(event);
+        let expired = async {
+            let _ = tokio::time::timeout(LONGEST_INIT, taken).await;
+            tokio::time::sleep(patience).await;
+        };
         let outcome = tokio::select! {
             biased;
             Some(outcome) = self.outcomes.recv() => return outcome,
             status = self.process.wait() => Invocation::Exited(status.ok().and_then(|status| status.code())),
-            () = tokio::time::sleep(timeout) => Invocation::TimedOut,
+            () = expired => Invocation::TimedOut,
         };
         if outcome == Invocation::TimedOut {
             self.kill().await;
@@ -197,10 +218,13 @@ fn nameless_file() -> io::Result<File> {
 
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
     api.asked_at.send_modify(|asked_at| _ = asked_at.get_or_insert_with(Instant::now));
-    let Some(Event { request_id, payload, deadline }) = api.events.lock().await.recv().await else {
+    let Some(Event { request_id, payload, timeout, delivered }) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
     api.in_flight().replace(request_id.clone());
+    let deadline = SystemTime::now() + timeout;
+    // Fails only if nobody waits for an outcome any more.
+    let _ = delivered.send(());
     let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
     let headers = [
         ("content-type", "application/json"),
