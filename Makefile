@@ -24,8 +24,9 @@ format:
 lint:
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
+# rustdoc would look for the jobs of make, which it is not given.
 unit: programs
-	RUST_TEST_THREADS=$(SIDE_BY_SIDE) cargo test --locked
+	MAKEFLAGS= RUST_TEST_THREADS=$(SIDE_BY_SIDE) cargo test --locked
 
 # The examples bring the features of the tests, so that what `make lint` has checked is not checked once more. The programs
 # are those that are no library's, whose page would have the same name.
