@@ -6,8 +6,10 @@
 # So many tests of one kind at once, because they mostly wait.
 SIDE_BY_SIDE = $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 
+BUILT = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+
 # Beside `make unit`, which has the function where cargo puts it, with the features of the tests.
-export ACCOUNT_ASSIGNER_BINARY = $(CURDIR)/target/deployed/account-assigner
+export ACCOUNT_ASSIGNER_BINARY = $(BUILT)/deployed/account-assigner
 
 demo:
 	cargo run --locked --quiet --example demo -- $(EVENT)
@@ -59,8 +61,8 @@ template: .venv/.installed
 programs:
 	cargo test --locked --no-run
 	cargo build --locked --package account-assigner
-	mkdir -p $(dir $(ACCOUNT_ASSIGNER_BINARY))
-	ln -f target/debug/account-assigner $(ACCOUNT_ASSIGNER_BINARY)
+	mkdir -p "$(BUILT)/deployed"
+	ln -f "$(BUILT)/debug/account-assigner" "$(ACCOUNT_ASSIGNER_BINARY)"
 
 moto: .venv/.installed programs
 	.venv/bin/python -m pytest -q --numprocesses=$(SIDE_BY_SIDE) --maxprocesses=16 tests/moto

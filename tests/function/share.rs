@@ -256,6 +256,24 @@ async fn what_is_under_way_for_the_same_account_is_found_among_that_of_others() 
     assert_eq!(world.stand_in.creations().len(), others + 30, "nothing is asked for twice");
 }
 
+/// Five accounts name eight groups each, twice as many as the identity store answers in a second.
+#[tokio::test(start_paused = true)]
+async fn several_that_look_up_names_in_the_same_moment_slow_down() {
+    let world = world(8 * SETS, taking(Duration::from_secs(1))).await;
+    let mut functions = Vec::new();
+    for _ in 0..5 {
+        functions.push(world.another_with(&VENDED).await);
+    }
+    let plan = json!({ "accountId": CLASS_7, "dryRun": true });
+    join_all(functions.iter().map(async |function| handle(function, &plan).await.unwrap())).await;
+    let history = world.stand_in.history();
+    let names = history.iter().filter(|call| call.operation == "GetGroupId");
+    let (answered, throttled): (Vec<_>, Vec<_>) = names.partition(|call| call.error.is_none());
+    let (answered, throttled) = (answered.len(), throttled.len());
+    assert_eq!(answered, 40);
+    assert!(throttled < answered, "{throttled} are throttled");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_is_lower_than_the_setting_is_found_and_kept() {
     let world = world(60, Settings { outstanding: 10, ..Settings::default() }).await;

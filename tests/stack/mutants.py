@@ -558,14 +558,14 @@ def killed(mutant):
             return False
         (copy / mutant.file).write_text(text.replace(mutant.before, mutant.after, 1))
         programs = {
-            "ACCOUNT_ASSIGNER_BINARY": "account-assigner",
-            "CONTROL_KEEPER_BINARY": "control-keeper",
-            "STAND_IN_BINARY": "stand-in",
-            "ASSIGNCTL_BINARY": "assignctl",
+            "ACCOUNT_ASSIGNER_BINARY": "deployed/account-assigner",
+            "CONTROL_KEEPER_BINARY": "debug/control-keeper",
+            "STAND_IN_BINARY": "debug/stand-in",
+            "ASSIGNCTL_BINARY": "debug/assignctl",
         }
         environment = {
             **os.environ,
-            **{variable: str(TARGET / "debug" / name) for variable, name in programs.items()},
+            **{variable: str(TARGET / name) for variable, name in programs.items()},
             "CARGO_TARGET_DIR": str(copy / "target"),
             # An effect that has not come by then does not come.
             "STACK_DEADLINE": "20",

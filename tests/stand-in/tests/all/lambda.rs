@@ -33,6 +33,18 @@ async fn a_function_answers_event_after_event() {
 }
 
 #[tokio::test]
+async fn the_time_of_an_event_begins_when_the_function_takes_it() {
+    let program = PROGRAM.to_str().expect("a path in UTF-8");
+    let slow = ["-c", "sleep 3; exec \"$0\"", program];
+    let mut function = Function::start_with(Path::new("/bin/sh"), &slow, &[]).await.expect("a process");
+    let Invocation::Answer(answer) = function.invoke(r#"{"do": "report"}"#, PATIENCE).await else {
+        panic!("no answer; the log says {:#?}", function.log());
+    };
+    let left = answer["milliseconds"].as_u64().unwrap_or_default();
+    assert!(left > 18_000, "{left}");
+}
+
+#[tokio::test]
 async fn an_error_has_its_type_and_message_and_the_function_lives_on() {
     let mut function = function().await;
     for _ in 0..2 {
