@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use world::{CLASS_7, World, handle, with_permission_sets};
 
 /// The limits of the template.
-const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "18")];
+const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "20")];
 const BACKFILL: [(&str, &str); 3] =
     [("MAX_OUTSTANDING", "8"), ("MAX_REQUESTS_PER_SECOND", "10"), ("YIELD", "true")];
 const OTHERS: [&str; 4] = ["222233334444", "333344445555", "444455556666", "555566667777"];
@@ -88,8 +88,8 @@ fn throttled(world: &World) -> f64 {
 
 #[tokio::test(start_paused = true)]
 async fn alone_it_takes_everything() {
-    for (grants, seconds, most) in [(10, 1, 1.22), (10, 3, 1.2), (60, 1, 1.45), (60, 3, 1.17), (200, 1, 1.1)]
-    {
+    let cases = [(10, 1, 1.22), (10, 3, 1.2), (60, 1, 1.15), (60, 3, 1.15), (200, 1, 1.1), (200, 3, 1.1)];
+    for (grants, seconds, most) in cases {
         let provisioning = Duration::from_secs(seconds);
         let world = world(grants, taking(provisioning)).await;
         let took = vend(&world, CLASS_7, grants).await;

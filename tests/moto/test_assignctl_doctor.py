@@ -17,7 +17,7 @@ ROWS = [
     {"id": "teacher", "permissionSet": "ReadOnlyAccess", "user": "teacher@example.com"},
 ]
 FUNCTIONS = {
-    f"{STACK}-assigner": {"MAX_OUTSTANDING": "15", "MAX_REQUESTS_PER_SECOND": "18"},
+    f"{STACK}-assigner": {"MAX_OUTSTANDING": "15", "MAX_REQUESTS_PER_SECOND": "20"},
     f"{STACK}-backfill": {"MAX_OUTSTANDING": "8", "MAX_REQUESTS_PER_SECOND": "10", "YIELD": "true"},
 }
 DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})

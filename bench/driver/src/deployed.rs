@@ -15,7 +15,7 @@ use crate::{
 /// The quotas, outstanding creations and requests a second.
 const QUOTAS: (usize, usize) = (15, 20);
 /// The limits of the template.
-const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "18")];
+const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "20")];
 const BACKFILL: [(&str, &str); 3] =
     [("MAX_OUTSTANDING", "8"), ("MAX_REQUESTS_PER_SECOND", "10"), ("YIELD", "true")];
 

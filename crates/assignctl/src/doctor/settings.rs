@@ -352,10 +352,10 @@ mod tests {
             function(&[limits[0], limits[1], ("YIELD", yields)])
         };
         let cases = [
-            (with("15", "18", "false"), with("8", "10", "true"), Status::Ok),
+            (with("15", "20", "false"), with("8", "10", "true"), Status::Ok),
             (with("15", "20", "false"), with("15", "20", "true"), Status::Ok),
             (with("15", "21", "false"), with("8", "10", "true"), Status::Warning),
-            (with("15", "18", "false"), with("8", "21", "true"), Status::Warning),
+            (with("15", "20", "false"), with("8", "21", "true"), Status::Warning),
             (with("6", "9", "false"), with("4", "6", "false"), Status::Warning),
             (with("x", "9", "false"), with("4", "6", "true"), Status::Unknown),
         ];

@@ -4,18 +4,29 @@
 //! Work that sees nobody takes everything. What goes first leaves the others their places and takes the rest; what yields
 //! keeps to one place while anyone else is at work. Nothing is shared by agreement: two that begin in the same moment take
 //! `FAIR` places each, look, and only then take more.
+//!
+//! A look shows a moment. Those who work in step have little under way in some, and who goes from account to account has
+//! nothing while it reads. So the looks of the last second count, and some requests are left to whoever was seen lately.
+//! Nobody who finds all places taken is seen at all. So whoever has been at work for long leaves one.
 
 use std::{collections::HashMap, time::Duration};
 
 /// Places that are taken before anything is known of others: five at once fill the quota of 15.
 const FAIR: usize = 3;
-/// The part of the requests that yielding work keeps for its one place, and what the others take then.
+/// The part of the requests that yielding work keeps for its one place, and what the others take then, and while it may
+/// be reading.
 const OF_YIELDING: f64 = 0.25;
 const NEXT_TO_YIELDING: f64 = 0.85;
 /// AWS's guides disagree on the quota: older ones say 10, newer ones 15.
 const OLDER_QUOTA: usize = 10;
 /// A creation of others that is in progress for so long is stuck, or its entry is. It takes no place from us any more.
 const STUCK: Duration = Duration::from_secs(60);
+/// After a look that shows many creations of others, fewer mean for so long that these will be followed by more.
+const IN_STEP: Duration = Duration::from_secs(1);
+/// Within this, work that yields has read what its next account has, and creates again.
+const LATELY: Duration = Duration::from_secs(20);
+/// From then on somebody may be waiting for a place.
+const LONG: Duration = Duration::from_secs(20);
 
 /// Whether others go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,12 +69,20 @@ pub(super) struct Share {
     others: Others,
     /// Creations of others, and when they were first seen in progress.
     strangers: HashMap<String, Duration>,
+    /// When it was looked lately, the last time last, and how many creations of others were under way.
+    looks: Vec<(Duration, usize)>,
 }
 
 impl Share {
     /// Everything, whoever else is at work.
     pub fn everything(most: usize) -> Share {
-        Share { most, manners: None, others: Others::UnderWay(0), strangers: HashMap::new() }
+        Share {
+            most,
+            manners: None,
+            others: Others::UnderWay(0),
+            strangers: HashMap::new(),
+            looks: Vec::new(),
+        }
     }
 
     pub fn with(most: usize, manners: Manners) -> Share {
@@ -88,10 +107,31 @@ impl Share {
         self.manners == Some(Manners::Yields)
     }
 
+    /// Returns what is to be assumed of others, whom the last look may not have shown.
+    fn others(&self) -> Others {
+        let goes_first = self.manners == Some(Manners::GoesFirst);
+        match self.others {
+            Others::UnderWay(others) if self.most_seen(IN_STEP) >= FAIR => Others::UnderWay(others.max(FAIR)),
+            Others::UnderWay(0) if goes_first && self.last_look() >= LONG => Others::UnderWay(1),
+            others => others,
+        }
+    }
+
+    fn last_look(&self) -> Duration {
+        self.looks.last().map_or(Duration::ZERO, |(at, _)| *at)
+    }
+
+    /// Returns the most creations of others that a look within so much time before the last one has shown.
+    fn most_seen(&self, within: Duration) -> usize {
+        let last = self.last_look();
+        let looks = self.looks.iter().filter(|(at, _)| last.saturating_sub(*at) < within);
+        looks.map(|(_, others)| *others).max().unwrap_or(0)
+    }
+
     /// Returns how many places this work may have in use.
     pub fn places(&self) -> usize {
         let fair = FAIR.min(self.most);
-        let places = match (self.manners, self.others) {
+        let places = match (self.manners, self.others()) {
             (None, _) | (_, Others::UnderWay(0)) => self.most,
             (_, Others::Unknown) => fair,
             (Some(Manners::Yields), _) => 1,
@@ -110,8 +150,11 @@ impl Share {
 
     /// Returns which part of the requests a second this work may send. `None`: nothing is known yet.
     pub fn of_requests(&self) -> Option<f64> {
-        match (self.manners, self.others) {
+        match (self.manners, self.others()) {
             (_, Others::Unknown) => None,
+            (Some(Manners::GoesFirst), Others::UnderWay(0)) if self.most_seen(LATELY) > 0 => {
+                Some(NEXT_TO_YIELDING)
+            }
             (None, _) | (_, Others::UnderWay(0)) => Some(1.0),
             (Some(Manners::Yields), _) => Some(OF_YIELDING),
             (Some(Manners::GoesFirst), Others::UnderWay(others)) if others < FAIR => Some(NEXT_TO_YIELDING),
@@ -132,7 +175,10 @@ impl Share {
             };
             count += usize::from(now.saturating_sub(since) < STUCK);
         }
-        self.others = Others::UnderWay(count.saturating_sub(unanswered));
+        let count = count.saturating_sub(unanswered);
+        self.others = Others::UnderWay(count);
+        self.looks.retain(|(at, _)| now.saturating_sub(*at) < LATELY);
+        self.looks.push((now, count));
     }
 
     /// Notes that what others do could not be listed.
@@ -205,6 +251,39 @@ mod tests {
             let requests = (0..at_work).filter_map(|one| seeing(others(&places, one)).of_requests());
             let sum: f64 = requests.sum();
             assert!((0.9..=1.001).contains(&sum), "{at_work}: {sum} of the requests for {places:?}");
+        }
+    }
+
+    #[test]
+    fn others_whom_a_look_does_not_show_are_left_something() {
+        use Manners::{GoesFirst, Yields};
+        // Looks at milliseconds, with so many creations of others; and what may be taken after the last.
+        let cases: [(_, &[(u64, u32)], _, _); 13] = [
+            (GoesFirst, &[(0, 0), (100, 0)], 15, 1.0),
+            (GoesFirst, &[(0, 7), (100, 0)], 7, 7.0 / 15.0),
+            (GoesFirst, &[(0, 7), (500, 2), (999, 0)], 7, 7.0 / 15.0),
+            (GoesFirst, &[(0, 7), (1_000, 1)], 14, 0.85),
+            (GoesFirst, &[(0, 7), (1_000, 0)], 15, 0.85),
+            (GoesFirst, &[(0, 2), (999, 0)], 15, 0.85),
+            (GoesFirst, &[(0, 1), (19_999, 0)], 15, 0.85),
+            (GoesFirst, &[(0, 0), (19_999, 0)], 15, 1.0),
+            (GoesFirst, &[(0, 0), (20_000, 0)], 14, 0.85),
+            (GoesFirst, &[(0, 1), (20_000, 0)], 14, 0.85),
+            (Yields, &[(0, 0), (20_000, 0)], 15, 1.0),
+            (Yields, &[(0, 7), (999, 0)], 1, 0.25),
+            (Yields, &[(0, 7), (1_000, 0)], 15, 1.0),
+        ];
+        for (manners, looks, places, requests) in cases {
+            let mut share = Share::with(15, manners);
+            for (millis, others) in looks {
+                let ids: Vec<String> = (0..*others).map(|id| id.to_string()).collect();
+                share.seen(Duration::from_millis(*millis), ids.iter().map(String::as_str), 0);
+            }
+            assert_eq!(
+                (share.places(), share.of_requests()),
+                (places, Some(requests)),
+                "{manners:?} {looks:?}"
+            );
         }
     }
 
