@@ -6,8 +6,7 @@
 //! `FAIR` places each, look, and only then take more.
 //!
 //! A look shows a moment. Those who work in step have little under way in some, and who goes from account to account has
-//! nothing while it reads. So the looks of the last second count, and some requests are left to whoever was seen lately.
-//! Nobody who finds all places taken is seen at all. So whoever has been at work for long leaves one.
+//! nothing while it reads. So the look before counts, too, and some requests are left to whoever was seen lately.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -21,12 +20,10 @@ const NEXT_TO_YIELDING: f64 = 0.85;
 const OLDER_QUOTA: usize = 10;
 /// A creation of others that is in progress for so long is stuck, or its entry is. It takes no place from us any more.
 const STUCK: Duration = Duration::from_secs(60);
-/// After a look that shows many creations of others, fewer mean for so long that these will be followed by more.
-const IN_STEP: Duration = Duration::from_secs(1);
+/// Few creations of others mean that others are done if so many looks in a row show few.
+const LOOKS: usize = 2;
 /// Within this, work that yields has read what its next account has, and creates again.
 const LATELY: Duration = Duration::from_secs(20);
-/// From then on somebody may be waiting for a place.
-const LONG: Duration = Duration::from_secs(20);
 
 /// Whether others go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +66,7 @@ pub(super) struct Share {
     others: Others,
     /// Creations of others, and when they were first seen in progress.
     strangers: HashMap<String, Duration>,
-    /// When it was looked lately, the last time last, and how many creations of others were under way.
+    /// When it was looked within `LATELY`, the last time last, and how many creations of others were under way.
     looks: Vec<(Duration, usize)>,
 }
 
@@ -109,23 +106,18 @@ impl Share {
 
     /// Returns what is to be assumed of others, whom the last look may not have shown.
     fn others(&self) -> Others {
-        let goes_first = self.manners == Some(Manners::GoesFirst);
         match self.others {
-            Others::UnderWay(others) if self.most_seen(IN_STEP) >= FAIR => Others::UnderWay(others.max(FAIR)),
-            Others::UnderWay(0) if goes_first && self.last_look() >= LONG => Others::UnderWay(1),
+            Others::UnderWay(others) if self.were_many() => Others::UnderWay(others.max(FAIR)),
             others => others,
         }
     }
 
-    fn last_look(&self) -> Duration {
-        self.looks.last().map_or(Duration::ZERO, |(at, _)| *at)
+    fn were_many(&self) -> bool {
+        self.looks.iter().rev().take(LOOKS).any(|(_, others)| *others >= FAIR)
     }
 
-    /// Returns the most creations of others that a look within so much time before the last one has shown.
-    fn most_seen(&self, within: Duration) -> usize {
-        let last = self.last_look();
-        let looks = self.looks.iter().filter(|(at, _)| last.saturating_sub(*at) < within);
-        looks.map(|(_, others)| *others).max().unwrap_or(0)
+    fn were_seen_lately(&self) -> bool {
+        self.looks.iter().any(|(_, others)| *others > 0)
     }
 
     /// Returns how many places this work may have in use.
@@ -152,7 +144,7 @@ impl Share {
     pub fn of_requests(&self) -> Option<f64> {
         match (self.manners, self.others()) {
             (_, Others::Unknown) => None,
-            (Some(Manners::GoesFirst), Others::UnderWay(0)) if self.most_seen(LATELY) > 0 => {
+            (Some(Manners::GoesFirst), Others::UnderWay(0)) if self.were_seen_lately() => {
                 Some(NEXT_TO_YIELDING)
             }
             (None, _) | (_, Others::UnderWay(0)) => Some(1.0),
@@ -258,20 +250,16 @@ mod tests {
     fn others_whom_a_look_does_not_show_are_left_something() {
         use Manners::{GoesFirst, Yields};
         // Looks at milliseconds, with so many creations of others; and what may be taken after the last.
-        let cases: [(_, &[(u64, u32)], _, _); 13] = [
+        let cases: [(_, &[(u64, u32)], _, _); 9] = [
             (GoesFirst, &[(0, 0), (100, 0)], 15, 1.0),
             (GoesFirst, &[(0, 7), (100, 0)], 7, 7.0 / 15.0),
-            (GoesFirst, &[(0, 7), (500, 2), (999, 0)], 7, 7.0 / 15.0),
-            (GoesFirst, &[(0, 7), (1_000, 1)], 14, 0.85),
-            (GoesFirst, &[(0, 7), (1_000, 0)], 15, 0.85),
-            (GoesFirst, &[(0, 2), (999, 0)], 15, 0.85),
+            (GoesFirst, &[(0, 7), (100, 2), (200, 1)], 14, 0.85),
+            (GoesFirst, &[(0, 7), (100, 0), (200, 0)], 15, 0.85),
+            (GoesFirst, &[(0, 2), (100, 0)], 15, 0.85),
             (GoesFirst, &[(0, 1), (19_999, 0)], 15, 0.85),
-            (GoesFirst, &[(0, 0), (19_999, 0)], 15, 1.0),
-            (GoesFirst, &[(0, 0), (20_000, 0)], 14, 0.85),
-            (GoesFirst, &[(0, 1), (20_000, 0)], 14, 0.85),
-            (Yields, &[(0, 0), (20_000, 0)], 15, 1.0),
-            (Yields, &[(0, 7), (999, 0)], 1, 0.25),
-            (Yields, &[(0, 7), (1_000, 0)], 15, 1.0),
+            (GoesFirst, &[(0, 1), (20_000, 0)], 15, 1.0),
+            (Yields, &[(0, 7), (100, 0)], 1, 0.25),
+            (Yields, &[(0, 7), (100, 0), (200, 0)], 15, 1.0),
         ];
         for (manners, looks, places, requests) in cases {
             let mut share = Share::with(15, manners);
