@@ -194,7 +194,9 @@ async fn several(accounts: usize, grants: usize, provisioning: Duration, pause: 
 
 #[tokio::test(start_paused = true)]
 async fn several_share_what_there_is() {
-    for (accounts, pause) in [(2, 0), (2, 500), (3, 0), (3, 500), (5, 0), (5, 500)] {
+    // Two that work in step leave each other enough, so that nothing is throttled.
+    let cases = [(2, 0, 0.0), (2, 500, 0.35), (3, 0, 0.35), (3, 500, 0.35), (5, 0, 0.35), (5, 500, 0.35)];
+    for (accounts, pause, most) in cases {
         // Who comes first differs from run to run. So the median counts.
         let (mut ratios, mut throttled) = (Vec::new(), Vec::new());
         for _ in 0..3 {
@@ -210,7 +212,7 @@ async fn several_share_what_there_is() {
             "{accounts} x 30 grants, {pause} ms apart: {ratio:.2} x the least; {throttled:.3} throttled"
         );
         assert!(ratio <= 2.4, "{accounts}, {pause} ms apart: {ratio}");
-        assert!(throttled <= 0.35, "{accounts}, {pause} ms apart: {throttled}");
+        assert!(throttled <= most, "{accounts}, {pause} ms apart: {throttled}");
     }
 }
 

@@ -97,7 +97,7 @@ impl Share {
 
     /// Whether others draw on the quota, and none of them is at work.
     pub fn is_alone(&self) -> bool {
-        self.is_shared() && self.others == Others::UnderWay(0)
+        self.is_shared() && self.others() == Others::UnderWay(0)
     }
 
     pub fn yields(&self) -> bool {
@@ -182,7 +182,7 @@ impl Share {
 
     /// Notes that AWS refused one more while `taken` places were in use. The next look corrects it.
     pub fn refused(&mut self, taken: usize) {
-        match (self.manners, self.others) {
+        match (self.manners, self.others()) {
             (None, _) => {}
             // Nobody else is there, so that it is AWS's quota that is lower.
             (Some(_), Others::UnderWay(0)) if taken >= OLDER_QUOTA => self.most = self.most.min(taken),
@@ -306,6 +306,12 @@ mod tests {
         let mut alone = Share::everything(15);
         alone.refused(4);
         assert_eq!(alone.places(), 15);
+        let mut share = self::share(Manners::GoesFirst, Some(7));
+        share.seen(Duration::from_millis(100), [].into_iter(), 0);
+        assert!(!share.is_alone(), "those who work in step have nothing under way for a moment");
+        share.refused(10);
+        (0..2).for_each(|look| share.seen(Duration::from_secs(1 + look), [].into_iter(), 0));
+        assert_eq!((share.is_alone(), share.places()), (true, 15), "it was not the quota that refused");
     }
 
     #[test]
