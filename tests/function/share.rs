@@ -88,16 +88,20 @@ fn throttled(world: &World) -> f64 {
 
 #[tokio::test(start_paused = true)]
 async fn alone_it_takes_everything() {
-    let cases = [(10, 1, 1.22), (10, 3, 1.2), (60, 1, 1.15), (60, 3, 1.15), (200, 1, 1.1), (200, 3, 1.1)];
+    let cases = [(10, 1, 1.22), (10, 3, 1.17), (60, 1, 1.15), (60, 3, 1.1), (200, 1, 1.1), (200, 3, 1.1)];
     for (grants, seconds, most) in cases {
         let provisioning = Duration::from_secs(seconds);
-        let world = world(grants, taking(provisioning)).await;
-        let took = vend(&world, CLASS_7, grants).await;
-        let (least, calls) = (least(grants, provisioning), world.identity_center_calls());
-        let ratio = took / least;
-        println!("{grants} grants of {seconds} s: {took:.2} s, {ratio:.2} x {least:.1} s; {calls} calls");
-        assert!(ratio <= most, "{grants} grants of {seconds} s: {ratio}");
-        assert_eq!(throttled(&world), 0.0);
+        let least = least(grants, provisioning);
+        // A poll that comes just before the end makes a run longer. So the median counts.
+        let mut ratios = Vec::new();
+        for _ in 0..3 {
+            let world = world(grants, taking(provisioning)).await;
+            ratios.push(vend(&world, CLASS_7, grants).await / least);
+            assert_eq!(throttled(&world), 0.0);
+        }
+        ratios.sort_by(f64::total_cmp);
+        println!("{grants} grants of {seconds} s: {ratios:.2?} x {least:.1} s");
+        assert!(ratios[1] <= most, "{grants} grants of {seconds} s: {ratios:?}");
     }
 }
 
@@ -165,8 +169,8 @@ async fn next_to_a_backfill_it_takes_hardly_longer_than_alone() {
         println!(
             "60 grants of {seconds} s: {alone:.2} s alone, {ratio:.2} times that next to a backfill; {throttled:.3} throttled"
         );
-        assert!(ratio <= 1.5, "{ratio}");
-        assert!(throttled <= 0.15, "{throttled}");
+        assert!(ratio <= 1.35, "{ratio}");
+        assert!(throttled <= 0.1, "{throttled}");
     }
 }
 
@@ -216,11 +220,18 @@ async fn several_share_what_there_is() {
     }
 }
 
-/// Works on an account and is killed after so many seconds.
-async fn killed(world: &World, account: &str, seconds: u64) {
-    let function = world.another_with(&VENDED).await;
+/// Returns how many creations of the account were accepted.
+fn creations_of(world: &World, account: &str) -> usize {
+    let creations = world.stand_in.creations();
+    creations.iter().filter(|creation| creation.assignment.account == account).count()
+}
+
+/// Works on an account with so many places, and is killed when all are taken.
+async fn killed(world: &World, account: &str, places: usize) {
+    let places = places.to_string();
+    let function = world.another_with(&[("MAX_OUTSTANDING", &places)]).await;
     let event = json!({ "accountId": account });
-    let killed = tokio::time::timeout(Duration::from_secs(seconds), handle(&function, &event)).await;
+    let killed = tokio::time::timeout(Duration::from_secs(8), handle(&function, &event)).await;
     assert!(killed.is_err(), "{killed:?}");
 }
 
@@ -236,26 +247,29 @@ fn described_first(world: &World) -> usize {
 async fn of_what_is_under_way_for_other_accounts_little_is_described() {
     let settings = Settings { outstanding: 100, ..taking(Duration::from_secs(60)) };
     let world = world(30, settings).await;
-    killed(&world, OTHERS[0], 2).await;
-    let others = world.stand_in.creations().len();
-    assert!(others >= 10, "{others}");
+    killed(&world, OTHERS[0], 12).await;
+    let others = creations_of(&world, OTHERS[0]);
     world.stand_in.forget_calls();
     assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.created, 30);
     let described = described_first(&world);
-    assert!((1..=4).contains(&described), "{described} of {others}");
+    assert!((1..=2).contains(&described), "{described} of {others}");
 }
 
+/// Whether it is seen before anything is asked for, or by what AWS refuses.
 #[tokio::test(start_paused = true)]
 async fn what_is_under_way_for_the_same_account_is_found_among_that_of_others() {
-    let settings = Settings { outstanding: 100, ..taking(Duration::from_secs(60)) };
-    let world = world(30, settings).await;
-    killed(&world, CLASS_7, 2).await;
-    let ours = world.stand_in.creations().len();
-    killed(&world, OTHERS[0], 5).await;
-    let others = world.stand_in.creations().len() - ours;
-    assert!(ours >= 10 && (1..10).contains(&others), "{ours} and {others}: the middle of the list is ours");
-    assert_eq!(world.ensure(CLASS_7).await.unwrap().counts.failed, 0);
-    assert_eq!(world.stand_in.creations().len(), others + 30, "nothing is asked for twice");
+    for _ in 0..8 {
+        let settings = Settings { outstanding: 100, ..taking(Duration::from_secs(60)) };
+        let world = world(30, settings).await;
+        killed(&world, CLASS_7, 6).await;
+        // It leaves half to the other.
+        killed(&world, OTHERS[0], 12).await;
+        let under_way = [CLASS_7, OTHERS[0]].map(|account| creations_of(&world, account));
+        assert_eq!(under_way, [6, 6]);
+        let counts = world.ensure(CLASS_7).await.unwrap().counts;
+        assert_eq!((counts.failed, counts.pending), (0, 0), "{counts:?}");
+        assert_eq!(creations_of(&world, CLASS_7), 30, "nothing is asked for twice");
+    }
 }
 
 /// Five accounts name eight groups each, twice as many as the identity store answers in a second.
@@ -286,26 +300,30 @@ async fn a_quota_that_is_lower_than_the_setting_is_found_and_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn two_events_of_one_account_do_not_wait_for_each_other_and_create_little_twice() {
-    // What one begins between two looks of the other differs from run to run. So the median counts.
-    let mut creations = Vec::new();
-    for _ in 0..5 {
-        let world = world(60, taking(Duration::from_secs(1))).await;
-        let other = world.another_with(&VENDED).await;
-        let payload: Value = json!({ "accountId": CLASS_7 });
-        let later = async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            handle(&other, &payload).await.unwrap()
-        };
-        let start = Instant::now();
-        let (one, two) = tokio::join!(world.ensure(CLASS_7), later);
-        let took = start.elapsed().as_secs_f64();
-        let one = one.unwrap();
-        creations.push(world.stand_in.creations().len());
-        println!("two events: {took:.2} s, {} creations", creations[creations.len() - 1]);
-        assert!(one.counts.pending + two.counts.pending + one.counts.failed + two.counts.failed == 0);
-        assert!(took < 30.0, "{took}");
+    for pause in [0, 300] {
+        // What one begins between two looks of the other differs from run to run. So the median counts.
+        let (mut creations, mut took) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            let world = world(60, taking(Duration::from_secs(1))).await;
+            let other = world.another_with(&VENDED).await;
+            warm(&world, &other).await;
+            let payload: Value = json!({ "accountId": CLASS_7 });
+            let later = async {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                handle(&other, &payload).await.unwrap()
+            };
+            let start = Instant::now();
+            let (one, two) = tokio::join!(world.ensure(CLASS_7), later);
+            took.push(start.elapsed().as_secs_f64());
+            let one = one.unwrap();
+            creations.push(world.stand_in.creations().len());
+            assert!(one.counts.pending + two.counts.pending + one.counts.failed + two.counts.failed == 0);
+        }
+        // Without a look at the other, all of it is asked for twice.
+        creations.sort_unstable();
+        took.sort_by(f64::total_cmp);
+        println!("two events {pause} ms apart: {took:.2?} s, {creations:?} creations");
+        assert!(took[2] < 20.0, "{pause} ms apart: {took:?}");
+        assert!(pause == 0 || creations[2] <= 100, "{pause} ms apart: {creations:?}");
     }
-    // Without a look at the other, all of it is asked for twice.
-    creations.sort_unstable();
-    assert!(creations[2] <= 100, "{creations:?}");
 }

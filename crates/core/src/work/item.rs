@@ -29,12 +29,20 @@ pub(super) struct Item {
     last: Option<String>,
 }
 
+/// Whether to look for evidence before an item is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LookFirst {
+    No,
+    Yes,
+    /// Unless it is known by then what conflicts of its group are with.
+    IfUnexplained,
+}
+
 #[derive(Debug)]
 pub(super) enum Stage {
     Waiting {
         from: Duration,
-        /// Whether to look for evidence before it is started.
-        look_first: bool,
+        look_first: LookFirst,
     },
     /// A call about it is in flight.
     Calling,
@@ -54,7 +62,7 @@ impl Item {
     pub fn new(group: usize) -> Item {
         Item {
             group,
-            stage: Stage::Waiting { from: Duration::ZERO, look_first: false },
+            stage: Stage::Waiting { from: Duration::ZERO, look_first: LookFirst::No },
             asked: None,
             refusals: 0,
             failures: 0,
@@ -92,12 +100,20 @@ impl Item {
     }
 
     /// Tries again later, after a random part of a bound that doubles. The random part keeps two callers that collided
-    /// from colliding again.
-    pub fn wait(&mut self, now: Duration, random: fn() -> f64, last: String, look_first: bool) {
+    /// from colliding again. Returns when.
+    pub fn wait(
+        &mut self,
+        now: Duration,
+        random: fn() -> f64,
+        last: String,
+        look_first: LookFirst,
+    ) -> Duration {
         let bound = FIRST_BACKOFF.saturating_mul(1 << self.refusals.min(10)).min(LONGEST_BACKOFF);
         self.refusals += 1;
         self.last = Some(last);
-        self.stage = Stage::Waiting { from: now + bound.mul_f64(random()), look_first };
+        let from = now + bound.mul_f64(random());
+        self.stage = Stage::Waiting { from, look_first };
+        from
     }
 
     /// Waits some seconds after the next refusal, not some tenths.

@@ -24,7 +24,7 @@ use std::{
 };
 
 use self::{
-    item::{Item, Stage},
+    item::{Item, LookFirst, Stage},
     polls::Polls,
     share::Share,
 };
@@ -63,6 +63,8 @@ pub struct Work {
     polls: Polls,
     /// Whether it was asked who else is at work, and the answer has not come.
     looks_for_others: bool,
+    /// Nothing is started before, after a refusal of work that yields. Otherwise its next item meets the same.
+    held_until: Duration,
     /// Request ids that the present poll has found in progress and that are not ours.
     strangers: HashSet<String>,
     /// Calls that were asked for and have not been answered.
@@ -74,12 +76,32 @@ pub struct Work {
 }
 
 /// How many items of a group may be under way at once. AWS may refuse a second one next to the first, so a conflict
-/// lowers the number, and what goes well raises it again.
+/// lowers the number, and what goes well raises it again. AWS may also refuse an item because somebody else has started
+/// the same. Then a look shows that, and the number is as it was.
 #[derive(Clone, Copy, Debug)]
 struct Places {
     free: usize,
     /// Items that went well since the number last changed.
     good: usize,
+    /// What `free` was before conflicts of which it is not known what they were with.
+    before: Option<usize>,
+    /// Whether a look has shown nobody else who has started the same.
+    among_themselves: bool,
+}
+
+impl Places {
+    fn new(free: usize) -> Places {
+        Places { free, good: 0, before: None, among_themselves: false }
+    }
+
+    /// Notes what a look has shown of conflicts. `theirs`: somebody else has started the same, or has ended it.
+    fn looked(&mut self, theirs: bool) {
+        let Some(before) = self.before.take() else { return };
+        match theirs {
+            true => self.free = self.free.max(before),
+            false => self.among_themselves = true,
+        }
+    }
 }
 
 impl Work {
@@ -88,7 +110,7 @@ impl Work {
     pub fn new(groups: &[usize], bounds: Bounds, random: fn() -> f64) -> Work {
         let count = groups.iter().max().map_or(0, |most| most + 1);
         let items = groups.iter().map(|group| Item::new(*group)).collect();
-        let places = vec![Places { free: bounds.max_outstanding, good: 0 }; count];
+        let places = vec![Places::new(bounds.max_outstanding); count];
         Work {
             deed: Deed::default(),
             bounds,
@@ -98,6 +120,7 @@ impl Work {
             share: Share::everything(bounds.max_outstanding),
             polls: Polls::default(),
             looks_for_others: false,
+            held_until: Duration::ZERO,
             strangers: HashSet::new(),
             calls: 0,
             random,
@@ -119,7 +142,7 @@ impl Work {
     pub fn more(&mut self, groups: &[usize]) {
         self.expects_more = false;
         let count = groups.iter().max().map_or(0, |most| most + 1).max(self.places.len());
-        self.places.resize(count, Places { free: self.bounds.max_outstanding, good: 0 });
+        self.places.resize(count, Places::new(self.bounds.max_outstanding));
         self.items.extend(groups.iter().map(|group| Item::new(*group)));
     }
 
@@ -195,7 +218,7 @@ impl Work {
                 && let Some(item) = self.items.get_mut(*item)
                 && matches!(item.stage, Stage::Calling)
             {
-                item.stage = Stage::Waiting { from: now, look_first: true };
+                item.stage = Stage::Waiting { from: now, look_first: LookFirst::Yes };
             }
             return asks;
         }
@@ -258,7 +281,7 @@ impl Work {
     }
 
     fn start_waiting(&mut self, now: Duration, asks: &mut Vec<Ask>) {
-        if now + LAST_START > self.bounds.until {
+        if now + LAST_START > self.bounds.until || now < self.held_until() {
             return;
         }
         let mut free = self.share.places().saturating_sub(self.taken());
@@ -266,18 +289,16 @@ impl Work {
         for (index, item) in self.items.iter_mut().enumerate() {
             let Stage::Waiting { from, look_first } = item.stage else { continue };
             let Some(of_group) = free_of.get_mut(item.group) else { continue };
-            if from > now || free == 0 || *of_group == 0 {
+            let looks = looks(&self.places, item.group, look_first);
+            if from > now || free == 0 || (*of_group == 0 && !looks) {
                 continue;
             }
             free -= 1;
-            *of_group -= 1;
+            *of_group = of_group.saturating_sub(1);
             let again = item.asked.is_some();
             item.asked.get_or_insert(now);
             item.stage = Stage::Calling;
-            asks.push(match look_first {
-                true => Ask::Look { item: index },
-                false => Ask::Start { item: index, again },
-            });
+            asks.push(if looks { Ask::Look { item: index } } else { Ask::Start { item: index, again } });
         }
     }
 
@@ -299,6 +320,11 @@ impl Work {
             }
             _ => self.ask_each(outstanding, asks),
         }
+    }
+
+    /// Returns when something may be started.
+    fn held_until(&self) -> Duration {
+        if self.share.is_alone() { Duration::ZERO } else { self.held_until }
     }
 
     /// Whether more would be started if nobody else is at work. Asked only when what was started is sure to be listed.
@@ -339,9 +365,12 @@ impl Work {
         let may_start =
             wish == Wish::GoOn && now + LAST_START <= self.bounds.until && self.taken() < self.share.places();
         let free: Vec<bool> = (0..self.places.len()).map(|group| self.free_places(group) > 0).collect();
-        let may_start = |item: &Item| may_start && free.get(item.group).is_some_and(|free| *free);
+        let is_free = |item: &Item| free.get(item.group).is_some_and(|free| *free);
         let waiting = self.items.iter().filter_map(|item| match item.stage {
-            Stage::Waiting { from, .. } if may_start(item) => Some(from),
+            Stage::Waiting { from, look_first } if may_start => {
+                let may_start = is_free(item) || looks(&self.places, item.group, look_first);
+                may_start.then_some(from.max(self.held_until()))
+            }
             _ => None,
         });
         match waiting.chain(self.polls.at()).min() {
@@ -353,8 +382,7 @@ impl Work {
 
     fn started(&mut self, now: Duration, index: usize, answer: Result<Started, CallError>) {
         let random = self.random;
-        // Another one of ours in the same group is what it most likely conflicts with, and that one ends.
-        let with_ours =
+        let is_crowded =
             matches!(&answer, Err(error) if error.cause == Cause::Conflict) && self.crowded(index);
         if matches!(&answer, Err(error) if matches!(error.cause, Cause::Throttled | Cause::Quota)) {
             self.share.refused(self.taken().saturating_sub(1));
@@ -364,7 +392,7 @@ impl Work {
             Ok(Started { progress: Progress::InProgress, request_id: None }) => {
                 item.may_have_effect = true;
                 let last = format!("the answer to its {} had no request id", self.deed.noun());
-                item.wait(now, random, last, true);
+                item.wait(now, random, last, LookFirst::Yes);
             }
             Ok(Started { progress: Progress::InProgress, request_id: Some(request_id) }) => {
                 self.outstanding_from(now, index, request_id);
@@ -372,20 +400,27 @@ impl Work {
             Ok(Started { progress, request_id }) => self.finished(now, index, progress, request_id),
             Err(error) => match error.cause {
                 Cause::Throttled => {
-                    if self.share.yields() {
+                    let yields = self.share.yields();
+                    if yields {
                         item.be_patient();
                     }
-                    item.wait(now, random, error.to_string(), false);
+                    let from = item.wait(now, random, error.to_string(), LookFirst::No);
+                    if yields {
+                        self.held_until = from;
+                    }
                 }
-                Cause::Conflict => item.wait(now, random, error.to_string(), !with_ours),
+                Cause::Conflict => {
+                    let look = if is_crowded { LookFirst::IfUnexplained } else { LookFirst::Yes };
+                    item.wait(now, random, error.to_string(), look);
+                }
                 Cause::Unavailable => {
                     item.may_have_effect = true;
-                    item.wait(now, random, error.to_string(), true);
+                    item.wait(now, random, error.to_string(), LookFirst::Yes);
                 }
                 // What others have under way counts towards some quotas, and ends.
                 Cause::Quota if item.failures + 1 < MOST_FAILURES => {
                     item.failures += 1;
-                    item.wait(now, random, error.to_string(), true);
+                    item.wait(now, random, error.to_string(), LookFirst::Yes);
                 }
                 _ => item.done(Status::of(&error).into()),
             },
@@ -404,15 +439,25 @@ impl Work {
             }
             return;
         }
+        if let Ok(evidence) = &answer
+            && let Some(places) = self.places.get_mut(item.group)
+        {
+            places.looked(*evidence == done || matches!(evidence, Evidence::InProgress { .. }));
+        }
         match answer {
             Ok(evidence) if evidence == done && item.may_have_effect => item.done(Status::Created.into()),
             Ok(evidence) if evidence == done => item.done(Status::Present.into()),
-            Ok(Evidence::InProgress(request_id)) => self.outstanding_from(now, index, request_id),
+            Ok(Evidence::InProgress { request_id, others }) => {
+                self.outstanding_from(now, index, request_id);
+                for (other, request_id) in others {
+                    self.adopt(other, request_id, &Progress::InProgress, now);
+                }
+            }
             Ok(Evidence::Absent | Evidence::Present) => {
-                item.stage = Stage::Waiting { from: now, look_first: false };
+                item.stage = Stage::Waiting { from: now, look_first: LookFirst::No };
             }
             Err(error) if error.cause.retry() == Retry::Again => {
-                item.wait(now, random, error.to_string(), true);
+                item.wait(now, random, error.to_string(), LookFirst::Yes);
             }
             Err(error) => item.done(Status::of(&error).into()),
         }
@@ -486,7 +531,7 @@ impl Work {
             Ok(Some(progress)) => self.finished(now, index, progress, Some(request_id)),
             Ok(None) if now.saturating_sub(since) > UNKNOWN_FOR => {
                 item.may_have_effect = true;
-                item.wait(now, random, format!("request {request_id} is not known"), true);
+                item.wait(now, random, format!("request {request_id} is not known"), LookFirst::Yes);
             }
             Ok(None) => {}
             Err(error) if error.cause.retry() == Retry::Again => {
@@ -531,12 +576,13 @@ impl Work {
         }
     }
 
-    /// After a conflict: whether other items of its group are under way. Then no more than these may be.
+    /// After a conflict: no more of its group may be under way than are. Returns whether any are.
     fn crowded(&mut self, index: usize) -> bool {
         let Some(group) = self.items.get(index).map(|item| item.group) else { return false };
         let others = self.taken_of(group).saturating_sub(1);
         if let Some(places) = self.places.get_mut(group) {
-            *places = Places { free: others.clamp(1, places.free), good: 0 };
+            places.before.get_or_insert(places.free);
+            (places.free, places.good) = (others.clamp(1, places.free), 0);
         }
         others > 0
     }
@@ -548,7 +594,7 @@ impl Work {
             places.good += 1;
             // Four conflicts in a hundred creations, where AWS allows one at a time, cost next to nothing.
             if places.free < most && places.good >= 8 * places.free {
-                *places = Places { free: places.free + 1, good: 0 };
+                (places.free, places.good) = (places.free + 1, 0);
             }
         }
     }
@@ -597,7 +643,7 @@ impl Work {
             // One that "takes longer than usual" may have come to be after all.
             item.may_have_effect = true;
             item.ended = Some(Settled { request_id, ..status.into() });
-            item.wait(now, random, said, true);
+            item.wait(now, random, said, LookFirst::Yes);
         } else {
             item.done(Settled { request_id, ..status.into() });
         }
@@ -638,6 +684,15 @@ impl Work {
 
     fn free_places(&self, group: usize) -> usize {
         self.places.get(group).map_or(0, |places| places.free.saturating_sub(self.taken_of(group)))
+    }
+}
+
+/// Whether an item that waits is looked at next. That disturbs nothing, so it needs no place of its group.
+fn looks(places: &[Places], group: usize, look_first: LookFirst) -> bool {
+    match look_first {
+        LookFirst::No => false,
+        LookFirst::Yes => true,
+        LookFirst::IfUnexplained => places.get(group).is_none_or(|places| !places.among_themselves),
     }
 }
 

@@ -130,8 +130,11 @@ pub enum Progress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
     Present,
-    /// With its request id.
-    InProgress(String),
+    /// Somebody else has started it, and perhaps other items of ours.
+    InProgress {
+        request_id: String,
+        others: Vec<(usize, String)>,
+    },
     Absent,
 }
 

@@ -390,25 +390,99 @@ fn what_others_started_is_waited_for_or_taken_as_present() {
     assert_eq!((&settled[1].status, settled[1].request_id.as_deref()), (&Status::Present, Some("b")));
 }
 
+fn conflict(item: usize) -> Answer {
+    Answer::Started { item, answer: Err(refused(Cause::Conflict)) }
+}
+
+fn looked(item: usize, evidence: Evidence) -> Answer {
+    Answer::Looked { item, answer: Ok(evidence) }
+}
+
 #[test]
 fn a_conflict_with_one_of_ours_waits_for_it_and_others_are_not_held_up() {
-    let conflict = |item| Answer::Started { item, answer: Err(refused(Cause::Conflict)) };
-    // Two in one account, and one in another.
-    let mut work = Work::new(&[0, 0, 1], Bounds { max_outstanding: 3, ..FAR }, || 0.5);
-    assert_eq!(asks(&mut work, at(0)), [start(0), start(1), start(2)]);
+    // Three in one account, and one in another.
+    let mut work = Work::new(&[0, 0, 0, 1], Bounds { max_outstanding: 4, ..FAR }, || 0.5);
+    assert_eq!(asks(&mut work, at(0)), [start(0), start(1), start(2), start(3)]);
     work.take(under_way(0, "a"), at(10));
     work.take(conflict(1), at(10));
-    work.take(under_way(2, "c"), at(10));
-    assert_eq!(asks(&mut work, at(400)), [], "the account has one place now, and it is taken");
+    work.take(under_way(3, "c"), at(10));
+    assert_eq!(asks(&mut work, at(210)), [Ask::Look { item: 1 }], "it may be somebody else's doing");
+    work.take(looked(1, Evidence::Absent), at(220));
+    work.take(conflict(2), at(230));
+    assert_eq!(asks(&mut work, at(450)), [], "what it conflicts with is known, and the one place is taken");
     let answer = || Ok(Some(Progress::Succeeded));
     work.take(Answer::Described { item: 0, request_id: "a".into(), answer: answer() }, at(500));
     let again = Ask::Start { item: 1, again: true };
-    assert_eq!(asks(&mut work, at(510))[0], again, "without a look: what it conflicted with was ours");
+    assert_eq!(asks(&mut work, at(510))[0], again, "the account has one place now");
     // Alone in its account, it is somebody else's doing, and evidence is looked for.
     let mut work = Work::new(&[0], FAR, || 0.5);
     asks(&mut work, at(0));
     work.take(conflict(0), at(10));
     assert_eq!(asks(&mut work, at(210)), [Ask::Look { item: 0 }]);
+}
+
+#[test]
+fn a_conflict_with_the_same_of_somebody_else_leaves_the_account_its_places() {
+    let in_progress = Evidence::InProgress { request_id: "theirs".into(), others: Vec::new() };
+    for theirs in [in_progress, Evidence::Present] {
+        let mut work = Work::new(&[0; 6], Bounds { max_outstanding: 3, ..FAR }, || 0.5);
+        assert_eq!(asks(&mut work, at(0)), [start(0), start(1), start(2)]);
+        work.take(under_way(0, "a"), at(10));
+        work.take(conflict(1), at(10));
+        work.take(conflict(2), at(10));
+        assert_eq!(asks(&mut work, at(210)), [Ask::Look { item: 1 }, Ask::Look { item: 2 }]);
+        work.take(looked(1, theirs.clone()), at(220));
+        work.take(looked(2, theirs.clone()), at(220));
+        let answer = || Ok(Some(Progress::Succeeded));
+        for (item, id) in [(0, "a"), (1, "theirs"), (2, "theirs")] {
+            let request_id = id.into();
+            work.take(Answer::Described { item, request_id, answer: answer() }, at(500));
+        }
+        assert_eq!(asks(&mut work, at(510)), [start(3), start(4), start(5)], "{theirs:?}");
+    }
+}
+
+#[test]
+fn whatever_a_look_finds_that_somebody_else_has_started_is_not_started() {
+    let mut work = work(4);
+    assert_eq!(asks(&mut work, at(0)), [start(0), start(1)]);
+    work.take(under_way(0, "a"), at(10));
+    work.take(conflict(1), at(10));
+    assert_eq!(asks(&mut work, at(210)), [Ask::Look { item: 1 }]);
+    let others = vec![(0, "b".into()), (2, "d".into())];
+    work.take(looked(1, Evidence::InProgress { request_id: "c".into(), others }), at(220));
+    assert_eq!(work.request_ids().collect::<Vec<_>>(), ["a", "c", "d"], "what is ours stays ours");
+    for (item, id) in [(0, "a"), (1, "c"), (2, "d")] {
+        let answer = Ok(Some(Progress::Succeeded));
+        work.take(Answer::Described { item, request_id: id.into(), answer }, at(500));
+    }
+    assert_eq!(asks(&mut work, at(510)), [start(3)]);
+}
+
+#[test]
+fn work_that_yields_and_is_refused_starts_nothing_else_meanwhile() {
+    let refused = || Answer::Started { item: 0, answer: Err(refused(Cause::Throttled)) };
+    let next_to = |manners| {
+        let mut work = work(3).shared(manners, ["theirs"].into_iter());
+        assert_eq!(asks(&mut work, at(0))[0], start(0));
+        work.take(refused(), at(10));
+        work
+    };
+    let mut work = next_to(Manners::Yields);
+    let next = work.next(at(20), Wish::GoOn);
+    assert!(matches!(&next, Next::Ask(asks, wake) if asks.is_empty() && *wake == at(1_610)), "{next:?}");
+    assert_eq!(asks(&mut work, at(1_610)), [Ask::Start { item: 0, again: true }]);
+    assert_eq!(
+        asks(&mut next_to(Manners::GoesFirst), at(20)),
+        [start(1), start(2)],
+        "what goes first goes on"
+    );
+    // Nobody is there any more.
+    let mut work = next_to(Manners::Yields);
+    for look in 0..2 {
+        work.take(Answer::Others(Ok(Listed::default())), at(100 + look));
+    }
+    assert_eq!(asks(&mut work, at(110)), [start(1), start(2)]);
 }
 
 #[test]

@@ -20,14 +20,17 @@ use assigner_core::{
     work::{Answer, Ask, Bounds, Evidence, Manners, Progress, Scope, Started, Work},
 };
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     READS_AT_ONCE,
     drive::{self, Add, Call, More, Observer},
 };
 
-/// A creation of others that cannot be described costs no more than this, before anything of ours is created.
+/// Creations of others that cannot be described cost no more than this, before anything of ours is created.
 pub(super) const LONGEST_DESCRIPTION: Duration = Duration::from_secs(10);
 
 /// What was read of others less than this ago still holds.
@@ -72,11 +75,12 @@ pub async fn create(
     adopt(&mut work, &missing.first, &others, began.elapsed());
     let in_progress = others.iter().filter(|other| other.progress == Progress::InProgress);
     let work = work.shared(limits.manners, in_progress.filter_map(|other| other.request_id.as_deref()));
+    let others = Mutex::new(Others::of(others));
     let call = |ask, work: &Work| {
         if let Some(part) = work.share_of_requests() {
             center.share_requests(part);
         }
-        call(center, &missing, ask, work)
+        call(center, &missing, &others, ask, work)
     };
     let more = later.map(|later| missing.extend(later));
     let settled = drive::drive(work, began, call, observer, more).await;
@@ -121,6 +125,10 @@ impl Missing {
         }
     }
 
+    fn all(&self) -> impl Iterator<Item = &Assignment> {
+        self.first.iter().chain(self.later.get().into_iter().flatten())
+    }
+
     fn into_all(self) -> impl Iterator<Item = Assignment> {
         self.first.into_iter().chain(self.later.into_inner().unwrap_or_default())
     }
@@ -147,17 +155,29 @@ pub async fn follow(
     true
 }
 
-/// So many creations of others are described before it is decided whether somebody else is about the same account.
-/// Whoever is has many under way. To describe all that four others have under way would take a quarter of what their
-/// accounts need in all, and save less: a second creation of an assignment costs one call where AWS accepts it. Where it is
-/// refused as a conflict, the account is slower.
-const DESCRIBED_FIRST: usize = 4;
+/// So few creations of others are all described.
+const FEW: usize = 3;
+/// Of more, so many are described before it is decided whether somebody else is about the same account. To describe all
+/// that four others have under way would take a quarter of what their accounts need in all, and four instead of one makes 60
+/// grants next to a backfill 15 % slower. What is missed is found when AWS refuses it as a conflict. Where AWS accepts it, it
+/// is asked for a second time, which costs one call.
+const DESCRIBED_FIRST: usize = 1;
 
-/// Creations of others, each described once.
+/// Creations of others, each described once. `None`: one that could not be described.
 #[derive(Default)]
-pub struct Others(HashMap<String, Creation>);
+pub struct Others(HashMap<String, Option<Creation>>);
 
 impl Others {
+    fn of(creations: Vec<Creation>) -> Others {
+        let described = creations.into_iter().filter(|creation| creation.assignment.is_some());
+        let by_id = |creation: Creation| Some((creation.request_id.clone()?, Some(creation)));
+        Others(described.filter_map(by_id).collect())
+    }
+
+    fn get(&self, request_id: &str) -> Option<&Creation> {
+        self.0.get(request_id)?.as_ref()
+    }
+
     /// Returns the creations that were in progress at `read`, before other things were read, and those that are now, as far
     /// as they are known: all if any of the first few is for `missing`.
     pub async fn look(
@@ -178,7 +198,13 @@ impl Others {
     }
 
     fn known<'a>(&self, request_ids: impl IntoIterator<Item = &'a String>) -> Vec<Creation> {
-        request_ids.into_iter().filter_map(|id| self.0.get(id).cloned()).collect()
+        let not_described = |id: &String| Creation {
+            request_id: Some(id.clone()),
+            progress: Progress::InProgress,
+            assignment: None,
+        };
+        let known = |id: &String| self.get(id).cloned().unwrap_or_else(|| not_described(id));
+        request_ids.into_iter().map(known).collect()
     }
 
     /// Describes the first few, and the rest if any of them may be for `missing`. Returns whether any may.
@@ -189,34 +215,27 @@ impl Others {
         missing: &HashSet<Assignment>,
         until: Instant,
     ) -> bool {
-        // Spread over the list, which is in no documented order.
-        let every = request_ids.len().div_ceil(DESCRIBED_FIRST).max(1);
-        let first: Vec<&String> = request_ids.iter().step_by(every).collect();
-        self.describe_all(center, first.iter().copied(), until).await;
-        // Nor is it known whose one is that cannot be described.
-        let is_of_others = |id: &&String| {
-            let assignment = self.0.get(*id).and_then(|creation| creation.assignment.as_ref());
+        let many = request_ids.len() > FEW;
+        let (first, rest) = request_ids.split_at(if many { DESCRIBED_FIRST } else { request_ids.len() });
+        self.describe_all(center, first, until).await;
+        // It is not known whose one is that cannot be described.
+        let is_of_others = |id: &String| {
+            let assignment = self.get(id).and_then(|creation| creation.assignment.as_ref());
             assignment.is_some_and(|assignment| !missing.contains(assignment))
         };
         let ours = !first.iter().all(is_of_others);
         if ours {
-            self.describe_all(center, request_ids.iter().filter(|id| !first.contains(id)), until).await;
+            self.describe_all(center, rest, until).await;
         }
         ours
     }
 
-    async fn describe_all(
-        &mut self,
-        center: &IdentityCenter,
-        request_ids: impl IntoIterator<Item = &String>,
-        until: Instant,
-    ) {
-        let unknown = request_ids.into_iter().filter(|id| !self.0.contains_key(*id)).cloned();
-        let unknown: Vec<String> = unknown.collect();
+    async fn describe_all(&mut self, center: &IdentityCenter, request_ids: &[String], until: Instant) {
+        let unknown: Vec<String> =
+            request_ids.iter().filter(|id| !self.0.contains_key(*id)).cloned().collect();
         let described = describe(center, &unknown, until).await;
-        let by_id =
-            described.into_iter().filter_map(|creation| Some((creation.request_id.clone()?, creation)));
-        self.0.extend(by_id);
+        self.0.extend(unknown.into_iter().map(|id| (id, None)));
+        self.0.extend(Others::of(described).0);
     }
 }
 
@@ -234,9 +253,10 @@ pub(super) fn by_account<'a>(assignments: impl IntoIterator<Item = &'a Assignmen
 
 /// Returns the creations with these request ids that can be described in time.
 pub async fn describe(center: &IdentityCenter, request_ids: &[String], until: Instant) -> Vec<Creation> {
-    let described = stream::iter(request_ids)
+    let until = until.min(Instant::now() + LONGEST_DESCRIPTION);
+    stream::iter(request_ids.to_vec())
         .map(async |request_id| {
-            let creation = timeout(LONGEST_DESCRIPTION, center.creation(request_id, Patience::OfOne));
+            let creation = timeout_at(until, center.creation(&request_id, Patience::OfOne));
             let creation = creation.await.ok()?;
             creation
                 .inspect_err(|error| tracing::warn!(%error, request_id, "a creation is not known"))
@@ -244,8 +264,8 @@ pub async fn describe(center: &IdentityCenter, request_ids: &[String], until: In
         })
         .buffer_unordered(READS_AT_ONCE)
         .filter_map(std::future::ready)
-        .collect();
-    timeout_at(until, described).await.unwrap_or_default()
+        .collect()
+        .await
 }
 
 /// Takes creations that others started for ours if they are for the same assignments.
@@ -266,7 +286,13 @@ fn adopt<'a>(
     }
 }
 
-fn call<'a>(center: &'a IdentityCenter, missing: &'a Missing, ask: Ask, work: &Work) -> Call<'a> {
+fn call<'a>(
+    center: &'a IdentityCenter,
+    missing: &'a Missing,
+    others: &'a Mutex<Others>,
+    ask: Ask,
+    work: &Work,
+) -> Call<'a> {
     match ask {
         Ask::Start { item, again } => {
             if again {
@@ -279,8 +305,8 @@ fn call<'a>(center: &'a IdentityCenter, missing: &'a Missing, ask: Ask, work: &W
         }
         Ask::Look { item } => {
             let ours: HashSet<String> = work.request_ids().map(str::to_owned).collect();
-            let assignment = missing.get(item);
-            async move { Answer::Looked { item, answer: look(center, assignment, &ours).await } }.boxed()
+            async move { Answer::Looked { item, answer: look(center, missing, item, &ours, others).await } }
+                .boxed()
         }
         Ask::List(scope) => {
             async move {
@@ -314,8 +340,10 @@ fn call<'a>(center: &'a IdentityCenter, missing: &'a Missing, ask: Ask, work: &W
 /// Looks for creations under way first and for the assignment second: one that ends in between is seen.
 async fn look(
     center: &IdentityCenter,
-    assignment: &Assignment,
+    missing: &Missing,
+    item: usize,
     ours: &HashSet<String>,
+    others: &Mutex<Others>,
 ) -> Result<Evidence, CallError> {
     // If creations cannot be listed, the assignment itself still shows. But it shows nothing that is under way, which would
     // be asked for twice, so the list has a second chance.
@@ -323,17 +351,21 @@ async fn look(
         None => center.creations_in_progress().await,
         listed => listed,
     };
-    let others = listed.into_iter().flatten().filter(|request_id| !ours.contains(request_id));
-    let mut creations = stream::iter(others)
-        .map(async |request_id| (center.creation(&request_id, Patience::OfOne).await, request_id))
-        .buffer_unordered(READS_AT_ONCE);
-    while let Some((creation, request_id)) = creations.next().await {
-        if let Ok(Some(Creation { progress: Progress::InProgress, assignment: Some(other), .. })) = creation
-            && other == *assignment
-        {
-            return Ok(Evidence::InProgress(request_id));
-        }
+    let theirs: Vec<String> = listed.into_iter().flatten().filter(|id| !ours.contains(id)).collect();
+    let mut others = others.lock().await;
+    others.describe_all(center, &theirs, Instant::now() + LONGEST_DESCRIPTION).await;
+    let in_progress = theirs.iter().filter_map(|id| others.get(id).map(|creation| (creation, id)));
+    let mut started: HashMap<&Assignment, &String> = in_progress
+        .filter(|(creation, _)| creation.progress == Progress::InProgress)
+        .filter_map(|(creation, id)| Some((creation.assignment.as_ref()?, id)))
+        .collect();
+    if let Some(request_id) = started.remove(missing.get(item)) {
+        let of_ours = |(item, assignment)| Some((item, (*started.get(assignment)?).clone()));
+        let others = missing.all().enumerate().filter_map(of_ours).collect();
+        return Ok(Evidence::InProgress { request_id: request_id.clone(), others });
     }
+    drop(others);
+    let assignment = missing.get(item);
     let assigned = center.assigned(&assignment.account, &assignment.permission_set).await?;
     Ok(if assigned.contains(&assignment.principal) { Evidence::Present } else { Evidence::Absent })
 }

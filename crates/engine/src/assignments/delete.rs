@@ -16,7 +16,7 @@ use assigner_core::{
     work::{Answer, Ask, Bounds, Deed, Evidence, Progress, Scope, Started, Work},
 };
 use futures_util::{FutureExt, StreamExt, stream};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::create::{LONGEST_DESCRIPTION, Limits, by_account};
 use crate::{
@@ -69,9 +69,10 @@ pub async fn delete(
 /// If they cannot be listed. Whether something is about to be taken is not known then.
 pub async fn under_way(center: &IdentityCenter, until: Instant) -> Result<Vec<Deletion>, CallError> {
     let listed = center.deletions_under_way().await?;
+    let until = until.min(Instant::now() + LONGEST_DESCRIPTION);
     let described = stream::iter(listed.progress.into_keys())
         .map(async |request_id| {
-            let deletion = timeout(LONGEST_DESCRIPTION, center.deletion(&request_id, Patience::OfOne));
+            let deletion = timeout_at(until, center.deletion(&request_id, Patience::OfOne));
             let deletion = deletion.await.ok()?;
             deletion
                 .inspect_err(|error| tracing::warn!(%error, request_id, "a deletion is not known"))
@@ -80,7 +81,7 @@ pub async fn under_way(center: &IdentityCenter, until: Instant) -> Result<Vec<De
         .buffer_unordered(READS_AT_ONCE)
         .filter_map(std::future::ready)
         .collect();
-    Ok(timeout_at(until, described).await.unwrap_or_default())
+    Ok(described.await)
 }
 
 fn call<'a>(center: &'a IdentityCenter, doomed: &'a [Assignment], ask: Ask, work: &Work) -> Call<'a> {
@@ -158,7 +159,7 @@ async fn look(
         if let Ok(Some(Deletion { progress: Progress::InProgress, assignment: Some(other), .. })) = deletion
             && other == *assignment
         {
-            return Ok(Evidence::InProgress(request_id));
+            return Ok(Evidence::InProgress { request_id, others: Vec::new() });
         }
     }
     let assigned = center.assigned(&assignment.account, &assignment.permission_set).await?;
