@@ -5,14 +5,10 @@ use std::time::Duration;
 use account_assigner::Function;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use stand_in::{Organization, Settings};
+use stand_in::{Organization, Settings, template};
 use tokio::time::Instant;
 use world::{CLASS_7, World, handle, with_permission_sets};
 
-/// The limits of the template.
-const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "20")];
-const BACKFILL: [(&str, &str); 3] =
-    [("MAX_OUTSTANDING", "8"), ("MAX_REQUESTS_PER_SECOND", "10"), ("YIELD", "true")];
 const OTHERS: [&str; 4] = ["222233334444", "333344445555", "444455556666", "555566667777"];
 
 /// Identity Center's quotas.
@@ -39,7 +35,7 @@ fn grants(count: usize) -> (Value, Organization) {
 
 async fn world(count: usize, settings: Settings) -> World {
     let (rows, organization) = grants(count);
-    let world = World::with(rows, organization, settings, &VENDED).await;
+    let world = World::with(rows, organization, settings, &template::vended()).await;
     warm(&world, &world.function).await;
     world
 }
@@ -47,7 +43,7 @@ async fn world(count: usize, settings: Settings) -> World {
 #[tokio::test(start_paused = true)]
 async fn a_survey_of_the_backfill_leaves_requests_to_accounts_that_begin() {
     let world = world(60, taking(Duration::from_secs(1))).await;
-    let backfill = world.another_with(&BACKFILL).await;
+    let backfill = world.another_with(&template::backfill()).await;
     let survey = json!({ "survey": true });
     backfill.handle(&survey, Instant::now() + Duration::from_secs(300)).await.answer.unwrap();
     let most = world.stand_in.peak_requests_per_second();
@@ -130,7 +126,7 @@ async fn many_principals_keep_nobody_waiting() {
 /// Returns how long 60 grants take next to a backfill, and how much is throttled meanwhile.
 async fn next_to_a_backfill(provisioning: Duration) -> (f64, f64) {
     let world = world(60, taking(provisioning)).await;
-    let backfill = world.another_with(&BACKFILL).await;
+    let backfill = world.another_with(&template::backfill()).await;
     let others = async {
         for account in OTHERS.into_iter().cycle() {
             let _ = handle(&backfill, &json!({ "accountId": account })).await;
@@ -181,7 +177,7 @@ async fn several(accounts: usize, grants: usize, provisioning: Duration, pause: 
     let all: Vec<&str> = [CLASS_7].into_iter().chain(OTHERS).take(accounts).collect();
     let mut functions = Vec::new();
     for _ in &all {
-        let function = world.another_with(&VENDED).await;
+        let function = world.another_with(&template::vended()).await;
         warm(&world, &function).await;
         functions.push(function);
     }
@@ -278,7 +274,7 @@ async fn several_that_look_up_names_in_the_same_moment_slow_down() {
     let world = world(8 * SETS, taking(Duration::from_secs(1))).await;
     let mut functions = Vec::new();
     for _ in 0..5 {
-        functions.push(world.another_with(&VENDED).await);
+        functions.push(world.another_with(&template::vended()).await);
     }
     let plan = json!({ "accountId": CLASS_7, "dryRun": true });
     join_all(functions.iter().map(async |function| handle(function, &plan).await.unwrap())).await;
@@ -305,7 +301,7 @@ async fn two_events_of_one_account_do_not_wait_for_each_other_and_create_little_
         let (mut creations, mut took) = (Vec::new(), Vec::new());
         for _ in 0..5 {
             let world = world(60, taking(Duration::from_secs(1))).await;
-            let other = world.another_with(&VENDED).await;
+            let other = world.another_with(&template::vended()).await;
             warm(&world, &other).await;
             let payload: Value = json!({ "accountId": CLASS_7 });
             let later = async {

@@ -8,6 +8,7 @@ import urllib.request
 import zipfile
 
 import pytest
+from deployed import TEMPLATE as DEPLOYED
 
 STACK = "account-assigner"
 REGION = "eu-west-1"
@@ -16,9 +17,17 @@ ROWS = [
     {"id": "auditors", "permissionSet": "ReadOnlyAccess", "group": "auditors"},
     {"id": "teacher", "permissionSet": "ReadOnlyAccess", "user": "teacher@example.com"},
 ]
+DEFAULTS = {name: str(parameter.get("Default")) for name, parameter in DEPLOYED["Parameters"].items()}
 FUNCTIONS = {
-    f"{STACK}-assigner": {"MAX_OUTSTANDING": "15", "MAX_REQUESTS_PER_SECOND": "20"},
-    f"{STACK}-backfill": {"MAX_OUTSTANDING": "8", "MAX_REQUESTS_PER_SECOND": "10", "YIELD": "true"},
+    f"{STACK}-assigner": {
+        "MAX_OUTSTANDING": DEFAULTS["MaxOutstanding"],
+        "MAX_REQUESTS_PER_SECOND": DEFAULTS["MaxRequestsPerSecond"],
+    },
+    f"{STACK}-backfill": {
+        "MAX_OUTSTANDING": DEFAULTS["BackfillMaxOutstanding"],
+        "MAX_REQUESTS_PER_SECOND": DEFAULTS["BackfillMaxRequestsPerSecond"],
+        "YIELD": "true",
+    },
 }
 DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
 TEMPLATE = {

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use stand_in::template;
 
 use crate::{
     Failure, least,
@@ -14,10 +15,6 @@ use crate::{
 
 /// The quotas, outstanding creations and requests a second.
 const QUOTAS: (usize, usize) = (15, 20);
-/// The limits of the template.
-const VENDED: [(&str, &str); 2] = [("MAX_OUTSTANDING", "15"), ("MAX_REQUESTS_PER_SECOND", "20")];
-const BACKFILL: [(&str, &str); 3] =
-    [("MAX_OUTSTANDING", "8"), ("MAX_REQUESTS_PER_SECOND", "10"), ("YIELD", "true")];
 
 const OTHERS: [&str; 4] = ["222233334444", "333344445555", "444455556666", "555566667777"];
 const TEN: Shape = among_four(10);
@@ -138,7 +135,7 @@ async fn warm(world: &World, limits: &[(&str, &str)]) -> Result<Process, Failure
 
 async fn alone(case: &mut Deployed, shape: Shape, tls: &Tls) -> Result<(), Failure> {
     let world = world(shape, case.provisioning, tls).await?;
-    let mut process = warm(&world, &VENDED).await?;
+    let mut process = warm(&world, &template::vended()).await?;
     world.stand_in.forget_calls();
     let started = Instant::now();
     process.ensure().await?;
@@ -148,7 +145,8 @@ async fn alone(case: &mut Deployed, shape: Shape, tls: &Tls) -> Result<(), Failu
 
 async fn next_to_a_backfill(case: &mut Deployed, tls: &Tls) -> Result<(), Failure> {
     let world = world(SIXTY, case.provisioning, tls).await?;
-    let (mut process, mut backfill) = (warm(&world, &VENDED).await?, warm(&world, &BACKFILL).await?);
+    let (mut process, mut backfill) =
+        (warm(&world, &template::vended()).await?, warm(&world, &template::backfill()).await?);
     let others = async {
         for account in OTHERS.into_iter().cycle() {
             backfill.ensure_account(account).await?;
@@ -177,7 +175,7 @@ async fn at_once(case: &mut Deployed, count: usize, tls: &Tls) -> Result<(), Fai
     let world = world(TEN, case.provisioning, tls).await?;
     let mut processes = Vec::new();
     for _ in 0..count {
-        processes.push(warm(&world, &VENDED).await?);
+        processes.push(warm(&world, &template::vended()).await?);
     }
     world.stand_in.forget_calls();
     let started = Instant::now();

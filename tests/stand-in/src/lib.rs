@@ -32,6 +32,7 @@ mod landing_zone;
 mod ledger;
 mod services;
 mod state;
+pub mod template;
 mod wire;
 mod world;
 
