@@ -178,8 +178,8 @@ impl Others {
         self.0.get(request_id)?.as_ref()
     }
 
-    /// Returns the creations that were in progress at `read`, before other things were read, and those that are now, as far
-    /// as they are known: all if any of the first few is for `missing`.
+    /// Returns the creations that were in progress at `read`, before other things were read, and those that are now. All are
+    /// described if any of the first few is for `missing`. Of those that are not, it is not known what they are for.
     pub async fn look(
         &mut self,
         center: &IdentityCenter,
@@ -192,19 +192,21 @@ impl Others {
             return self.known(&before);
         }
         // Whoever is about the same account goes on while we read, and reading takes long while others draw on the quota.
-        let now = timeout_at(until, center.creations_in_progress()).await.ok().flatten().unwrap_or_default();
+        let now = timeout_at(until, center.creations_in_progress()).await.ok().flatten();
+        let Some(now) = now else { return self.known(&before) };
         self.describe(center, &now, missing, until).await;
-        self.known(before.iter().chain(&now).collect::<HashSet<_>>())
+        let ended = before.iter().filter(|id| !now.contains(id)).filter_map(|id| self.get(id).cloned());
+        self.known(&now).into_iter().chain(ended).collect()
     }
 
-    fn known<'a>(&self, request_ids: impl IntoIterator<Item = &'a String>) -> Vec<Creation> {
+    fn known(&self, in_progress: &[String]) -> Vec<Creation> {
         let not_described = |id: &String| Creation {
             request_id: Some(id.clone()),
             progress: Progress::InProgress,
             assignment: None,
         };
         let known = |id: &String| self.get(id).cloned().unwrap_or_else(|| not_described(id));
-        request_ids.into_iter().map(known).collect()
+        in_progress.iter().map(known).collect()
     }
 
     /// Describes the first few, and the rest if any of them may be for `missing`. Returns whether any may.
