@@ -222,7 +222,7 @@ fn creations_of(world: &World, account: &str) -> usize {
     creations.iter().filter(|creation| creation.assignment.account == account).count()
 }
 
-/// Works on an account with so many places, and is killed when all are taken.
+/// Works on an account with so many places, and is killed after eight seconds, when all are taken.
 async fn killed(world: &World, account: &str, places: usize) {
     let places = places.to_string();
     let function = world.another_with(&[("MAX_OUTSTANDING", &places)]).await;

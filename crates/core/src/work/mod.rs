@@ -85,7 +85,7 @@ struct Places {
     good: usize,
     /// What `free` was before conflicts of which it is not known what they were with.
     before: Option<usize>,
-    /// Whether a look has shown nobody else who has started the same.
+    /// Whether a look has shown nobody else who has started the same, since `free` last rose.
     among_themselves: bool,
 }
 
@@ -595,6 +595,8 @@ impl Work {
             // Four conflicts in a hundred creations, where AWS allows one at a time, cost next to nothing.
             if places.free < most && places.good >= 8 * places.free {
                 (places.free, places.good) = (places.free + 1, 0);
+                // The look may have missed somebody, and others come and go.
+                places.among_themselves = false;
             }
         }
     }

@@ -414,6 +414,21 @@ fn a_conflict_with_one_of_ours_waits_for_it_and_others_are_not_held_up() {
     work.take(Answer::Described { item: 0, request_id: "a".into(), answer: answer() }, at(500));
     let again = Ask::Start { item: 1, again: true };
     assert_eq!(asks(&mut work, at(510))[0], again, "the account has one place now");
+    // After eight that went well it is tried with two, and what that one conflicts with is asked anew.
+    let mut work = Work::new(&[0; 12], Bounds { max_outstanding: 2, ..FAR }, || 0.5);
+    assert_eq!(asks(&mut work, at(0)), [start(0), start(1)]);
+    work.take(under_way(0, "0"), at(10));
+    work.take(conflict(1), at(10));
+    asks(&mut work, at(210));
+    work.take(looked(1, Evidence::Absent), at(220));
+    for item in 0..8 {
+        let answer = Ok(Some(Progress::Succeeded));
+        work.take(Answer::Described { item, request_id: item.to_string(), answer }, at(300));
+        asks(&mut work, at(300));
+        work.take(under_way(item + 1, &(item + 1).to_string()), at(300));
+    }
+    work.take(conflict(9), at(300));
+    assert!(asks(&mut work, at(1_000)).contains(&Ask::Look { item: 9 }));
     // Alone in its account, it is somebody else's doing, and evidence is looked for.
     let mut work = Work::new(&[0], FAR, || 0.5);
     asks(&mut work, at(0));
